@@ -1,0 +1,1 @@
+"""What was: published and fitted figures as parameter sets."""

@@ -1,0 +1,1 @@
+"""What it means: measures, pictures, reports, files."""

@@ -1,0 +1,1 @@
+"""What if: macro scenarios, studies and the vocabulary."""

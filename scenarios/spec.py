@@ -1,0 +1,22 @@
+"""The base of every spec: frozen, refuses unknown keys, documents itself."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Spec(BaseModel):
+    """A piece of YAML with a meaning.
+
+    A field's docstring (the string below it), with unit and range, is its documentation: it feeds
+    the published JSON Schema, so editors show it.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        strict=False,
+        validate_default=True,
+    )

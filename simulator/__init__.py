@@ -1,0 +1,1 @@
+"""What could be: loans, month by month, on many paths."""

@@ -1,0 +1,1 @@
+"""Loan files to a typed, reconciled tape."""

@@ -1,0 +1,246 @@
+"""What a run is known by: the facts that identify it, and the manifest that holds its files together.
+
+Wall-clock facts live in the manifest only, under `run_record`: every other file of a run has the same bytes
+whenever and wherever the same inputs are run with the same versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from outputs.run_folder import MANIFEST, write_text
+from scenarios.errors import Fault, InputError, IntegrityError
+
+SCHEMA: Final = "carstress-manifest/1"
+PACKAGES: Final = (
+    "carstress",
+    "numpy",
+    "scipy",
+    "numba",
+    "llvmlite",
+    "xarray",
+    "pandas",
+    "h5netcdf",
+    "h5py",
+    "matplotlib",
+    "jinja2",
+    "duckdb",
+    "pydantic",
+    "ruamel.yaml",
+)
+RUN_ID_LENGTH: Final = 12
+"""Hexadecimal digits of a run id: 48 bits, so that a million runs share one with a chance of 1 in 500."""
+
+Inputs = Mapping[str, xr.Dataset | str]
+"""What a re-run needs: `tape` as a Dataset over dim `loan`, the specs as JSON texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What identifies a run, known before its files are written.
+
+    Attributes
+    ----------
+    run_id : str
+        Short hash of inputs, seed, paths and versions.
+    seed : int
+    rng_scheme : str
+    versions : Mapping[str, str]
+        Of Python and of each package.
+    platform : Mapping[str, str]
+        Class of machine within which results are promised to be the same bits.
+    input_files : Mapping[str, str]
+        SHA-256 of every input file by the name that the user gave.
+    warnings : tuple of str
+    """
+
+    run_id: str
+    seed: int
+    rng_scheme: str
+    versions: Mapping[str, str]
+    platform: Mapping[str, str]
+    input_files: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def run_facts(
+    results: xr.Dataset, inputs: Inputs, input_files: Mapping[str, Path] | None = None, warnings: tuple[str, ...] = ()
+) -> RunFacts:
+    """Collect the facts of a run.
+
+    Parameters
+    ----------
+    results : xr.Dataset
+        Its attributes `seed` and `rng_scheme` and its sizes are part of the identity.
+    inputs : Inputs
+        What will be stored beside the results; its content is hashed into the run id.
+    input_files : mapping of str to Path, optional
+        Files that were read, by the name to show (no absolute path: a report is passed on).
+    """
+    found = versions()
+    seed, scheme = int(results.attrs["seed"]), str(results.attrs["rng_scheme"])
+    identity = {
+        "inputs": {name: digest_of(value) for name, value in inputs.items()},
+        "seed": seed,
+        "rng_scheme": scheme,
+        "paths": results.sizes["path"],
+        "months": results.sizes["month"],
+        "versions": found,
+    }
+    run_id = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:RUN_ID_LENGTH]
+    hashes = {name: file_digest(path) for name, path in sorted((input_files or {}).items())}
+    return RunFacts(run_id, seed, scheme, found, machine(), hashes, warnings)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results or files depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def machine() -> dict[str, str]:
+    """Class of the machine: system, C library, architecture and, where numba is loaded, processor family."""
+    facts = {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "libc": " ".join(platform.libc_ver()).strip() or "unknown",
+        "implementation": platform.python_implementation(),
+    }
+    binding = sys.modules.get("llvmlite.binding")
+    facts["cpu"] = str(binding.get_host_cpu_name()) if binding is not None else "unknown"
+    return facts
+
+
+def digest_of(value: xr.Dataset | str) -> str:
+    """SHA-256 of a text, or of a Dataset's names, types, shapes and values in a fixed order."""
+    if isinstance(value, str):
+        return hashlib.sha256(value.encode()).hexdigest()
+    total = hashlib.sha256(canonical_json({str(key): str(item) for key, item in value.attrs.items()}).encode())
+    for name in sorted(str(name) for name in value.variables):
+        variable = value[name]
+        total.update(f"{name}|{variable.dims}|{variable.shape}|".encode())
+        total.update(_value_bytes(variable.values))
+    return total.hexdigest()
+
+
+def _value_bytes(values: np.ndarray[Any, Any]) -> bytes:
+    """Bytes that are the same before a value is stored and after it was read back."""
+    if values.dtype.kind in "OUT":
+        texts = ("" if value is None else str(value) for value in values.ravel())
+        return b"".join(len(text).to_bytes(8, "little") + text for text in (text.encode() for text in texts))
+    if values.dtype.kind == "M":
+        values = values.astype("datetime64[s]")
+    layout: str = values.dtype.str
+    return layout.encode() + np.ascontiguousarray(values).tobytes()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_json(document: Any) -> str:
+    """JSON with sorted keys and one layout, so that equal content has equal bytes; no NaN."""
+    return json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_manifest(folder: Path, facts: RunFacts, run_record: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder whose other files are all there.
+
+    Parameters
+    ----------
+    folder : Path
+    facts : RunFacts
+    run_record : mapping
+        Wall-clock facts: when, how long, on how many threads. Nothing that results depend on.
+    """
+    document = {
+        "program": "carstress",
+        "schema": SCHEMA,
+        "run_id": facts.run_id,
+        "seed": facts.seed,
+        "rng_scheme": facts.rng_scheme,
+        "versions": dict(facts.versions),
+        "platform": dict(facts.platform),
+        "input_files": dict(facts.input_files),
+        "output_files": {name: file_digest(folder / name) for name in sorted(_files(folder))},
+        "warnings": list(facts.warnings),
+        "run_record": dict(run_record),
+    }
+    document["content_sha256"] = hashlib.sha256(canonical_json(document).encode()).hexdigest()
+    write_text(folder / MANIFEST, canonical_json(document))
+
+
+def _files(folder: Path) -> set[str]:
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return names - {MANIFEST}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run, checked against its own hash.
+
+    Raises
+    ------
+    InputError
+        Where there is no manifest.
+    IntegrityError
+        Where a single bit of it is not as it was written.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        remedy = "Name a folder that `carstress run` wrote."
+        raise InputError(Fault(str(folder), f"no {MANIFEST}", "the folder of a run", remedy))
+    changed = IntegrityError(f"{path}: the manifest is not as it was written (its content hash does not match).")
+    content = path.read_bytes()
+    try:
+        document = json.loads(content)
+        stated = document.pop("content_sha256")
+        found = hashlib.sha256(canonical_json(document).encode()).hexdigest()
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise changed from error
+    if stated != found or canonical_json({**document, "content_sha256": stated}).encode() != content:
+        raise changed
+    return dict(document)
+
+
+def verify_run(folder: Path) -> tuple[str, ...]:
+    """Hash every file of a run again.
+
+    Returns
+    -------
+    tuple of str
+        Files in the folder that the manifest does not know (notes that somebody added, say).
+
+    Raises
+    ------
+    IntegrityError
+        Naming each file that is missing or is not as it was written.
+    """
+    stated: dict[str, str] = read_manifest(folder)["output_files"]
+    present = _files(folder)
+    problems = []
+    for name, digest in sorted(stated.items()):
+        if name not in present:
+            problems.append(f"{folder / name}: missing; the manifest lists it.")
+        elif file_digest(folder / name) != digest:
+            problems.append(f"{folder / name}: not as it was written (its SHA-256 does not match the manifest).")
+    if problems:
+        raise IntegrityError("\n".join(problems))
+    return tuple(sorted(present - set(stated)))

@@ -1,0 +1,133 @@
+"""How figures are worded for readers: labels of measures, amounts, percentages, and the terminal's summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import pandas
+import xarray as xr
+
+SHORT_LABELS: Final = {
+    "expected_loss": "EL",
+    "standard_deviation": "SD",
+    "value_at_risk": "VaR",
+    "expected_shortfall": "ES",
+}
+LONG_LABELS: Final = {
+    "expected_loss": "Expected loss (EL)",
+    "standard_deviation": "Standard deviation (SD)",
+    "value_at_risk": "Value at risk (VaR)",
+    "expected_shortfall": "Expected shortfall (ES)",
+    "cumulative_net_loss": "Cumulative net loss (CNL) at the horizon, % of opening balance",
+    "stock_one_or_more_mean": "In arrears by one instalment or more, mean over months, % of balance",
+    "stock_one_or_more_peak": "In arrears by one instalment or more, worst month, % of balance",
+    "stock_two_or_more_mean": "In arrears by two instalments or more, mean over months, % of balance",
+    "stock_two_or_more_peak": "In arrears by two instalments or more, worst month, % of balance",
+}
+LOSS_LABELS: Final = {
+    "ultimate_loss": "loss after recoveries discounted at the contract rate",
+    "net_loss": "gross charge-off less recovery, undiscounted",
+}
+UNRELIABLE: Final = "unreliable"
+UNRELIABLE_NOTE: Final = f"{UNRELIABLE}: fewer than 10 paths lie beyond it; more paths are needed"
+NOT_AVAILABLE: Final = "n/a"
+
+
+def percent_level(level: float) -> str:
+    """0.999 -> '99.9 %'."""
+    return f"{100.0 * level:.10g} %"
+
+
+def measure_label(measure: str, level: float = math.nan, *, long: bool = False) -> str:
+    """Label of a measure, as 'VaR 99.9 %'; unknown names are shown with blanks for underscores."""
+    labels = LONG_LABELS if long else SHORT_LABELS
+    if measure.startswith("default_rate_"):
+        return f"First defaults within {measure.removeprefix('default_rate_').removesuffix('m')} months, % of loans"
+    label = labels.get(measure, measure.replace("_", " "))
+    return label if math.isnan(level) else f"{label} {percent_level(level)}"
+
+
+def amount(value: float) -> str:
+    """Currency with thousands separators; cents only below 1,000."""
+    if not math.isfinite(value):
+        return NOT_AVAILABLE
+    rounded = f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:,.2f}"
+    return rounded.lstrip("-") if float(rounded.replace(",", "")) == 0.0 else rounded
+
+
+def percent(value: float, decimals: int = 3) -> str:
+    """A number that is in percent already, without the sign (the column's head has it)."""
+    if not math.isfinite(value):
+        return NOT_AVAILABLE
+    rounded = f"{value:,.{decimals}f}"
+    return rounded.lstrip("-") if float(rounded.replace(",", "")) == 0.0 else rounded
+
+
+def run_label(scenario: str, strategy: str, programme: str, *, vary: Sequence[str] = ()) -> str:
+    """Name of a run: its scenario, then strategy and programme where the Dataset has more than one."""
+    parts = {"strategy": strategy, "programme": programme}
+    return " / ".join([scenario, *(parts[dim] for dim in ("strategy", "programme") if dim in vary)])
+
+
+def varying(table: pandas.DataFrame) -> tuple[str, ...]:
+    """Which of strategy and programme take more than one value in a table."""
+    return tuple(dim for dim in ("strategy", "programme") if table[dim].nunique() > 1)
+
+
+def align(rows: Sequence[Sequence[str]], text_columns: int) -> str:
+    """Rows of cells as aligned lines: the first `text_columns` to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column < text_columns else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def format_summary(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
+    """The summary as the terminal shows it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What `outputs.measures.summary` returns.
+    dataset : xr.Dataset
+        The result that it was made from: currency, opening balance, paths and months.
+
+    Returns
+    -------
+    str
+        Lines without a closing line break.
+    """
+    currency = str(dataset.attrs["currency"])
+    head = ("scenario", "measure", f"loss, {currency}", "+/- s.e.", "% of opening", "+/- s.e.", "")
+    rows: list[tuple[str, ...]] = [head]
+    before = ""
+    for row in table.itertuples():
+        run = run_label(row.scenario, row.strategy, row.programme, vary=varying(table))
+        cells = (amount(row.value), amount(row.standard_error))
+        shares = (percent(row.percent_of_opening), percent(row.percent_standard_error))
+        shown = "" if run == before else run
+        rows.append((shown, measure_label(row.measure, row.level), *cells, *shares, "*" if row.unreliable else ""))
+        before = run
+    rows.insert(1, tuple("-" * max(len(row[column]) for row in rows) for column in range(len(head))))
+    lines = [summary_heading(table, dataset), "", align(rows, text_columns=2)]
+    if bool(table["unreliable"].any()):
+        lines.append(f"* {UNRELIABLE_NOTE}")
+    return "\n".join(lines)
+
+
+def summary_heading(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
+    """What the summary's figures are: over which time, of which definition, from how many paths."""
+    attrs, sizes = dataset.attrs, dataset.sizes
+    definition = LOSS_LABELS[str(table["loss"].iloc[0])]
+    return (
+        f"Loss over {sizes['month']} months and run-off ({definition}); {sizes['path']:,} paths;\n"
+        f"opening balance {amount(float(attrs['opening_balance']))} {attrs['currency']} "
+        f"of {int(attrs['opening_count']):,} loans as of {attrs['as_of']}"
+    )

@@ -97,7 +97,11 @@ def run_blocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     return done
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
+def has_blocks(path: Path) -> bool:
+    return any(block.language in ("bash", "python") for block in blocks(path))
+
+
+@pytest.mark.parametrize("path", filter(has_blocks, FILES), ids=relative)
 def test_blocks_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if run_blocks(path, monkeypatch) == 0:

@@ -101,7 +101,7 @@ def has_blocks(path: Path) -> bool:
     return any(block.language in ("bash", "python") for block in blocks(path))
 
 
-@pytest.mark.parametrize("path", filter(has_blocks, FILES), ids=relative)
+@pytest.mark.parametrize("path", [path for path in FILES if has_blocks(path)], ids=relative)
 def test_blocks_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if run_blocks(path, monkeypatch) == 0:

@@ -1,0 +1,304 @@
+"""The YAML spec of a parameter set: one tier of borrowers, every number with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from scenarios.checks import Problem
+from scenarios.file_spec import FileSpec
+from scenarios.spec import Spec
+from scenarios.vocabulary import CAUSE_CLASSES, MACRO_VARIABLES, MAX_BUCKET
+from simulator.parameter_car import Depreciation, SaleTerms, UsedCarIndex, ValueBasis, known_name
+from simulator.sourced import (
+    Correlation,
+    Count,
+    Evidence,
+    Percent,
+    Persistence,
+    Positive,
+    Share,
+    Sourced,
+    Target,
+    UnemploymentPercent,
+    Unit,
+)
+
+CURRENT = "current"
+CHARGE_OFF_COLUMN = "charge_off"
+PREPAID_COLUMN = "prepaid"
+
+ROW_SUM_TOLERANCE = 0.003
+"""Six entries printed to three decimals may miss 1 by 6 x 0.0005; more is an error, not rounding."""
+
+
+CauseClass = Annotated[str, known_name("cause class", CAUSE_CLASSES)]
+MacroVariable = Annotated[str, known_name("macro variable", MACRO_VARIABLES)]
+
+
+def _strictly_rising(values: Iterable[float]) -> bool:
+    return all(low < high for low, high in pairwise(values))
+
+
+class ScoreBand(Evidence):
+    """Credit scores that belong to the tier."""
+
+    scale: str
+    """Name of the score's scale, as FICO."""
+    low: float | None = None
+    """Lowest score of the tier, included; absent: no lower end."""
+    high: float | None = None
+    """First score above the tier; absent: no upper end."""
+
+
+class RateBand(Evidence):
+    """Contract rates that belong to the tier where a loan has no score."""
+
+    low_percent: Annotated[float, Field(ge=0.0, le=400.0)] | None = None
+    """Lowest contract rate, percent a year, included; absent: no lower end."""
+    high_percent: Annotated[float, Field(ge=0.0, le=400.0)] | None = None
+    """First contract rate above the tier, percent a year; absent: no upper end."""
+
+
+class Buckets(Spec):
+    """Buckets of arrears. State k is k monthly instalments past due; 0 is current."""
+
+    labels: Annotated[tuple[str, ...], Field(min_length=2, max_length=MAX_BUCKET + 1)]
+    """Labels from current to the worst bucket, as current, 30-59, 60-89, 90-119."""
+    lower_edge_days: tuple[int, ...]
+    """Fewest days past due of each bucket; the first is 0."""
+    default_bucket: str
+    """Label of the first bucket that counts as default."""
+    charge_off_days: Annotated[Count, Unit("days past due")]
+    """Days past due at which the balance is charged off."""
+    nonaccrual_days: Annotated[Count, Unit("days past due")]
+    """Days past due from which unpaid interest is no longer accrued."""
+
+    @model_validator(mode="after")
+    def _buckets_fit(self) -> Buckets:
+        if self.labels[0] != CURRENT or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels {list(self.labels)}; expected '{CURRENT}' first and no label twice")
+        if len(self.lower_edge_days) != len(self.labels):
+            raise ValueError(
+                f"{len(self.lower_edge_days)} entries in lower_edge_days; expected {len(self.labels)}, one a label"
+            )
+        if self.lower_edge_days[0] != 0 or not _strictly_rising(self.lower_edge_days):
+            raise ValueError(f"lower_edge_days {list(self.lower_edge_days)}; expected 0 first and rising days")
+        if self.default_bucket not in self.labels[1:]:
+            raise ValueError(f"default_bucket '{self.default_bucket}'; expected one of {list(self.labels[1:])}")
+        if self.charge_off_days.value <= self.lower_edge_days[-1]:
+            raise ValueError(
+                f"charge_off_days {self.charge_off_days.value}; expected more than the last bucket's first day, "
+                f"{self.lower_edge_days[-1]}"
+            )
+        return self
+
+
+class TransitionRow(Evidence):
+    """One row of the monthly transition matrix."""
+
+    from_bucket: str
+    """Label of the bucket that the loan is in at the opening of the month."""
+    to: Annotated[dict[str, Annotated[float, Field(ge=0.0, le=1.0)]], Field(min_length=1)]
+    """Probability by destination: bucket labels, charge_off, prepaid. Absent: 0; absent diagonal: the rest to 1."""
+
+    def stays(self) -> float:
+        """Probability to stay, before renormalisation."""
+        others = sum(share for label, share in self.to.items() if label != self.from_bucket)
+        return self.to.get(self.from_bucket, 1.0 - others)
+
+    @model_validator(mode="after")
+    def _row_sums_to_one(self) -> TransitionRow:
+        total = sum(self.to.values()) if self.from_bucket in self.to else 1.0
+        if abs(total - 1.0) > ROW_SUM_TOLERANCE:
+            raise ValueError(f"row '{self.from_bucket}' sums to {total:.6g}; expected 1 within {ROW_SUM_TOLERANCE}")
+        if self.stays() <= 0.0:
+            raise ValueError(
+                f"row '{self.from_bucket}' leaves {self.stays():.6g} to stay; expected above 0: "
+                "a certain move has no finite intensity"
+            )
+        return self
+
+
+AgePoint = tuple[Annotated[int, Field(ge=0, le=360)], Annotated[float, Field(ge=0.0)]]
+"""Age in months, multiplier."""
+
+
+class AgeCurve(Evidence):
+    """A multiplier by months since origination: linear between points, flat outside them."""
+
+    points: Annotated[tuple[AgePoint, ...], Field(min_length=1)]
+    """Pairs of age in months and multiplier, by rising age."""
+
+    @model_validator(mode="after")
+    def _ages_rise(self) -> AgeCurve:
+        if not _strictly_rising(age for age, _ in self.points):
+            raise ValueError(f"ages {[age for age, _ in self.points]}; expected rising ages")
+        return self
+
+
+class MacroReference(Spec):
+    """Levels of the macro variables at which the hazards were observed."""
+
+    unemployment_percent: Annotated[UnemploymentPercent, Unit("percent")]
+    """Unemployment rate."""
+    disposable_income_growth_percent: Annotated[Percent, Unit("percent a year")]
+    """Growth of real disposable income, annualised."""
+    prime_rate_percent: Annotated[Percent, Unit("percent a year")]
+    """Banks' prime lending rate."""
+    fuel_price: Annotated[Positive, Unit("relative to the as-of month")]
+    """Fuel price, 1 being the as-of month's."""
+
+
+class Sensitivity(Spec):
+    """Effect of one macro variable on the intensities of one class of causes."""
+
+    cause: CauseClass
+    """Class of causes."""
+    variable: MacroVariable
+    """Macro variable."""
+    per_percentage_point: Annotated[Sourced, Unit("log intensity per percentage point")]
+    """Change of log intensity per percentage point (of the as-of level for fuel_price) above the reference."""
+
+
+class Covariates(Spec):
+    """Effects of a loan's own features on the intensities of class `enter`."""
+
+    ltv_hazard_ratio_per_10_points: Annotated[Positive, Unit("hazard ratio per 0.10 of LTV")]
+    """Hazard multiplier for each 10 percentage points of loan-to-value at origination."""
+    ltv_reference: Annotated[Positive, Unit("fraction")]
+    """Loan-to-value at origination at which the multiplier is 1."""
+    payment_to_income_per_point: Annotated[Sourced, Unit("log intensity per 0.01 of income")]
+    """Change of log intensity for each percentage point of payment-to-income."""
+    payment_to_income_reference: Annotated[Share, Unit("fraction")]
+    """Payment-to-income at which the multiplier is 1."""
+
+
+class Systematic(Spec):
+    """The latent credit factors: N(0,1), AR(1) monthly, larger is worse. Entry into arrears responds to them."""
+
+    response: Literal["lognormal", "probit"]
+    """How a factor moves an intensity: exp(sigma Y - sigma^2/2), or the Vasicek (Basel) response."""
+    correlation: Annotated[Correlation, Unit("asset correlation")]
+    """Asset correlation of two borrowers of one region and sector, for default within `horizon_months`."""
+    horizon_months: Literal[1, 12]
+    """Horizon at which the correlation is quoted; the monthly response is solved from 12."""
+    persistence: Annotated[Persistence, Unit("1/month")]
+    """Monthly AR(1) coefficient of every factor."""
+    share_global: Annotated[Share, Unit("share of variance")]
+    """Share of the global factor."""
+    share_region: Annotated[Share, Unit("share of variance")]
+    """Share of the region's factor."""
+    share_sector: Annotated[Share, Unit("share of variance")]
+    """Share of the sector's factor."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Systematic:
+        total = self.share_global.value + self.share_region.value + self.share_sector.value
+        if abs(total - 1.0) > 1e-9:
+            raise ValueError(f"shares of the factors sum to {total:.6g}; expected 1, so that their mix is N(0,1)")
+        if self.correlation.value < 0.0:
+            raise ValueError(f"correlation {self.correlation.value}; expected 0 or more: borrowers share the factor")
+        return self
+
+
+class PublishedTargets(Spec):
+    """What was published of books like this one, and what a baseline run must therefore find."""
+
+    delinquent_share: Target | None = None
+    """Share of live loans in arrears by one instalment or more."""
+    seriously_delinquent_share: Target | None = None
+    """Share of live loans in arrears by two instalments or more."""
+    charge_off_hazard: Target | None = None
+    """Charge-offs a month over live loans."""
+    recovery_share: Target | None = None
+    """Recoveries over charged-off balance."""
+    cumulative_net_loss: Target | None = None
+    """Net loss over the life of a pool, over its opening balance."""
+    cumulative_default: Target | None = None
+    """Defaulted balance over the life of a pool so far, over its opening balance."""
+
+
+class ParameterSet(FileSpec):
+    """One tier of borrowers as data: a new tier is a file and no code."""
+
+    kind: Literal["parameter_set"]
+    """Kind of the file."""
+    name: str
+    """Name by which studies refer to the set."""
+    title: str
+    """Heading of the set in a report."""
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    """ISO 4217 code of the amounts, as USD."""
+    observed_under: str
+    """Collection strategy that the serviced books ran when the figures were observed."""
+    score: ScoreBand | None = None
+    """Scores that belong to the tier; needed where several sets are used together."""
+    rate: RateBand | None = None
+    """Contract rates that belong to the tier where the score is absent."""
+    buckets: Buckets
+    """Buckets of arrears."""
+    transitions: tuple[TransitionRow, ...]
+    """Monthly transition matrix, one row a bucket, in the order of the labels."""
+    entry_by_age: AgeCurve
+    """Multiplier of the intensities of class `enter` by the loan's age."""
+    macro_reference: MacroReference
+    """Macro levels at which the figures were observed."""
+    macro_sensitivity: tuple[Sensitivity, ...]
+    """Effects of macro variables; what is not named has none."""
+    covariates: Covariates
+    """Effects of a loan's own features."""
+    systematic: Systematic
+    """Latent credit factors."""
+    used_car_index: UsedCarIndex
+    """Process of the used-car index around the scenario's path."""
+    depreciation: Depreciation
+    """Value of a car by age."""
+    wholesale: ValueBasis
+    """From stated values to wholesale."""
+    sale: SaleTerms
+    """Sale of the car after charge-off."""
+    published: PublishedTargets
+    """Published figures that a baseline run must reproduce."""
+
+    @classmethod
+    def problems(cls, data: Mapping[str, Any]) -> Iterator[Problem]:
+        """Contradictions between sections: rows and columns that are no buckets, an effect stated twice."""
+        yield from _matrix_problems(data)
+        yield from _effect_problems(data)
+
+
+def _parts(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Entries of a list of maps; nothing where the text is malformed, which is reported elsewhere."""
+    value = data.get(key)
+    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return [entry if isinstance(entry, Mapping) else {} for entry in entries]
+
+
+def _matrix_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    buckets = data.get("buckets")
+    labels = list(buckets.get("labels") or ()) if isinstance(buckets, Mapping) else []
+    rows = _parts(data, "transitions")
+    names = [row.get("from_bucket") for row in rows]
+    if labels and rows and names != labels:
+        yield Problem(("transitions",), f"transitions has the rows {names}", f"{labels}, one a bucket, in this order")
+    known = [*labels, CHARGE_OFF_COLUMN, PREPAID_COLUMN]
+    for place, row in enumerate(rows if labels else ()):
+        to = row.get("to")
+        for label in to if isinstance(to, Mapping) else ():
+            if label not in known:
+                path = ("transitions", place, "to", str(label))
+                yield Problem(path, f"row '{row.get('from_bucket')}' leads to '{label}'", "one of " + ", ".join(known))
+
+
+def _effect_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    seen = set()
+    for place, effect in enumerate(_parts(data, "macro_sensitivity")):
+        pair = (effect.get("cause"), effect.get("variable"))
+        if pair in seen:
+            found = f"the effect of {pair[1]} on {pair[0]} a second time"
+            yield Problem(("macro_sensitivity", place), found, "each effect once")
+        seen.add(pair)

@@ -72,6 +72,14 @@ def test_special_libraries_stay_in_their_room(path: Path) -> None:
     assert "cli" not in tops, f"{name}: nobody imports cli"
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_result_files_are_opened_in_one_place(path: Path) -> None:
+    doors = {"to_netcdf", "to_zarr", "open_dataset", "open_datatree", "load_dataset", "open_mfdataset"}
+    used = {node.attr for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+    name = path.relative_to(ROOT).as_posix()
+    assert name == "outputs/store.py" or not used & doors, f"{name}: only outputs/store.py knows result files"
+
+
 def test_command_imports_heavy_libraries_inside_its_commands() -> None:
     tree = ast.parse((ROOT / "cli.py").read_text("utf-8"))
     top_level = {

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from scenarios.spec import Spec
-from scenarios.vocabulary import SEGMENTS
 from simulator.sourced import Correlation, Count, NonNegative, Persistence, Positive, Share, Sourced, Unit
 
-
-def known_name(kind: str, names: Sequence[str]) -> AfterValidator:
-    """A validator that takes only these names and suggests the nearest one."""
-
-    def check(name: str) -> str:
-        if name in names:
-            return name
-        nearest = difflib.get_close_matches(name, names, n=1)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-        raise ValueError(f"unknown {kind} '{name}'; expected one of {', '.join(names)}{hint}")
-
-    return AfterValidator(check)
-
-
-Segment = Annotated[str, known_name("vehicle segment", SEGMENTS)]
+Segment = Literal["car", "suv", "truck", "van", "ev", "hybrid", "luxury", "motorcycle", "other"]
+"""A vehicle segment; a test holds it against `vocabulary.SEGMENTS`."""
 
 
 class SegmentTable(Spec):
@@ -39,7 +23,7 @@ class SegmentTable(Spec):
 
     def value(self, segment: str) -> float:
         """Figure of one segment."""
-        return self.by_segment.get(segment, self.default).value
+        return next((own.value for name, own in self.by_segment.items() if name == segment), self.default.value)
 
 
 class UsedCarIndex(Spec):
@@ -69,10 +53,12 @@ class Depreciation(Spec):
 
     @model_validator(mode="after")
     def _some_value_stays(self) -> Depreciation:
-        for segment in SEGMENTS:
+        for segment in get_args(Segment):
             worst = max(self.first_year.value, self.later_years.value) * self.multiplier.value(segment)
             if worst >= 1.0:
-                raise ValueError(f"segment '{segment}' loses {worst:.3g} of its value in a year; expected less than 1")
+                raise ValueError(
+                    f"rates x multiplier below 1; segment '{segment}' loses {worst:.3g} of its value a year"
+                )
         return self
 
 

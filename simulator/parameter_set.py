@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 
 from scenarios.checks import Problem
 from scenarios.file_spec import FileSpec
+from scenarios.schema import Name
 from scenarios.spec import Spec
-from scenarios.vocabulary import CAUSE_CLASSES, MACRO_VARIABLES, MAX_BUCKET
-from simulator.parameter_car import Depreciation, SaleTerms, UsedCarIndex, ValueBasis, known_name
+from scenarios.vocabulary import MAX_BUCKET
+from simulator.parameter_car import Depreciation, SaleTerms, UsedCarIndex, ValueBasis
 from simulator.sourced import (
     Correlation,
     Count,
@@ -35,8 +36,11 @@ ROW_SUM_TOLERANCE = 0.003
 """Six entries printed to three decimals may miss 1 by 6 x 0.0005; more is an error, not rounding."""
 
 
-CauseClass = Annotated[str, known_name("cause class", CAUSE_CLASSES)]
-MacroVariable = Annotated[str, known_name("macro variable", MACRO_VARIABLES)]
+CauseClass = Literal["enter", "cure", "roll", "charge_off", "prepay"]
+"""A class of causes; a test holds it against `vocabulary.CAUSE_CLASSES`."""
+
+MacroVariable = Literal["unemployment", "disposable_income_growth", "prime_rate", "fuel_price"]
+"""A macro variable; a test holds it against `vocabulary.MACRO_VARIABLES`."""
 
 
 def _strictly_rising(values: Iterable[float]) -> bool:
@@ -80,19 +84,17 @@ class Buckets(Spec):
     @model_validator(mode="after")
     def _buckets_fit(self) -> Buckets:
         if self.labels[0] != CURRENT or len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"labels {list(self.labels)}; expected '{CURRENT}' first and no label twice")
+            raise ValueError(f"labels with '{CURRENT}' first and none twice, not {list(self.labels)}")
         if len(self.lower_edge_days) != len(self.labels):
-            raise ValueError(
-                f"{len(self.lower_edge_days)} entries in lower_edge_days; expected {len(self.labels)}, one a label"
-            )
+            raise ValueError(f"{len(self.labels)} lower_edge_days, one a label, not {len(self.lower_edge_days)}")
         if self.lower_edge_days[0] != 0 or not _strictly_rising(self.lower_edge_days):
-            raise ValueError(f"lower_edge_days {list(self.lower_edge_days)}; expected 0 first and rising days")
+            raise ValueError(f"lower_edge_days that start at 0 and rise, not {list(self.lower_edge_days)}")
         if self.default_bucket not in self.labels[1:]:
-            raise ValueError(f"default_bucket '{self.default_bucket}'; expected one of {list(self.labels[1:])}")
+            raise ValueError(f"default_bucket one of {list(self.labels[1:])}, not '{self.default_bucket}'")
         if self.charge_off_days.value <= self.lower_edge_days[-1]:
+            last = self.lower_edge_days[-1]
             raise ValueError(
-                f"charge_off_days {self.charge_off_days.value}; expected more than the last bucket's first day, "
-                f"{self.lower_edge_days[-1]}"
+                f"charge_off_days above the last bucket's first day {last}, not {self.charge_off_days.value}"
             )
         return self
 
@@ -114,12 +116,10 @@ class TransitionRow(Evidence):
     def _row_sums_to_one(self) -> TransitionRow:
         total = sum(self.to.values()) if self.from_bucket in self.to else 1.0
         if abs(total - 1.0) > ROW_SUM_TOLERANCE:
-            raise ValueError(f"row '{self.from_bucket}' sums to {total:.6g}; expected 1 within {ROW_SUM_TOLERANCE}")
+            raise ValueError(f"a row that sums to 1 within {ROW_SUM_TOLERANCE}, not to {total:.6g}")
         if self.stays() <= 0.0:
-            raise ValueError(
-                f"row '{self.from_bucket}' leaves {self.stays():.6g} to stay; expected above 0: "
-                "a certain move has no finite intensity"
-            )
+            remedy = "a certain move has no finite intensity"
+            raise ValueError(f"a probability to stay above 0, not {self.stays():.6g}: {remedy}")
         return self
 
 
@@ -136,7 +136,7 @@ class AgeCurve(Evidence):
     @model_validator(mode="after")
     def _ages_rise(self) -> AgeCurve:
         if not _strictly_rising(age for age, _ in self.points):
-            raise ValueError(f"ages {[age for age, _ in self.points]}; expected rising ages")
+            raise ValueError(f"ages that rise, not {[age for age, _ in self.points]}")
         return self
 
 
@@ -199,9 +199,11 @@ class Systematic(Spec):
     def _consistent(self) -> Systematic:
         total = self.share_global.value + self.share_region.value + self.share_sector.value
         if abs(total - 1.0) > 1e-9:
-            raise ValueError(f"shares of the factors sum to {total:.6g}; expected 1, so that their mix is N(0,1)")
+            raise ValueError(f"shares of the factors that sum to 1, so that their mix is N(0,1), not to {total:.6g}")
         if self.correlation.value < 0.0:
-            raise ValueError(f"correlation {self.correlation.value}; expected 0 or more: borrowers share the factor")
+            raise ValueError(
+                f"a correlation of 0 or more, since borrowers share the factor, not {self.correlation.value}"
+            )
         return self
 
 
@@ -227,7 +229,7 @@ class ParameterSet(FileSpec):
 
     kind: Literal["parameter_set"]
     """Kind of the file."""
-    name: str
+    name: Name
     """Name by which studies refer to the set."""
     title: str
     """Heading of the set in a report."""
@@ -285,13 +287,22 @@ def _matrix_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     names = [row.get("from_bucket") for row in rows]
     if labels and rows and names != labels:
         yield Problem(("transitions",), f"transitions has the rows {names}", f"{labels}, one a bucket, in this order")
-    known = [*labels, CHARGE_OFF_COLUMN, PREPAID_COLUMN]
     for place, row in enumerate(rows if labels else ()):
         to = row.get("to")
         for label in to if isinstance(to, Mapping) else ():
+            known = [*_reachable(labels, row.get("from_bucket")), CHARGE_OFF_COLUMN, PREPAID_COLUMN]
             if label not in known:
                 path = ("transitions", place, "to", str(label))
-                yield Problem(path, f"row '{row.get('from_bucket')}' leads to '{label}'", "one of " + ", ".join(known))
+                found, remedy = (
+                    f"row '{row.get('from_bucket')}' leads to '{label}'",
+                    "A month misses one instalment at most.",
+                )
+                yield Problem(path, found, "one of " + ", ".join(known), remedy if label in labels else "")
+
+
+def _reachable(labels: Sequence[str], origin: object) -> Sequence[str]:
+    """Buckets that a month can lead to: any better one, the same, and the next worse one."""
+    return labels[: labels.index(origin) + 2] if origin in labels else labels
 
 
 def _effect_problems(data: Mapping[str, Any]) -> Iterator[Problem]:

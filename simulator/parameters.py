@@ -180,22 +180,24 @@ def _check_together(sets: tuple[ParameterSet, ...]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     faults = [Fault(where, f"'{name}' more than once", "each parameter set once") for name in doubled]
     faults += [
-        Fault(where, f"{field} is {other} in {item.name}, {first} in {names[0]}", "one figure for all tiers of a book")
+        Fault(where, f"{item.name} and {names[0]} differ in {difference}", f"one {section} for all tiers of a book")
         for item in sets[1:]
-        for field, first, other in _differences(sets[0], item)
+        for section, difference in _differences(sets[0], item)
     ]
     faults += check_bands(sets)
     if faults:
         raise InputError(faults)
 
 
-def _differences(first: ParameterSet, other: ParameterSet) -> list[tuple[str, object, object]]:
-    """Fields of the shared sections whose numbers differ, with both numbers."""
-    left, right = (
-        dict(leaf for field in SHARED for leaf in _numbers(getattr(item, field), field)) for item in (first, other)
-    )
-    paths = [*left, *(path for path in right if path not in left)]
-    return [(path, left.get(path), right.get(path)) for path in paths if left.get(path) != right.get(path)]
+def _differences(first: ParameterSet, other: ParameterSet) -> list[tuple[str, str]]:
+    """Shared sections whose numbers differ, each with its first difference in words."""
+    found = []
+    for section in SHARED:
+        left, right = (dict(_numbers(getattr(item, section), section)) for item in (first, other))
+        paths = [path for path in (*left, *(set(right) - set(left))) if left.get(path) != right.get(path)]
+        if paths:
+            found.append((section, f"{paths[0]}: {right.get(paths[0])} and {left.get(paths[0])}"))
+    return found
 
 
 def _numbers(value: object, path: str) -> list[tuple[str, object]]:

@@ -27,7 +27,7 @@ class Unit:
 class Evidence(Spec):
     """Where a figure, or a row of figures, comes from."""
 
-    source: Annotated[str, Field(min_length=12)]
+    source: Annotated[str, Field(min_length=15)]
     """Full citation, or 'assumption: reason', 'computed: how, from what', 'solved: by what, so that what'."""
     confidence: Confidence
     """H, M or L; an assumption is always L."""
@@ -37,9 +37,9 @@ class Evidence(Spec):
     @model_validator(mode="after")
     def _source_is_honest(self) -> Evidence:
         if BARE_TAG.match(self.source):
-            raise ValueError(f"source is the bare tag '{self.source}'; expected the full citation")
+            raise ValueError(f"the full citation as source, not the bare tag '{self.source}'")
         if self.source.startswith(ASSUMPTION) and self.confidence != "L":
-            raise ValueError(f"source is an assumption with confidence {self.confidence}; expected confidence L")
+            raise ValueError(f"confidence L for a source that is an assumption, not {self.confidence}")
         return self
 
 
@@ -55,7 +55,7 @@ class Sourced(Evidence):
     def _value_lies_in_range(self) -> Sourced:
         if self.range is not None and not self.range[0] <= self.value <= self.range[1]:
             low, high = self.range
-            raise ValueError(f"value {self.value} lies outside its range; expected {low} to {high}, or another range")
+            raise ValueError(f"a range that holds the value: {self.value} lies outside {low} to {high}")
         return self
 
 

@@ -108,6 +108,7 @@ BOOK_VARIABLES: Final = (
     _book("live_count", "count", "live loans at month end", "point"),
     _book("principal_paid", "currency", "principal paid by instalments, catch-up included", "sum"),
     _book("interest_paid", "currency", "interest paid", "sum"),
+    _book("interest_accrued", "currency", "simple interest accrued on unpaid principal", "sum"),
     _book("prepaid", "currency", "principal prepaid", "sum"),
     _book("charge_off", "currency", "gross charge-off: principal and accrued interest, month booked", "sum"),
     _book("charge_off_interest", "currency", "accrued interest within gross charge-off", "sum"),
@@ -157,6 +158,7 @@ MARKET_VARIABLES: Final = (
     Variable("transition_count_mean", (*RUN_DIMS, "month", "from_bucket", "to_state"), "count", "loans that moved, mean over paths"),
     Variable("used_car_index", (*PATH_DIMS, "month", "segment"), "1", "used-car index relative to the as-of month"),
     Variable("global_factor", ("path", "month"), "1", "global credit factor, standard normal, larger is worse"),
+    Variable("used_car_path", ("scenario", "month", "segment"), "1", "used-car index of the scenario before noise, relative to the as-of month"),
     Variable("macro", ("scenario", "month", "macro_variable"), "1", "macro variables of the scenario"),
 )
 

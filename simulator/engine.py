@@ -1,0 +1,294 @@
+"""One scenario of one book on many paths: kernel calls by block of paths, checks, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from scenarios.errors import Fault, InputError
+from scenarios.macro import MonthlyMacro
+from scenarios.vocabulary import BOOK_VARIABLES, RNG_SCHEME
+from simulator.arrays import Book, build_book, build_hazards, build_sale
+from simulator.factors import SystematicPaths, draw_systematic
+from simulator.identities import check_identities
+from simulator.kernels.bundles import Clock, Hazards, Market, Result, Workspace
+from simulator.kernels.portfolio import fold_moments, simulate_paths
+from simulator.labels import label_results
+from simulator.parameters import Parameters
+from simulator.tape import LoanTape
+
+Floats = NDArray[np.float64]
+
+LOAN_BLOCK = 4096
+"""Loans that go through all months together: their state fits a core's second cache."""
+RUN_OFF_MONTHS = 24
+"""Months after the horizon in which loans in default go on; what is left then is charged off."""
+LOAN_MONTHS_A_CALL = 50_000_000
+"""Aim of one kernel call: under a second, so that progress shows and an interrupt is heard."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSize:
+    """How a run is cut up. None of it changes a bit of the result."""
+
+    threads: int | None = None
+    path_block: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the blocks of paths leave behind for one scenario.
+
+    Attributes
+    ----------
+    book : float64[variable, path, month 1..T], in the order of BOOK_VARIABLES
+    after_horizon : float64[variable, path]
+    level_loss : float64[path, level]
+    index : float64[path, month 1..T, segment]
+    global_factor : float64[path, month 1..T]
+    moments : name -> (mean, sum of squared deviations) over paths
+    transition : int64[month 1..T, from bucket, to state], summed over paths
+    trace : float64[traced loan, path, month 0..T, (state, principal, discounted loss)]
+    """
+
+    book: Floats
+    after_horizon: Floats
+    level_loss: Floats
+    index: Floats
+    global_factor: Floats
+    moments: dict[str, tuple[Floats, Floats]]
+    transition: NDArray[np.int64]
+    trace: Floats
+
+
+def months_needed(parameters: Parameters, months: int) -> int:
+    """Last month that the macro paths must reach: horizon, run-off and the longest sale lag."""
+    return months + RUN_OFF_MONTHS + int(parameters.sale_lag.max())
+
+
+def simulate(
+    tape: LoanTape,
+    macro: MonthlyMacro,
+    parameters: Parameters,
+    *,
+    paths: int,
+    months: int,
+    seed: int,
+    trace: Sequence[str] = (),
+    size: RunSize | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Simulate a book under one macro scenario.
+
+    Parameters
+    ----------
+    tape : LoanTape
+        The book at its as-of date.
+    macro : MonthlyMacro
+        Monthly paths from the as-of month on, at least `months_needed` long.
+    parameters : Parameters
+        One or more tiers.
+    paths, months : int
+        Number of paths and horizon.
+    seed : int
+        0 .. 2**64 - 1.
+    trace : sequence of loan ids
+        Loans whose own histories are returned as `trace_*`, over path x month 0..T.
+    size : RunSize, optional
+        Threads and paths in a block; neither changes a result.
+    progress : callable, optional
+        Called with the number of paths done after each block.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables of `vocabulary.DATASET_VARIABLES`, dims scenario, strategy, programme of length 1.
+
+    Raises
+    ------
+    InputError
+        Arguments that cannot be run.
+    IntegrityError
+        An identity of methodology (9) fails.
+    """
+    _check_arguments(tape, paths=paths, months=months, seed=seed)
+    book = build_book(tape, parameters)
+    hazards = build_hazards(book.cells, macro, parameters, months, RUN_OFF_MONTHS)
+    traced = _positions(tape, trace)
+    size = size or RunSize()
+    threads = min(size.threads or numba.config.NUMBA_NUM_THREADS, numba.config.NUMBA_NUM_THREADS)
+    path_block = size.path_block or _default_path_block(len(tape), months, threads)
+    run = _Run(book, hazards, macro, parameters, months, np.uint64(seed), traced)
+    before = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
+        totals = _accumulate(run, paths, path_block, threads, progress)
+    finally:
+        numba.set_num_threads(before)
+    return label_results(book, macro, parameters, totals, tape=tape, seed=seed, trace=tuple(trace)).assign_attrs(
+        rng_scheme=RNG_SCHEME
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    book: Book
+    hazards: Hazards
+    macro: MonthlyMacro
+    parameters: Parameters
+    months: int
+    seed: np.uint64
+    traced: NDArray[np.int64]
+
+
+def _check_arguments(tape: LoanTape, *, paths: int, months: int, seed: int) -> None:
+    limits = (("paths", paths, 1, 2**32 - 1), ("months", months, 1, 1200), ("seed", seed, 0, 2**64 - 1))
+    faults = [
+        Fault("run", f"{name} = {value}", f"{low} to {high}") for name, value, low, high in limits if not low <= value <= high
+    ]
+    if len(tape) == 0:
+        faults.append(Fault("tape", "no loan", "at least one loan"))
+    if faults:
+        raise InputError(faults)
+
+
+def _positions(tape: LoanTape, ids: Iterable[str]) -> NDArray[np.int64]:
+    """Positions of traced loans in canonical order; ids keep the order in which they were asked."""
+    order = {str(name): item for item, name in enumerate(tape.columns["loan_id"])}
+    missing = [name for name in ids if name not in order]
+    if missing:
+        raise InputError([Fault("trace", f"loan {name!r}", "an id of the tape that was used") for name in missing])
+    return np.array([order[name] for name in ids], dtype=np.int64)
+
+
+def _default_path_block(loans: int, months: int, threads: int) -> int:
+    block = LOAN_MONTHS_A_CALL // max(loans * months, 1)
+    return int(np.clip(block, threads, 256)) // threads * threads
+
+
+def _accumulate(run: _Run, paths: int, path_block: int, threads: int, progress: Progress | None) -> Totals:
+    """Run all blocks of paths, check each, and keep what the Dataset needs."""
+    totals = _empty_totals(run, paths)
+    work = _workspace(run, threads)
+    for first in range(0, paths, path_block):
+        chunk = range(first, min(first + path_block, paths))
+        result, market = simulate_block_of_paths(run, chunk, work)
+        check_identities(result, first, run.months)
+        _keep(run, chunk, result, market, totals)
+        if progress is not None:
+            progress(chunk.stop)
+    return totals
+
+
+def simulate_block_of_paths(run: _Run, chunk: range, work: Workspace) -> tuple[Result, Market]:
+    """Draw the systematic paths of a block of paths and run the kernel on them."""
+    needed = months_needed(run.parameters, run.months)
+    systematic = draw_systematic(
+        run.book.cells.factor_names, run.parameters, chunk, run.months, needed, seed=int(run.seed)
+    )
+    market = _market(run, systematic)
+    clock = Clock(
+        run.seed,
+        chunk.start,
+        run.months,
+        RUN_OFF_MONTHS,
+        run.parameters.default_bucket,
+        run.parameters.nonaccrual_months,
+    )
+    result = _empty_result(run, len(chunk))
+    simulate_paths(run.book.loans, run.hazards, market, build_sale(run.parameters), clock, work, result)
+    return result, market
+
+
+def _market(run: _Run, systematic: SystematicPaths) -> Market:
+    scenario = run.macro.used_car_index.to_numpy()[: systematic.index_noise.shape[1]]
+    return Market(
+        factor=np.ascontiguousarray(systematic.factor),
+        index=scenario[None] * np.exp(systematic.index_noise),
+        depreciation=np.ascontiguousarray(run.parameters.depreciation),
+    )
+
+
+def _workspace(run: _Run, threads: int) -> Workspace:
+    block = min(LOAN_BLOCK, run.book.loans.bucket.size)
+    return Workspace(
+        state=np.zeros((threads, block), np.int8),
+        track=np.zeros((threads, block)),
+        defaulted=np.zeros((threads, block), np.bool_),
+        loss=np.zeros((threads, block)),
+        word=np.zeros((threads, 4, block), np.uint32),
+        entry=np.zeros((threads, run.months + 1, run.book.cells.tier.size)),
+        late=np.zeros((threads, block), np.int32),
+    )
+
+
+def _empty_result(run: _Run, paths: int) -> Result:
+    last = months_needed(run.parameters, run.months) + 1
+    buckets = len(run.parameters.bucket_edges)
+    levels = sum(len(names) for names in run.book.levels.values())
+    return Result(
+        book=np.zeros((paths, len(BOOK_VARIABLES), last)),
+        bucket_balance=np.zeros((paths, run.months + 1, buckets)),
+        transition=np.zeros((paths, run.months + 1, buckets, buckets + 3), np.int32),
+        level_loss=np.zeros((paths, levels)),
+        level_flow=np.zeros((paths, 2, run.months + 1, levels)),
+        run_off=np.zeros((paths, 5)),
+        trace=np.zeros((run.traced.size, paths, run.months + 1, 3)),
+        traced=run.traced,
+    )
+
+
+def _empty_totals(run: _Run, paths: int) -> Totals:
+    shape = _empty_result(run, 1)
+    segments = run.macro.used_car_index.shape[1]
+
+    def moments(values: Floats) -> tuple[Floats, Floats]:
+        return np.zeros(values[0].size), np.zeros(values[0].size)
+
+    return Totals(
+        book=np.empty((len(BOOK_VARIABLES), paths, run.months)),
+        after_horizon=np.empty((5, paths)),
+        level_loss=np.empty((paths, shape.level_loss.shape[1])),
+        index=np.empty((paths, run.months, segments)),
+        global_factor=np.empty((paths, run.months)),
+        moments={"bucket_balance": moments(shape.bucket_balance), "level_flow": moments(shape.level_flow)},
+        transition=np.zeros(shape.transition.shape[1:], np.int64)[1:],
+        trace=np.empty((run.traced.size, paths, run.months + 1, 3)),
+    )
+
+
+AFTER_HORIZON_ROWS = (
+    ("principal_paid", "prepaid"),
+    ("interest_paid",),
+    ("charge_off",),
+    ("recovery",),
+    ("ultimate_loss",),
+)
+"""Book variables that each `*_after_horizon` variable sums, in vocabulary order."""
+
+
+def _keep(run: _Run, chunk: range, result: Result, market: Market, totals: Totals) -> None:
+    """Fold one block of paths into the totals, in path order."""
+    rows = slice(chunk.start, chunk.stop)
+    horizon = run.months + 1
+    names = [variable.name for variable in BOOK_VARIABLES]
+    totals.book[:, rows] = result.book[:, :, 1:horizon].transpose(1, 0, 2)
+    late = result.book[:, :, horizon:].sum(axis=2)
+    for item, parts in enumerate(AFTER_HORIZON_ROWS):
+        totals.after_horizon[item, rows] = sum(late[:, names.index(part)] for part in parts)
+    totals.level_loss[rows] = result.level_loss
+    totals.index[rows] = market.index[:, 1:horizon]
+    totals.global_factor[rows] = market.factor[:, 0, 1:horizon]
+    totals.transition[...] += result.transition[:, 1:].sum(axis=0)
+    totals.trace[:, rows] = result.trace
+    for name, values in (("bucket_balance", result.bucket_balance), ("level_flow", result.level_flow)):
+        mean, squares = totals.moments[name]
+        fold_moments(values.reshape(len(chunk), -1), chunk.start, mean, squares)
+

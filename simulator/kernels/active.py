@@ -1,0 +1,87 @@
+"""The active pass: loans that may move this month, drawn exactly and booked one by one."""
+
+from __future__ import annotations
+
+from scenarios.vocabulary import CHARGED_OFF, MATURED, MAX_BUCKET, PREPAID
+from simulator.kernels.booking import book_cash, book_charge_off, book_default, book_stocks
+from simulator.kernels.borrower import leave_arrears, leave_current
+from simulator.kernels.bundles import Move, Terms
+from simulator.kernels.collateral import car_condition, car_is_sold, sale_recovery
+from simulator.kernels.compile import compiled
+from simulator.kernels.random import WORDS, unit
+
+
+@compiled()
+def exit_column(state, buckets):  # type: ignore[no-untyped-def]
+    """Column of Result.transition of a state: buckets first, then charged off, prepaid, matured."""
+    if state <= MAX_BUCKET:
+        return state
+    if state == CHARGED_OFF:
+        return buckets
+    return buckets + 1 if state == PREPAID else buckets + 2
+
+
+@compiled()
+def active_pass(spot, listed, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Step the listed loans of a block through one month.
+
+    In the last month of the run-off, who is still in arrears is charged off.
+
+    Parameters
+    ----------
+    listed : int
+        How many places of ``work.active`` are listed; their tracks stand at the month's close.
+    bundles : (Loans, Hazards, Collateral, Clock)
+    """
+    loans, hazards, collateral, clock = bundles
+    month, row, path = spot.month, spot.row, clock.first_path + spot.row
+    book, inside = result.book[row], month <= clock.months
+    last = month == clock.months + clock.run_off
+    states, tracks, active = work.state[spot.worker], work.track[spot.worker], work.active[spot.worker]
+    words, defaulted = work.word[spot.worker, month % WORDS], work.defaulted[spot.worker]
+    intensity, multiplier = hazards.intensity, hazards.class_multiplier[month]
+    index, depreciation, level = collateral.index[row], collateral.depreciation, loans.level
+    for item in range(listed):
+        place = active[item]
+        loan = spot.start + place
+        bucket, cell, tier, entity = states[place], loans.cell[loan], loans.tier[loan], loans.entity[loan]
+        if bucket == 0:
+            age = min(loans.age[loan] + month, hazards.seasoning.shape[1] - 1)
+            worse = work.entry[spot.worker, month, cell] * loans.risk[loan] * hazards.seasoning[tier, age]
+            drawn = leave_current(unit(words[place]), worse, hazards.payoff[month, cell], hazards.direct_share[tier])
+        else:
+            drawn = leave_arrears(bucket, (entity, path, month, clock.seed), intensity[tier, bucket], multiplier[cell])
+        if last and 1 <= drawn <= MAX_BUCKET:
+            drawn = CHARGED_OFF
+        terms = Terms(loans.growth[loan], loans.payment[loan], loans.term[loan], clock.nonaccrual_months)
+        track_open = (tracks[place] + terms.payment) / terms.growth
+        state, principal, accrued = book_cash(book, month, Move(bucket, drawn, track_open, tracks[place]), terms)
+        states[place] = state
+        segment, car = loans.segment[loan], loans.car[loan]
+        if state <= MAX_BUCKET:
+            value = loans.value_as_new[loan] * depreciation[car + month]
+            book_stocks(book, month, state, principal, accrued, value * index[month, segment])
+            if inside:
+                result.bucket_balance[row, month, state] += principal
+        elif state == CHARGED_OFF:
+            lag, recovery = collateral.lag[tier], 0.0
+            if car_is_sold(entity, path, month, clock.seed, collateral.sold_share[tier]):
+                value = loans.value_as_new[loan] * depreciation[car + month + lag]
+                price = value * index[month + lag, segment] * collateral.haircut[tier]
+                price *= car_condition(entity, path, clock.seed, collateral.condition_sd[tier])
+                recovery = sale_recovery(
+                    price, collateral.cost[tier], collateral.cost_share[tier], principal + accrued, collateral.lgd_floor[tier]
+                )
+            loss = book_charge_off(book, month, principal + accrued, accrued, recovery, (lag, terms.growth))
+            work.loss[spot.worker, place] = loss
+            for cut in range(level.shape[1]):
+                result.level_loss[row, level[loan, cut]] += loss
+                if inside:
+                    result.level_flow[row, 0, month, level[loan, cut]] += principal + accrued
+                if month + lag <= clock.months:
+                    result.level_flow[row, 1, month + lag, level[loan, cut]] += recovery
+        if not defaulted[place] and (state == CHARGED_OFF or clock.default_bucket <= state <= MAX_BUCKET):
+            defaulted[place] = True
+            book_default(book, month, principal + accrued)
+        if inside:
+            result.transition[row, month, bucket, exit_column(state, intensity.shape[1])] += 1

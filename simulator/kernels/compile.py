@@ -1,0 +1,75 @@
+"""One decorator for every kernel, and the one switch for its cache.
+
+Numba's cache ignores an edit in an imported kernel, so the cache folder's name carries a hash of
+all kernel sources: a changed kernel never meets an old machine code.  ``CARSTRESS_KERNEL_CACHE=0``
+switches the cache off (the tests do).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+CACHE_SWITCH = "CARSTRESS_KERNEL_CACHE"
+
+
+def kernel_digest() -> str:
+    """Hash of the kernels' sources, the interpreter and numba: 16 hexadecimal digits."""
+    digest = hashlib.sha256(f"{sys.version}{numba.__version__}".encode())
+    here = Path(__file__).parent
+    for source in sorted([*here.glob("*.py"), here.parent.parent / "scenarios" / "vocabulary.py"]):
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path | None:
+    """Folder of compiled kernels, or None where caching is off or no folder can be written."""
+    if os.environ.get(CACHE_SWITCH, "1") == "0":
+        return None
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
+    folder = Path(base) / "carstress" / f"kernels-{kernel_digest()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+CACHE_FOLDER = _cache_folder()
+
+
+def cache_is_warm() -> bool:
+    """Whether compiled kernels of these very sources lie on disk (so the first run need not compile)."""
+    return CACHE_FOLDER is not None and any(CACHE_FOLDER.rglob("*.nbi"))
+
+
+def compiled(*, parallel: bool = False, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a kernel: strict floating point, no fastmath, cached by the hash of all kernels.
+
+    `inline` makes LLVM inline the function where it is called, so that the caller's loop vectorises.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        previous = numba.config.CACHE_DIR
+        try:
+            if CACHE_FOLDER is not None:
+                numba.config.CACHE_DIR = str(CACHE_FOLDER)
+            return numba.njit(
+                function,
+                cache=CACHE_FOLDER is not None,
+                parallel=parallel,
+                forceinline=inline,
+                error_model="numpy",
+                fastmath=False,
+            )
+        finally:
+            numba.config.CACHE_DIR = previous
+
+    return decorate

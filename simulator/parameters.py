@@ -180,7 +180,9 @@ def _check_together(sets: tuple[ParameterSet, ...]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     faults = [Fault(where, f"'{name}' more than once", "each parameter set once") for name in doubled]
     faults += [
-        Fault(where, f"{item.name} and {names[0]} differ in {difference}", f"one {section} for all tiers of a book")
+        Fault(
+            where, f"{item.name} and {names[0]} differ in {difference}", f"the same `{section}` in all tiers of a book"
+        )
         for item in sets[1:]
         for section, difference in _differences(sets[0], item)
     ]
@@ -194,7 +196,9 @@ def _differences(first: ParameterSet, other: ParameterSet) -> list[tuple[str, st
     found = []
     for section in SHARED:
         left, right = (dict(_numbers(getattr(item, section), section)) for item in (first, other))
-        paths = [path for path in (*left, *(set(right) - set(left))) if left.get(path) != right.get(path)]
+        paths = [
+            path for path in (*left, *(path for path in right if path not in left)) if left.get(path) != right.get(path)
+        ]
         if paths:
             found.append((section, f"{paths[0]}: {right.get(paths[0])} and {left.get(paths[0])}"))
     return found

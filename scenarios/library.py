@@ -1,0 +1,100 @@
+"""The shipped scenarios and studies, and whatever else a name or a path may mean."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from scenarios.errors import Fault, InputError
+from scenarios.explain import nearest
+from scenarios.load import find_text, is_path, library, spec_from_text
+from scenarios.schema import MacroScenario, Study
+
+
+def library_names(folder: Literal["macro", "studies"]) -> tuple[str, ...]:
+    """Names of the shipped files of a folder, sorted."""
+    return tuple(library(folder))
+
+
+def library_text(folder: Literal["macro", "studies"], name: str) -> str:
+    """Text of a shipped file, comments included."""
+    return library(folder)[name].read_text(encoding="utf-8")
+
+
+def init_files() -> dict[str, str]:
+    """Texts by file name of the commented example that `carstress init` writes."""
+    root = resources.files("scenarios") / "library" / "init"
+    entries = sorted(root.iterdir(), key=lambda entry: entry.name)
+    return {entry.name: entry.read_text(encoding="utf-8") for entry in entries if entry.name.endswith(".yaml")}
+
+
+def find_scenario(reference: str | Path, folder: Path | None = None, where: str = "scenario") -> MacroScenario:
+    """A macro scenario by library name or by path, everything that it extends worked out.
+
+    Parameters
+    ----------
+    reference : str or Path
+        Library name, or path from `folder`.
+    folder : Path, optional
+        Where relative paths start; the working directory if left out.
+    where : str, optional
+        Who refers to it, for errors.
+
+    Raises
+    ------
+    InputError
+        There is no such scenario, or its file has faults.
+    """
+    text, name, home = find_text(_text(reference), "macro", folder, where)
+    return spec_from_text(text, name, MacroScenario, home)
+
+
+def find_study(reference: str | Path) -> Study:
+    """A study by library name or by path; raises InputError as `find_scenario` does."""
+    text, name, home = find_text(_text(reference), "studies", None, "study")
+    return spec_from_text(text, name, Study, home)
+
+
+def study_scenarios(study: Study) -> tuple[MacroScenario, ...]:
+    """The macro scenarios that a study names, in its order.
+
+    Raises
+    ------
+    InputError
+        With the faults of all of them, of two that bear one name, and of limits on a scenario that is not there.
+    """
+    found: list[MacroScenario] = []
+    faults: list[Fault] = []
+    for place, reference in enumerate(study.scenarios):
+        where = study.where("scenarios", place)
+        try:
+            scenario = find_scenario(reference, study.folder, where)
+        except InputError as error:
+            faults.extend(error.faults)
+            continue
+        if any(scenario.name == other.name for other in found):
+            remedy = "Change `name:` in one of the files."
+            faults.append(Fault(where, f"two scenarios named {scenario.name}", "different names", remedy))
+        found.append(scenario)
+    names = [scenario.name for scenario in found]
+    for place, limit in enumerate(study.limits if not faults else ()):
+        if limit.scenario not in names:
+            where = study.where("limits", place, "scenario")
+            expected = f"one of {', '.join(names)}"
+            faults.append(Fault(where, f"scenario = {limit.scenario}", expected, nearest(limit.scenario, names)))
+    if faults:
+        raise InputError(faults)
+    return tuple(found)
+
+
+def study_path(study: Study, reference: str) -> Path:
+    """A path written in a study, from the folder of its file."""
+    return study.folder / reference
+
+
+def _text(reference: str | Path) -> str:
+    """A `Path` stays one even where it is a bare name."""
+    if isinstance(reference, Path) and not is_path(str(reference)):
+        return f"./{reference}"
+    return str(reference)

@@ -1,0 +1,368 @@
+"""The specs that a user writes: `MacroScenario` and `Study`. A field that ends in `_percent` is in percent."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
+
+from pydantic import Field, Tag
+
+from scenarios.checks import MONTHS_PER_PERIOD, PERIOD_PATTERN, Month, Problem, first_month, macro_problems
+from scenarios.file_spec import FileSpec, one_of
+from scenarios.inherit import with_shocks
+from scenarios.spec import Spec
+from scenarios.yaml_text import YamlDocument
+
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+"""Letters, digits, `_`, `.` and `-`: it becomes a folder's name."""
+
+Reference = Annotated[str, Field(min_length=1)]
+"""A library name, or a path (it ends in `.yaml` or holds a `/`) that starts from the file's own folder."""
+
+# --- macro scenario ------------------------------------------------------------------------------
+
+Unemployment = Annotated[float, Field(ge=0, le=30)]
+"""Percent of the labour force."""
+
+IncomeGrowth = Annotated[float, Field(ge=-60, le=100)]
+"""Percent a year, annualised; the wildest quarter on record is +57.6 (US, 2021Q1, Federal Reserve)."""
+
+InterestRate = Annotated[float, Field(ge=-2, le=30)]
+"""Percent a year."""
+
+IndexLevel = Annotated[float, Field(ge=5, le=1000)]
+"""Level of an index; a used-car index is 100 in the month before `start`."""
+
+Points = Annotated[float, Field(ge=-100, le=1000)]
+"""Percentage points, or percent of a level."""
+
+Offset = Annotated[float, Field(ge=-20, le=20)]
+"""Percentage points above the nation."""
+
+
+class Shock(Spec):
+    """What is added to the base's path, one value a period."""
+
+    shock: Annotated[tuple[Points, ...], Field(min_length=1)]
+    """Percentage points on a rate or a growth; percent of the base's level on an index."""
+
+
+class IndexShock(Spec):
+    """A change of the base's used-car index."""
+
+    shock_percent: Annotated[tuple[Points, ...], Field(min_length=1)]
+    """Percent of the base's level, one value a period: -20 makes 80 of 100."""
+
+
+class Satellite(Spec):
+    """A used-car index made from the scenario's unemployment, where a publication has no used-car price.
+
+    `unemployment_gap`: the level is 100 + peak_to_trough_percent x gap(t - lag) / largest gap, gap being
+    unemployment above its jump-off value, never below 0.  `flat`: the level stays at 100.  Either is an
+    assumption, and the report says so.
+    """
+
+    satellite: Literal["unemployment_gap", "flat"]
+    """Name of the satellite."""
+
+    peak_to_trough_percent: Annotated[float, Field(ge=-90, le=0)] = -20.0
+    """Fall of the index where the gap is largest, percent; -20 is the order of the falls of 2001-04 and 2022-24."""
+
+    lag_quarters: Annotated[int, Field(ge=0, le=8)] = 2
+    """Quarters by which the index follows unemployment."""
+
+    shock_percent: Annotated[tuple[Points, ...], Field(min_length=1)] | None = None
+    """Percent on top of the satellite's level, one value a period."""
+
+
+_LIST_OR_SHOCK: Final = "a list with one number a period, or {shock: [...]}"
+_INDEX_FORMS: Final = "a list of levels, {shock_percent: [...]} or {satellite: NAME, ...}"
+
+Value = TypeVar("Value")
+
+PathOrShock = Annotated[
+    Annotated[tuple[Value, ...], Field(min_length=1), Tag("list form")] | Annotated[Shock, Tag("shock form")],
+    one_of(_LIST_OR_SHOCK),
+]
+
+UsedCarPath = Annotated[
+    Annotated[tuple[IndexLevel, ...], Field(min_length=1), Tag("list form")]
+    | Annotated[IndexShock, Tag("shock_percent form")]
+    | Annotated[Satellite, Tag("satellite form")],
+    one_of(_INDEX_FORMS),
+]
+
+UsedCarSegment = Literal["all", "car", "suv", "truck", "van", "ev", "hybrid", "luxury", "motorcycle", "other"]
+"""`all`, or a vehicle segment of the vocabulary."""
+
+OffsetVariable = Literal["unemployment_percent", "disposable_income_growth_percent", "prime_rate_percent"]
+
+
+class MacroPaths(Spec):
+    """One path a variable, one value a period, the first for `start`."""
+
+    unemployment_percent: PathOrShock[Unemployment]
+    """Unemployment rate, percent of the labour force, 0 to 30, mean of the period."""
+
+    disposable_income_growth_percent: PathOrShock[IncomeGrowth]
+    """Growth of real disposable income on the period before, percent a year (annualised)."""
+
+    prime_rate_percent: PathOrShock[InterestRate]
+    """Prime rate, or the rate that loans are priced from, percent a year, mean of the period."""
+
+    fuel_price_index: PathOrShock[IndexLevel] | None = None
+    """Level of the fuel price, in the unit of its jump-off value; left out: it stays at that value."""
+
+
+class JumpOff(Spec):
+    """The last known values: of the month before `start`, from which every path sets out."""
+
+    unemployment_percent: Unemployment
+    """Percent of the labour force."""
+
+    disposable_income_growth_percent: IncomeGrowth
+    """Percent a year."""
+
+    prime_rate_percent: InterestRate
+    """Percent a year."""
+
+    fuel_price_index: IndexLevel = 100.0
+    """Level of the fuel price."""
+
+
+class RevertTo(Spec):
+    """Long-run values; what is left out holds its last value."""
+
+    unemployment_percent: Unemployment | None = None
+    """Percent of the labour force."""
+
+    disposable_income_growth_percent: IncomeGrowth | None = None
+    """Percent a year."""
+
+    prime_rate_percent: InterestRate | None = None
+    """Percent a year."""
+
+    fuel_price_index: IndexLevel | None = None
+    """Level, in the unit of the path."""
+
+    used_car_index: IndexLevel | None = None
+    """Level of every segment; 100 is the month before `start`."""
+
+
+class Reversion(Spec):
+    """How the paths go on after their end."""
+
+    months: Annotated[int, Field(ge=1, le=240)]
+    """Months from the path's end to the long-run values."""
+
+    to: RevertTo
+    """The long-run values."""
+
+
+class Revert(Spec):
+    """A return to long-run values after the path's end."""
+
+    revert: Reversion
+    """In a straight line (levels: in logarithms) over `months`, constant afterwards."""
+
+
+Beyond = Annotated[
+    Annotated[Literal["hold"], Tag("word form")] | Annotated[Revert, Tag("revert form")],
+    one_of("`hold`, or {revert: {months: N, to: {unemployment_percent: ...}}}"),
+]
+
+
+class MacroScenario(FileSpec):
+    """One future of the economy and of the used-car market, quarterly or monthly."""
+
+    library_folder: ClassVar[str | None] = "macro"
+
+    kind: Literal["macro_scenario"] = "macro_scenario"
+    """What this file is."""
+
+    name: Name
+    """Its name in results: letters, digits, `_`, `.` and `-`."""
+
+    title: str = ""
+    """One line for pictures and tables."""
+
+    description: str = ""
+    """What happens in it, and why."""
+
+    source: Annotated[str, Field(min_length=1)]
+    """Where its numbers come from; own judgement is an assumption and says so."""
+
+    extends: Reference | None = None
+    """Library name or path of a scenario that this one changes. Maps are merged, lists are replaced."""
+
+    start: Annotated[str, Field(pattern=PERIOD_PATTERN)]
+    """First period, `2025Q1` or `2025-01`. The tape's as-of month is the month before it."""
+
+    end: Annotated[str, Field(pattern=PERIOD_PATTERN)] | None = None
+    """Last period; where it is given, every path must reach exactly so far."""
+
+    frequency: Literal["quarterly", "monthly"]
+    """Length of a period."""
+
+    jump_off: JumpOff
+    """Values of the month before `start`."""
+
+    macro: MacroPaths
+    """The economy."""
+
+    used_car_index: dict[UsedCarSegment, UsedCarPath]
+    """Used-car price, 100 in the month before `start`: `all`, and segments that go their own way."""
+
+    regional_offsets: dict[OffsetVariable, dict[Reference, Offset]] = Field(default_factory=dict)
+    """Percentage points by which regions of the tape lie above the nation, constant over time."""
+
+    weight: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Probability, for results weighted over a study's scenarios."""
+
+    beyond: Beyond | None = None
+    """What happens after the path's end; left out, a horizon beyond it is an error."""
+
+    @classmethod
+    def settled(cls, document: YamlDocument, base: YamlDocument | None) -> YamlDocument:
+        """The text with shocks replaced by the paths that they make."""
+        return with_shocks(document, base)
+
+    @classmethod
+    def problems(cls, data: Mapping[str, Any]) -> Iterator[Problem]:
+        """Unequal lengths, shocks without a base, fractions for percent, and other contradictions."""
+        return macro_problems(data)
+
+    @property
+    def first_month(self) -> Month:
+        """Year and month of the first simulated month."""
+        return first_month(self.start)
+
+    @property
+    def months(self) -> int:
+        """Months that the path covers."""
+        path = self.macro.unemployment_percent
+        return len(path) * MONTHS_PER_PERIOD[self.frequency] if isinstance(path, tuple) else 0
+
+
+# --- study ---------------------------------------------------------------------------------------
+
+
+class Synthetic(Spec):
+    """A portfolio that is drawn."""
+
+    parameters: Reference | None = None
+    """Parameter set that describes it, by name or path; left out: the study's first."""
+
+    loans: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    """Number of loans."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**64)]
+    """Seed of the draw, apart from the study's."""
+
+    as_of: datetime.date
+    """Reporting date, `2024-12-31`."""
+
+    minimum_remaining_term: Annotated[int, Field(ge=1, le=180)] | None = None
+    """Keep only loans with this many months to go, or more."""
+
+
+class SyntheticPortfolio(Spec):
+    """A portfolio drawn from a description."""
+
+    synthetic: Synthetic
+    """The description."""
+
+
+class FilePortfolio(Spec):
+    """A portfolio read from a loan tape."""
+
+    file: Reference
+    """Path of the tape, CSV (also gzipped) or Parquet."""
+
+    format: Literal["canonical", "reg_ab"] = "canonical"
+    """`canonical`: own columns, or others by a mapping; `reg_ab`: the SEC's asset-level fields as a flat file."""
+
+    mapping: Reference | None = None
+    """Path of a mapping file: column names, units, code lists."""
+
+
+Portfolio = Annotated[
+    Annotated[SyntheticPortfolio, Tag("synthetic form")] | Annotated[FilePortfolio, Tag("file form")],
+    one_of("{synthetic: {...}} or {file: PATH, format: ...}"),
+]
+
+
+class Limit(Spec):
+    """A bound that the result must respect; `carstress run` exits with 1 where it does not."""
+
+    measure: Literal["expected_loss", "value_at_risk", "expected_shortfall"]
+    """What is bounded, a loss after recoveries."""
+
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.99
+    """Probability of the quantile; not used by expected_loss."""
+
+    scenario: Name
+    """Name of one of the study's scenarios."""
+
+    at_most_percent: Annotated[float, Field(ge=0, le=200)]
+    """Bound, percent of opening balance."""
+
+
+class Study(FileSpec):
+    """A portfolio under scenarios: what `carstress run` runs."""
+
+    library_folder: ClassVar[str | None] = "studies"
+
+    kind: Literal["study"] = "study"
+    """What this file is."""
+
+    name: Name
+    """Its name, and its folder's below `runs/`."""
+
+    title: str = ""
+    """One line for the report."""
+
+    portfolio: Portfolio
+    """The loans: drawn, or from a tape. Paths start from this file's folder."""
+
+    parameters: Reference | Annotated[tuple[Reference, ...], Field(min_length=1)]
+    """Parameter set by name or path; a list gives one set a tier, by score band."""
+
+    scenarios: Annotated[tuple[Reference, ...], Field(min_length=1)]
+    """Macro scenarios by library name or path."""
+
+    paths: Annotated[int, Field(ge=1, le=10_000_000)]
+    """Futures that are drawn in each scenario."""
+
+    months: Annotated[int, Field(ge=1, le=1200)] = 36
+    """Horizon, months; 120 is the longest that parameters speak for."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**64)]
+    """Seed of all draws; there is no default, so that it stands in the file."""
+
+    shift_calendar: bool = False
+    """true: run the scenarios from the tape's date although they start elsewhere; the report says so."""
+
+    limits: tuple[Limit, ...] = ()
+    """Bounds on the result."""
+
+    @classmethod
+    def problems(cls, data: Mapping[str, Any]) -> Iterator[Problem]:
+        """Scenarios named twice."""
+        given = data.get("scenarios")
+        names = given if isinstance(given, list) else []
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                yield Problem(("scenarios", place), f"scenario {name} for the second time", "each scenario once")
+
+    @property
+    def parameter_sets(self) -> tuple[str, ...]:
+        """Names or paths of the parameter sets, one a tier."""
+        return (self.parameters,) if isinstance(self.parameters, str) else self.parameters
+
+
+KINDS: Final[dict[str, type[Spec]]] = {"macro_scenario": MacroScenario, "study": Study}
+"""Files of this room by their `kind`; other rooms add theirs."""

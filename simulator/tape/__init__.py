@@ -1,1 +1,32 @@
-"""Loan files to a typed, reconciled tape."""
+"""Loan files to a typed, reconciled tape; synthetic tapes; tapes to files and descriptions."""
+
+from simulator.tape.describe import describe_tape, format_description
+from simulator.tape.mapping import TapeMapping, load_layout, mapping_names
+from simulator.tape.profile import TapeMarket, TapeProfile, load_profile, profile_names
+from simulator.tape.read import read_tape
+from simulator.tape.report import CellFault, LoadReport, RejectedRow
+from simulator.tape.synthetic import synthetic_tape
+from simulator.tape.tape import LoanTape, make_tape, tape_from_arrays, tape_to_arrays
+from simulator.tape.write import write_tape
+
+__all__ = [
+    "CellFault",
+    "LoadReport",
+    "LoanTape",
+    "RejectedRow",
+    "TapeMapping",
+    "TapeMarket",
+    "TapeProfile",
+    "describe_tape",
+    "format_description",
+    "load_layout",
+    "load_profile",
+    "make_tape",
+    "mapping_names",
+    "profile_names",
+    "read_tape",
+    "synthetic_tape",
+    "tape_from_arrays",
+    "tape_to_arrays",
+    "write_tape",
+]

@@ -1,0 +1,264 @@
+"""How a lender's file maps to the canonical tape: columns, units, dates, codes, in a YAML file."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field_validator, model_validator
+
+from scenarios.errors import Fault, InputError
+from scenarios.explain import nearest
+from scenarios.load import is_path, read_spec
+from scenarios.spec import Spec
+from scenarios.vocabulary import TAPE_FIELDS, FieldKind
+from simulator.tape.dates import form_pattern
+from simulator.tape.tape import FIELDS
+
+MAPPINGS: Final = Path(__file__).parent / "mappings"
+CANONICAL: Final = "canonical"
+
+Unit = Literal["fraction", "percent", "guess", "units", "cents", "thousands", "millions", "months", "years"]
+
+UNITS_OF_KIND: Final[dict[FieldKind, tuple[str, ...]]] = {
+    "fraction": ("fraction", "percent", "guess"),
+    "money": ("units", "cents", "thousands", "millions"),
+    "months": ("months", "years"),
+}
+"""Units that a field may be given in; the first is what an absent `unit` means. Other kinds have none."""
+
+Encoding = Literal["utf-8", "gb18030", "latin-1"]
+Delimiter = Literal[",", ";", "|", "\t"]
+
+
+def _as_text(value: object) -> object:
+    """YAML scalars as the text that a file would hold: 1 -> "1", true -> "true", dates in ISO form."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def _as_texts(value: object) -> object:
+    """One scalar or a list of scalars as a tuple of texts."""
+    return tuple(map(_as_text, value)) if isinstance(value, list | tuple) else (_as_text(value),)
+
+
+def _as_codes(value: object) -> object:
+    """A code list with keys and values as text."""
+    return {_as_text(key): _as_text(code) for key, code in value.items()} if isinstance(value, dict) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
+Codes = Annotated[dict[str, str], BeforeValidator(_as_codes)]
+
+
+class FieldMapping(Spec):
+    """Where one canonical field comes from, and how it is written there."""
+
+    column: str | None = None
+    """Name of the source column, as its header has it."""
+    columns: tuple[str, ...] | None = None
+    """Several source columns joined with `separator`, for an id that one column does not hold. Text only."""
+    separator: str = "-"
+    """What stands between the joined columns."""
+    constant: Text | None = None
+    """One value for all rows, in canonical units and codes (dates as 2024-12-31)."""
+    unit: Unit | None = None
+    """fraction, percent or guess (by the column's median, reported); units, cents, thousands or millions of
+    currency; months or years. Absent: fraction, units, months."""
+    date_format: Texts | None = None
+    """How dates are written: YYYY, MM (or M), DD (or D) and separators, as MM/YYYY. Several may be listed.
+    Absent: YYYY-MM-DD, for months also YYYY-MM."""
+    codes: Codes | None = None
+    """Source code -> canonical value. A code that is not listed rejects its row."""
+    missing_values: Texts = ()
+    """Further cells of this column that mean "not stated"; numbers are compared as numbers."""
+    unreadable: Literal["reject", "missing"] = "reject"
+    """What a cell that cannot be read does: reject its row, or count as not stated (optional fields only)."""
+    default: Text | None = None
+    """Canonical value of cells that are not stated; absent: the field's own default, if it has one."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("column", "columns", "constant") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"{' and '.join(given) or 'no source'} given; expected one of column, columns, constant")
+        return self
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """Columns that the field reads; none for a constant."""
+        if self.column is not None:
+            return (self.column,)
+        return self.columns or ()
+
+    @property
+    def label(self) -> str:
+        """The source as errors name it."""
+        return "+".join(self.source_columns) or "constant"
+
+
+class _FieldMappingsBase(Spec):
+    """Checks that hold for the mapping of any field."""
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _fits_the_field(cls, value: FieldMapping | None, info: ValidationInfo) -> FieldMapping | None:
+        if value is None or info.field_name is None:
+            return value
+        field = FIELDS[info.field_name]
+        allowed = UNITS_OF_KIND.get(field.kind, ())
+        if value.unit is not None and value.unit not in allowed:
+            raise ValueError(f"unit {value.unit} does not fit; expected {' or '.join(allowed) or 'no unit'}")
+        if value.columns is not None and field.kind != "text":
+            raise ValueError("columns joins texts; expected column, since this field is not text")
+        if value.date_format is not None and field.kind not in ("date", "month"):
+            raise ValueError("date_format is for dates; this field is none")
+        if value.unreadable == "missing" and field.required:
+            raise ValueError("unreadable: missing is for optional fields; this one is required")
+        for form in value.date_format or ():
+            form_pattern(form)
+        return value
+
+
+def _field_mappings() -> type[_FieldMappingsBase]:
+    """A spec with one optional key a canonical field, so that a misspelt field is an unknown key."""
+    keys: dict[str, Any] = {
+        field.name: (FieldMapping | None, Field(default=None, description=field.long_name)) for field in TAPE_FIELDS
+    }
+    return create_model("FieldMappings", __base__=_FieldMappingsBase, **keys)
+
+
+FieldMappings = _field_mappings()
+
+
+class TapeMapping(Spec):
+    """A mapping file: `kind: tape_mapping`."""
+
+    kind: Literal["tape_mapping"]
+    """What this file is."""
+    name: str
+    """Name in reports."""
+    title: str = ""
+    """One line for people."""
+    source: str = ""
+    """Where the layout is documented."""
+    extends: str | None = None
+    """A shipped mapping (canonical, reg_ab) or a path relative to this file. Keys given here replace the
+    base's; under `fields` a field given here replaces the base's field as a whole."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """ISO 4217 code of all amounts. Absent: USD, which the load report says."""
+    currency_column: str | None = None
+    """A column that states the currency on every row; rows must agree."""
+    encoding: Encoding | None = None
+    """Characters of a text file. Absent: utf-8."""
+    delimiter: Delimiter | None = None
+    """What separates cells of a text file. Absent: a comma."""
+    missing_values: Texts | None = None
+    """Cells that mean "not stated" in every column, beside the empty cell."""
+    fields: FieldMappings = Field(default_factory=FieldMappings)  # type: ignore[valid-type]  # made by create_model
+    """Canonical field -> its source."""
+    vehicle_by_make: Codes | None = None
+    """Make -> vehicle segment, for makes that build one kind only; wins over the vehicle's code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A mapping with all bases applied: what the reader works with."""
+
+    name: str
+    fields: Mapping[str, FieldMapping]
+    currency: str | None = None
+    currency_column: str | None = None
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    missing_values: frozenset[str] = frozenset()
+    vehicle_by_make: Mapping[str, str] | None = None
+    unescape: bool = False
+    """Undo `write_tape`'s guard against formulas in text cells."""
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """All columns that the layout reads, once each."""
+        names = [column for field in self.fields.values() for column in field.source_columns]
+        return tuple(dict.fromkeys([*names, *([self.currency_column] if self.currency_column else [])]))
+
+
+def mapping_names() -> tuple[str, ...]:
+    """Names of the mappings that need no path."""
+    return (CANONICAL, *sorted(path.stem for path in MAPPINGS.glob("*.yaml")))
+
+
+@cache
+def canonical_layout() -> Layout:
+    """The identity: columns named as the canonical fields, canonical units, ISO dates."""
+    fields = {field.name: FieldMapping(column=field.name) for field in TAPE_FIELDS}
+    return Layout(CANONICAL, fields, currency_column="currency", unescape=True)
+
+
+def load_layout(source: str | Path) -> Layout:
+    """Layout of a shipped mapping, or of a mapping file with all that it extends.
+
+    Parameters
+    ----------
+    source : str or Path
+        `canonical`, the name of a shipped mapping, or a path of a YAML file.
+
+    Raises
+    ------
+    InputError
+        The file or one of its bases is missing, faulty, or extends itself.
+    """
+    return _load(str(source), Path(), ())
+
+
+def _load(source: str, folder: Path, above: tuple[Path, ...]) -> Layout:
+    if source == CANONICAL:
+        return canonical_layout()
+    if not is_path(source) and source not in mapping_names():
+        expected = f"one of {', '.join(mapping_names())}, or a path ending in .yaml"
+        where = str(above[-1]) if above else "mapping"
+        raise InputError(Fault(where, f"no shipped mapping '{source}'", expected, nearest(source, mapping_names())))
+    path = folder / source if is_path(source) else MAPPINGS / f"{source}.yaml"
+    own = path.resolve()
+    if own in above:
+        chain = " -> ".join(item.name for item in (*above, own))
+        raise InputError(Fault(str(path), f"extends itself ({chain})", "a chain that ends", "Remove one `extends`."))
+    spec = read_spec(path, TapeMapping)
+    base = Layout("", {}) if spec.extends is None else _load(spec.extends, path.parent, (*above, own))
+    return layout_of(spec, base)
+
+
+def layout_of(spec: TapeMapping, base: Layout) -> Layout:
+    """Apply a mapping's keys on top of its base (an empty layout where it has none)."""
+    given = {field.name: getattr(spec.fields, field.name) for field in TAPE_FIELDS}
+    fields = {**base.fields, **{name: field for name, field in given.items() if field is not None}}
+    unmapped = [field.name for field in TAPE_FIELDS if field.required and field.name not in fields]
+    if unmapped:
+        raise InputError(
+            Fault(
+                f"mapping {spec.name}: fields",
+                f"no source for {', '.join(unmapped)}",
+                "every required field mapped",
+                "Add `FIELD: {column: NAME}` or `FIELD: {constant: VALUE}`, or extend a mapping that has them.",
+            )
+        )
+    own_missing = None if spec.missing_values is None else frozenset(spec.missing_values)
+    return Layout(
+        name=f"{spec.name} on {base.name}" if base.name else spec.name,
+        fields={name: fields[name] for name in FIELDS if name in fields},
+        currency=spec.currency or base.currency,
+        currency_column=spec.currency_column or (None if spec.currency else base.currency_column),
+        encoding=spec.encoding or base.encoding,
+        delimiter=spec.delimiter or base.delimiter,
+        missing_values=base.missing_values if own_missing is None else own_missing,
+        vehicle_by_make=base.vehicle_by_make if spec.vehicle_by_make is None else spec.vehicle_by_make,
+        unescape=base.unescape,
+    )

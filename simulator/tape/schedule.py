@@ -1,0 +1,56 @@
+"""The level-pay loan between events, in closed form (methodology (1))."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def level_instalment(principal: Floats, rate: Floats, months: Integers) -> Floats:
+    """Instalment that repays a principal in equal monthly amounts.
+
+    Parameters
+    ----------
+    principal : float64[loan]
+        Currency.
+    rate : float64[loan]
+        Contract rate, fraction a year, compounded monthly (a twelfth a month); may be 0.
+    months : int64[loan]
+        Number of instalments, at least 1.
+
+    Returns
+    -------
+    float64[loan]
+        B r / (1 - (1 + r)^-n) with r the monthly rate; B / n where the rate is 0.
+    """
+    monthly = rate / 12.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        level = principal * monthly / -np.expm1(-months * np.log1p(monthly))
+    return np.where(monthly > 0.0, level, principal / months)
+
+
+def balance_after(principal: Floats, rate: Floats, instalment: Floats, paid: Integers) -> Floats:
+    """Principal left after a number of instalments, all paid when due.
+
+    Parameters
+    ----------
+    principal, rate
+        As in `level_instalment`.
+    instalment : float64[loan]
+        Currency a month.
+    paid : int64[loan]
+        Instalments paid, at least 0.
+
+    Returns
+    -------
+    float64[loan]
+        B g^k - A (g^k - 1) / (g - 1) with g one plus the monthly rate; B - A k where the rate is 0.
+    """
+    monthly = rate / 12.0
+    growth = np.exp(paid * np.log1p(monthly))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        annuity = np.where(monthly > 0.0, (growth - 1.0) / monthly, paid)
+    return principal * growth - instalment * annuity

@@ -1,0 +1,196 @@
+"""The loan tape: typed columns, one row a loan, in one canonical order.
+
+======== ================== ==========================================================
+kind     dtype              a value that the source does not give
+======== ================== ==========================================================
+text     ``<U``             ``""``
+money    ``float64``        ``NaN``
+fraction ``float64``        ``NaN``
+number   ``float64``        ``NaN`` (a score of 0 means "none" and is read as ``NaN``)
+months   ``int64``          ``-1`` (no field of this kind is optional today)
+days     ``int64``          ``-1`` (no field of this kind is optional today)
+date     ``datetime64[D]``  ``NaT`` (required: never missing)
+month    ``datetime64[M]``  ``NaT`` (required: never missing)
+flag     ``bool``           filled with its default, there is no third value
+======== ================== ==========================================================
+
+A few fields take a documented default instead of staying missing (`FIELD_DEFAULTS`); how often is
+counted in the load report.  A missing instalment stays ``NaN`` here: the engine computes it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.vocabulary import TAPE_FIELDS, FieldKind, TapeField
+from simulator.tape.report import CENTS, LoadReport
+
+Column = NDArray[Any]
+
+KIND_DTYPES: Final[dict[FieldKind, str]] = {
+    "text": "U",
+    "money": "float64",
+    "fraction": "float64",
+    "number": "float64",
+    "months": "int64",
+    "days": "int64",
+    "date": "datetime64[D]",
+    "month": "datetime64[M]",
+    "flag": "bool",
+}
+
+FIELD_DEFAULTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "co_borrower": "false",
+        "sector": "unknown",
+        "channel": "unknown",
+        "product": "purchase_loan",
+        "vehicle": "other",
+        "value_source": "other",
+    }
+)
+"""Text of the value that an empty cell of the field takes; other optional fields stay missing."""
+
+FIELDS: Final[Mapping[str, TapeField]] = MappingProxyType({field.name: field for field in TAPE_FIELDS})
+
+METADATA = "tape_metadata"
+"""Name of the array that carries what is not a column: as-of date, currency and load report, as JSON."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoanTape:
+    """Loans of one book at one date.
+
+    Attributes
+    ----------
+    columns : Mapping of str to array[loan]
+        One read-only array for each of `scenarios.vocabulary.TAPE_FIELDS`, with the dtypes of this
+        module's table, sorted by ``loan_id`` (by code point) whatever the order of the source.
+    as_of : datetime.date
+        Reporting date of every row.
+    currency : str
+        ISO 4217 code of every amount.
+    report : LoadReport
+        What was read, used, rejected, guessed and filled.
+    """
+
+    columns: Mapping[str, Column]
+    as_of: datetime.date
+    currency: str
+    report: LoadReport
+
+    def __post_init__(self) -> None:
+        """Refuse a tape that breaks the promises above."""
+        if tuple(self.columns) != tuple(FIELDS):
+            raise ValueError(f"columns are {list(self.columns)}; expected {list(FIELDS)}")
+        ids = self.columns["loan_id"]
+        for name, column in self.columns.items():
+            kind = KIND_DTYPES[FIELDS[name].kind]
+            if column.shape != ids.shape or not _has_dtype(column, kind):
+                raise ValueError(f"column {name} is {column.dtype}{list(column.shape)}; expected {kind}[{ids.size}]")
+        if ids.size > 1 and not bool(np.all(ids[1:] > ids[:-1])):
+            raise ValueError("loan_id is not sorted and unique; build the tape with make_tape")
+
+    def __len__(self) -> int:
+        return int(self.columns["loan_id"].size)
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name]
+
+    @property
+    def opening_balance(self) -> float:
+        """Unpaid principal of all loans, in currency, exact to the cent."""
+        return balance_cents(self.columns["current_balance"]) / CENTS
+
+    def same_loans(self, other: LoanTape) -> bool:
+        """Whether both tapes hold the same loans, date and currency; their load reports may differ."""
+        return (
+            self.as_of == other.as_of
+            and self.currency == other.currency
+            and all(_same(column, other.columns[name]) for name, column in self.columns.items())
+        )
+
+
+def make_tape(columns: Mapping[str, Column], *, as_of: datetime.date, currency: str, report: LoadReport) -> LoanTape:
+    """Put columns into canonical order and dtype, and freeze them.
+
+    Parameters
+    ----------
+    columns : Mapping of str to array[loan]
+        One array a tape field, in any row order, with unique ids.
+    as_of, currency, report
+        See `LoanTape`.
+    """
+    order = np.argsort(columns["loan_id"], kind="stable")
+    frozen: dict[str, Column] = {}
+    for name, field in FIELDS.items():
+        column = np.ascontiguousarray(np.asarray(columns[name])[order].astype(KIND_DTYPES[field.kind]))
+        column.flags.writeable = False
+        frozen[name] = column
+    return LoanTape(MappingProxyType(frozen), as_of, currency, report)
+
+
+def balance_cents(balances: NDArray[np.float64]) -> int:
+    """Sum of amounts in whole cents, as a Python int: no rounding error however many there are."""
+    return sum(np.rint(balances * CENTS).astype(np.int64).tolist())
+
+
+def loan_age(tape: LoanTape) -> NDArray[np.int64]:
+    """Months from the month of origination to the as-of month."""
+    as_of = np.datetime64(tape.as_of, "M")
+    age: NDArray[np.int64] = (as_of - tape.columns["origination_date"]).astype(np.int64)
+    return age
+
+
+def loan_to_value(tape: LoanTape) -> NDArray[np.float64]:
+    """Amount financed over the car's value at origination, a fraction."""
+    ratio: NDArray[np.float64] = tape.columns["original_balance"] / tape.columns["vehicle_value"]
+    return ratio
+
+
+def tape_to_arrays(tape: LoanTape) -> dict[str, Column]:
+    """Plain arrays that any file format holds, from which `tape_from_arrays` rebuilds the tape exactly.
+
+    Returns
+    -------
+    dict of str to array
+        One array[loan] a field: floats, integers, text; dates as ISO text, flags as int8.  One
+        more, without dimension, is named by `METADATA`.
+    """
+    arrays: dict[str, Column] = {}
+    for name, column in tape.columns.items():
+        if column.dtype.kind == "M":
+            arrays[name] = np.datetime_as_string(column)
+        else:
+            arrays[name] = column.astype(np.int8) if column.dtype.kind == "b" else column
+    metadata = {"as_of": tape.as_of.isoformat(), "currency": tape.currency, "report": tape.report.to_dict()}
+    arrays[METADATA] = np.array(json.dumps(metadata, ensure_ascii=False))
+    return arrays
+
+
+def tape_from_arrays(arrays: Mapping[str, Column]) -> LoanTape:
+    """Rebuild a tape from the arrays of `tape_to_arrays`."""
+    metadata = json.loads(str(np.asarray(arrays[METADATA]).item()))
+    columns = {name: np.asarray(arrays[name]) for name in FIELDS}
+    return make_tape(
+        columns,
+        as_of=datetime.date.fromisoformat(metadata["as_of"]),
+        currency=metadata["currency"],
+        report=LoadReport.from_dict(metadata["report"]),
+    )
+
+
+def _has_dtype(column: Column, expected: str) -> bool:
+    return column.dtype.kind == "U" if expected == "U" else column.dtype == np.dtype(expected)
+
+
+def _same(left: Column, right: Column) -> bool:
+    return bool(np.array_equal(left, right, equal_nan=left.dtype.kind in "fM"))

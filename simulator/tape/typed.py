@@ -1,0 +1,204 @@
+"""Text cells of a file to typed columns of canonical fields, faults and guesses beside them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scenarios.errors import Fault, InputError
+from scenarios.vocabulary import SEGMENTS, TapeField
+from simulator.tape.cells import (
+    ParsedColumn,
+    UnreadableCellError,
+    canonical_parser,
+    guess_unit,
+    parse_cents,
+    parse_column,
+)
+from simulator.tape.mapping import FieldMapping, Layout
+from simulator.tape.report import CENTS, CellFault
+from simulator.tape.source import RawTable
+from simulator.tape.tape import FIELDS
+
+
+@dataclass(slots=True)
+class TypedTable:
+    """Rows of a file with typed values.
+
+    Attributes
+    ----------
+    columns : dict of str to list
+        Canonical field -> one value a row; None where nothing is stated or the cell is at fault.
+    cents : list of int or None
+        Current balance of each row in cents; None where it cannot be read.
+    faults : dict of int to list of CellFault
+        Row -> everything wrong with it.
+    guesses, notes : list of str
+        For the load report.
+    """
+
+    columns: dict[str, list[Any]]
+    cents: list[int | None]
+    faults: dict[int, list[CellFault]] = field(default_factory=dict)
+    guesses: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def type_table(path: Path, raw: RawTable, layout: Layout) -> TypedTable:
+    """Type all columns that the layout maps.
+
+    Raises
+    ------
+    InputError
+        A required column is not in the file, or a constant of the mapping is no value of its field.
+    """
+    _require_columns(path, raw, layout)
+    table = TypedTable({}, _balances(raw, layout))
+    rows = len(raw.lines)
+    for name, tape_field in FIELDS.items():
+        mapping = layout.fields.get(name)
+        if mapping is None:
+            table.columns[name] = [None] * rows
+        elif mapping.constant is not None:
+            table.columns[name] = [_constant(layout, tape_field, mapping.constant)] * rows
+        elif not set(mapping.source_columns) <= set(raw.columns):
+            table.columns[name] = [None] * rows
+            table.notes.append(_absent_note(raw, tape_field, mapping))
+        else:
+            table.columns[name] = _typed_column(raw, layout, tape_field, mapping, table)
+    _set_balances(raw, layout, table)
+    _refine_vehicles(layout, table)
+    return table
+
+
+def source_cells(raw: RawTable, mapping: FieldMapping, missing: frozenset[str] = frozenset()) -> list[str]:
+    """Cells of a field's source: one column, or several joined; a join with a part not stated states nothing."""
+    columns = [raw.columns[name] for name in mapping.source_columns]
+    if len(columns) == 1:
+        return columns[0]
+    nothing = missing | {""}
+    return [
+        "" if any(part in nothing for part in parts) else mapping.separator.join(parts)
+        for parts in zip(*columns, strict=True)
+    ]
+
+
+def _typed_column(
+    raw: RawTable, layout: Layout, tape_field: TapeField, mapping: FieldMapping, table: TypedTable
+) -> list[Any]:
+    """One column, its faults and guesses added to the table."""
+    cells = source_cells(raw, mapping, layout.missing_values)
+    if layout.unescape and raw.is_text and tape_field.kind == "text":
+        cells = [unescaped(cell) for cell in cells]
+    if mapping.unit == "guess":
+        stated = [cell for cell in cells if cell not in mapping.missing_values]
+        unit, sentence = guess_unit(tape_field, mapping.label, stated)
+        mapping = mapping.model_copy(update={"unit": unit})
+        table.guesses += [sentence] if sentence else []
+    column = parse_column(tape_field, mapping, cells, layout.missing_values)
+    for row, fault in column.faults.items():
+        table.faults.setdefault(row, []).append(fault)
+    table.guesses += _nothing_sentences(tape_field, mapping, column)
+    return column.values
+
+
+def _nothing_sentences(tape_field: TapeField, mapping: FieldMapping, column: ParsedColumn) -> list[str]:
+    """What was taken for "not stated", in sentences."""
+    listed = ", ".join(mapping.missing_values)
+    counted = (
+        (column.zeros, "hold 0"),
+        (column.unreadable, f"are not {'a number' if tape_field.kind == 'number' else 'readable'}"),
+        (column.coded, f"hold {listed}"),
+    )
+    return [
+        f"{tape_field.name} ({mapping.label}): {count:,} cells {what}, which was read as not stated."
+        for count, what in counted
+        if count
+    ]
+
+
+def _require_columns(path: Path, raw: RawTable, layout: Layout) -> None:
+    faults = []
+    for name, mapping in layout.fields.items():
+        for column in mapping.source_columns:
+            if FIELDS[name].required and column not in raw.columns:
+                near = difflib.get_close_matches(column, raw.header, n=1)
+                hint = f"The nearest is {near[0]!r}. " if near else ""
+                remedy = f"{hint}Rename the column, or map {name} to another one in a mapping file."
+                faults.append(Fault(f"{path}:1: {column}", "no such column", f"a column for {name}", remedy))
+    if faults:
+        raise InputError(faults)
+
+
+def _absent_note(raw: RawTable, tape_field: TapeField, mapping: FieldMapping) -> str:
+    absent = [name for name in mapping.source_columns if name not in raw.columns]
+    unread = [name for name in raw.header if name not in raw.columns]
+    near = difflib.get_close_matches(absent[0], unread, n=1)
+    hint = f" (column {near[0]} was not read)" if near else ""
+    return f"The file has no column {', '.join(absent)}{hint}: {tape_field.name} is not stated."
+
+
+def _constant(layout: Layout, tape_field: TapeField, constant: str) -> Any:
+    try:
+        return canonical_parser(tape_field)(constant)
+    except UnreadableCellError as error:
+        where = f"mapping {layout.name}: fields.{tape_field.name}.constant"
+        raise InputError(Fault(where, f"'{constant}'", error.expected, error.remedy)) from error
+
+
+def _balances(raw: RawTable, layout: Layout) -> list[int | None]:
+    """Current balance of each row in cents, whatever else is wrong with the row."""
+    return [None if amount is None else amount[0] for amount in _amounts(raw, layout)]
+
+
+def _amounts(raw: RawTable, layout: Layout) -> list[tuple[int, bool] | None]:
+    mapping = layout.fields["current_balance"]
+    if mapping.constant is not None:
+        return [parse_cents(mapping.constant, None)] * len(raw.lines)
+    return [parse_cents(cell, mapping.unit) for cell in source_cells(raw, mapping)]
+
+
+def _set_balances(raw: RawTable, layout: Layout, table: TypedTable) -> None:
+    """Make balances whole cents, so that the book's sum is the file's sum."""
+    values: list[Any] = table.columns["current_balance"]
+    for row, cents in enumerate(table.cents):
+        if cents is not None and values[row] is not None:
+            values[row] = cents / CENTS
+    rounded = sum(amount[1] for amount in _amounts(raw, layout) if amount is not None)
+    if rounded:
+        table.notes.append(f"{rounded:,} balances had fractions of a cent and were rounded, half to even.")
+
+
+def _refine_vehicles(layout: Layout, table: TypedTable) -> None:
+    """Set the segment of makes that build one kind of car only."""
+    by_make = {make.casefold(): segment for make, segment in (layout.vehicle_by_make or {}).items()}
+    unknown = sorted(set(by_make.values()) - set(SEGMENTS))
+    if unknown:
+        where = f"mapping {layout.name}: vehicle_by_make"
+        raise InputError(Fault(where, ", ".join(unknown), f"segments among {', '.join(SEGMENTS)}"))
+    vehicles: list[Any] = table.columns["vehicle"]
+    makes: Sequence[str | None] = table.columns["vehicle_make"]
+    refined = 0
+    for row, make in enumerate(makes):
+        segment = by_make.get(make.casefold()) if make and vehicles[row] is not None else None
+        if segment is not None and segment != vehicles[row]:
+            vehicles[row], refined = segment, refined + 1
+    if refined:
+        table.notes.append(f"{refined:,} vehicles took their segment from the make ({', '.join(sorted(by_make))}).")
+
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a cell that begins so for a formula (CWE-1236)."""
+
+
+def escaped(text: str) -> str:
+    """Text that no spreadsheet runs: a single quote before what begins like a formula; `unescaped` undoes it."""
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
+
+
+def unescaped(text: str) -> str:
+    """The text that `escaped` was given."""
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA_STARTS) else text

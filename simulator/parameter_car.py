@@ -95,5 +95,5 @@ class SaleTerms(Spec):
     """Cost in proportion to the sale price."""
     vehicle_sd: Annotated[NonNegative, Unit("log price")]
     """Standard deviation of a single car's log price around its segment's."""
-    lgd_floor: Annotated[Sourced, Unit("fraction of balance")] | None = None
+    lgd_floor: Annotated[Sourced | None, Unit("fraction of balance")] = None
     """Least loss given a sale; absent: a sale may bring more than the balance."""

@@ -15,6 +15,8 @@ Confidence = Literal["H", "M", "L"]
 
 BARE_TAG = re.compile(r"^\W*[A-Z]{1,5}\s?\d{1,3}[a-z]?\W*$")
 ASSUMPTION = "assumption"
+SHORTEST_SOURCE = 15
+"""Fewer characters hold no citation and no reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Unit:
 class Evidence(Spec):
     """Where a figure, or a row of figures, comes from."""
 
-    source: Annotated[str, Field(min_length=15)]
+    source: str
     """Full citation, or 'assumption: reason', 'computed: how, from what', 'solved: by what, so that what'."""
     confidence: Confidence
     """H, M or L; an assumption is always L."""
@@ -36,8 +38,8 @@ class Evidence(Spec):
 
     @model_validator(mode="after")
     def _source_is_honest(self) -> Evidence:
-        if BARE_TAG.match(self.source):
-            raise ValueError(f"the full citation as source, not the bare tag '{self.source}'")
+        if len(self.source.strip()) < SHORTEST_SOURCE or BARE_TAG.match(self.source):
+            raise ValueError(f"the full citation, or an assumption with its reason, as source, not '{self.source}'")
         if self.source.startswith(ASSUMPTION) and self.confidence != "L":
             raise ValueError(f"confidence L for a source that is an assumption, not {self.confidence}")
         return self

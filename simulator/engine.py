@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 from scenarios.errors import Fault, InputError
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import BOOK_VARIABLES, RNG_SCHEME
-from simulator.arrays import Book, build_book, build_hazards, build_sale
+from simulator.book import Book, build_book
+from simulator.collateral import build_collateral
 from simulator.factors import SystematicPaths, draw_systematic
+from simulator.hazards import build_hazards
 from simulator.identities import check_identities
-from simulator.kernels.bundles import Clock, Hazards, Market, Result, Workspace
+from simulator.kernels.bundles import Clock, Hazards, Result, Workspace
 from simulator.kernels.portfolio import fold_moments, simulate_paths
 from simulator.labels import label_results
 from simulator.parameters import Parameters
@@ -120,18 +123,13 @@ def simulate(
     """
     _check_arguments(tape, paths=paths, months=months, seed=seed)
     book = build_book(tape, parameters)
-    hazards = build_hazards(book.cells, macro, parameters, months, RUN_OFF_MONTHS)
+    hazards = build_hazards(book.cells, macro, parameters, months, months + RUN_OFF_MONTHS)
     traced = _positions(tape, trace)
     size = size or RunSize()
-    threads = min(size.threads or numba.config.NUMBA_NUM_THREADS, numba.config.NUMBA_NUM_THREADS)
+    threads = size.threads or available_cores()
     path_block = size.path_block or _default_path_block(len(tape), months, threads)
     run = _Run(book, hazards, macro, parameters, months, np.uint64(seed), traced)
-    before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        totals = _accumulate(run, paths, path_block, threads, progress)
-    finally:
-        numba.set_num_threads(before)
+    totals = _accumulate(run, paths, path_block, threads, progress)
     return label_results(book, macro, parameters, totals, tape=tape, seed=seed, trace=tuple(trace)).assign_attrs(
         rng_scheme=RNG_SCHEME
     )
@@ -159,6 +157,12 @@ def _check_arguments(tape: LoanTape, *, paths: int, months: int, seed: int) -> N
         raise InputError(faults)
 
 
+def available_cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def _positions(tape: LoanTape, ids: Iterable[str]) -> NDArray[np.int64]:
     """Positions of traced loans in canonical order; ids keep the order in which they were asked."""
     order = {str(name): item for item, name in enumerate(tape.columns["loan_id"])}
@@ -177,23 +181,28 @@ def _accumulate(run: _Run, paths: int, path_block: int, threads: int, progress: 
     """Run all blocks of paths, check each, and keep what the Dataset needs."""
     totals = _empty_totals(run, paths)
     work = _workspace(run, threads)
-    for first in range(0, paths, path_block):
-        chunk = range(first, min(first + path_block, paths))
-        result, market = simulate_block_of_paths(run, chunk, work)
-        check_identities(result, first, run.months)
-        _keep(run, chunk, result, market, totals)
-        if progress is not None:
-            progress(chunk.stop)
+    with ThreadPoolExecutor(threads) as pool:
+        for first in range(0, paths, path_block):
+            chunk = range(first, min(first + path_block, paths))
+            result, systematic = _run_block(run, chunk, work, pool)
+            check_identities(result, first, run.months)
+            _keep(run, chunk, result, systematic, totals)
+            if progress is not None:
+                progress(chunk.stop)
     return totals
 
 
-def simulate_block_of_paths(run: _Run, chunk: range, work: Workspace) -> tuple[Result, Market]:
-    """Draw the systematic paths of a block of paths and run the kernel on them."""
+def _run_block(
+    run: _Run, chunk: range, work: Workspace, pool: ThreadPoolExecutor
+) -> tuple[Result, SystematicPaths]:
+    """Draw the systematic paths of a block of paths and run the kernel on them.
+
+    Returns the kernel's result and the paths, with the scenario's path in the index.
+    """
     needed = months_needed(run.parameters, run.months)
-    systematic = draw_systematic(
-        run.book.cells.factor_names, run.parameters, chunk, run.months, needed, seed=int(run.seed)
-    )
-    market = _market(run, systematic)
+    names = run.book.cells.factor_names
+    drawn = draw_systematic(names, run.parameters, chunk, run.months, needed, seed=int(run.seed))
+    index = run.macro.used_car_index.to_numpy()[: needed + 1] * drawn.index
     clock = Clock(
         run.seed,
         chunk.start,
@@ -202,18 +211,12 @@ def simulate_block_of_paths(run: _Run, chunk: range, work: Workspace) -> tuple[R
         run.parameters.default_bucket,
         run.parameters.nonaccrual_months,
     )
+    hazards = run.hazards._replace(factor=np.ascontiguousarray(drawn.factor))
     result = _empty_result(run, len(chunk))
-    simulate_paths(run.book.loans, run.hazards, market, build_sale(run.parameters), clock, work, result)
-    return result, market
-
-
-def _market(run: _Run, systematic: SystematicPaths) -> Market:
-    scenario = run.macro.used_car_index.to_numpy()[: systematic.index_noise.shape[1]]
-    return Market(
-        factor=np.ascontiguousarray(systematic.factor),
-        index=scenario[None] * np.exp(systematic.index_noise),
-        depreciation=np.ascontiguousarray(run.parameters.depreciation),
-    )
+    bundles = (run.book.loans, hazards, build_collateral(index, run.parameters), clock, work, result)
+    for worker in [pool.submit(simulate_paths, worker, *bundles) for worker in range(work.state.shape[0])]:
+        worker.result()
+    return result, SystematicPaths(drawn.factor, index)
 
 
 def _workspace(run: _Run, threads: int) -> Workspace:
@@ -225,7 +228,7 @@ def _workspace(run: _Run, threads: int) -> Workspace:
         loss=np.zeros((threads, block)),
         word=np.zeros((threads, 4, block), np.uint32),
         entry=np.zeros((threads, run.months + 1, run.book.cells.tier.size)),
-        late=np.zeros((threads, block), np.int32),
+        active=np.zeros((threads, block), np.int32),
     )
 
 
@@ -274,7 +277,7 @@ AFTER_HORIZON_ROWS = (
 """Book variables that each `*_after_horizon` variable sums, in vocabulary order."""
 
 
-def _keep(run: _Run, chunk: range, result: Result, market: Market, totals: Totals) -> None:
+def _keep(run: _Run, chunk: range, result: Result, systematic: SystematicPaths, totals: Totals) -> None:
     """Fold one block of paths into the totals, in path order."""
     rows = slice(chunk.start, chunk.stop)
     horizon = run.months + 1
@@ -284,8 +287,8 @@ def _keep(run: _Run, chunk: range, result: Result, market: Market, totals: Total
     for item, parts in enumerate(AFTER_HORIZON_ROWS):
         totals.after_horizon[item, rows] = sum(late[:, names.index(part)] for part in parts)
     totals.level_loss[rows] = result.level_loss
-    totals.index[rows] = market.index[:, 1:horizon]
-    totals.global_factor[rows] = market.factor[:, 0, 1:horizon]
+    totals.index[rows] = systematic.index[:, 1:horizon]
+    totals.global_factor[rows] = systematic.factor[:, 0, 1:horizon]
     totals.transition[...] += result.transition[:, 1:].sum(axis=0)
     totals.trace[:, rows] = result.trace
     for name, values in (("bucket_balance", result.bucket_balance), ("level_flow", result.level_flow)):

@@ -23,12 +23,12 @@ class SystematicPaths:
     ----------
     factor : float64[path, factor, month 0..T]
         Standard normal, stationary, larger is worse; global first, then the names given.
-    index_noise : float64[path, month 0..X, segment]
-        Log of the used-car index around its scenario path; compensated, E[exp] = 1; 0 at month 0.
+    index : float64[path, month 0..X, segment]
+        Used-car index around its scenario path: compensated, mean 1; 1 at month 0.
     """
 
     factor: Floats
-    index_noise: Floats
+    index: Floats
 
 
 def factor_name(kind: str, level: str) -> str:
@@ -56,7 +56,7 @@ def draw_systematic(
     draw_normals(addresses, paths.start, np.uint64(seed), shocks)
     factors = 1 + len(names)
     factor = _stationary(shocks[:, :factors, : months + 1], parameters.persistence)
-    return SystematicPaths(factor, _index_noise(shocks[:, 0], shocks[:, factors:], parameters))
+    return SystematicPaths(factor, np.exp(_index_noise(shocks[:, 0], shocks[:, factors:], parameters)))
 
 
 def _stationary(shocks: Floats, persistence: float) -> Floats:

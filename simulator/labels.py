@@ -22,7 +22,7 @@ from scenarios.vocabulary import (
     SEGMENTS,
     Variable,
 )
-from simulator.arrays import Book
+from simulator.book import Book
 from simulator.parameters import Parameters
 from simulator.tape import LoanTape
 

@@ -50,8 +50,8 @@ def cache_is_warm() -> bool:
     return CACHE_FOLDER is not None and any(CACHE_FOLDER.rglob("*.nbi"))
 
 
-def compiled(*, parallel: bool = False, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a kernel: strict floating point, no fastmath, cached by the hash of all kernels.
+def compiled(*, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a kernel: strict floating point, no fastmath, no interpreter lock, cached by the hash of all.
 
     `inline` makes LLVM inline the function where it is called, so that the caller's loop vectorises.
     """
@@ -64,7 +64,7 @@ def compiled(*, parallel: bool = False, inline: bool = False) -> Callable[[Calla
             return numba.njit(
                 function,
                 cache=CACHE_FOLDER is not None,
-                parallel=parallel,
+                nogil=True,
                 forceinline=inline,
                 error_model="numpy",
                 fastmath=False,

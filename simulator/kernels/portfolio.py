@@ -2,7 +2,7 @@
 
 ::
 
-    for each path (shared among workers)
+    for each path of a worker (one thread each)
         intensities of entry by month and cell                hazards.py
         for each block of loans, while it sits in cache
             for each month 1..T
@@ -21,9 +21,6 @@ scalars and at most one array, because passing a bundle costs a reference count 
 """
 
 from __future__ import annotations
-
-import numba
-import numpy as np
 
 from scenarios.vocabulary import MAX_BUCKET
 from simulator.kernels.active import active_pass
@@ -148,35 +145,32 @@ def simulate_block(place, loans, hazards, collateral, clock, work, result):  # t
         active_pass(spot, late, (loans, hazards, collateral, clock), work, result)
 
 
-@compiled(parallel=True)
-def simulate_paths(loans, hazards, collateral, clock, work, result):  # type: ignore[no-untyped-def]
-    """Simulate a block of paths of the whole book; fills `result`.
+@compiled()
+def simulate_paths(worker, loans, hazards, collateral, clock, work, result):  # type: ignore[no-untyped-def]
+    """One worker's share of a block of paths of the whole book; fills its rows of `result`.
 
-    Worker w takes paths w, w + W, w + 2 W, ...; each path's sums run over blocks of loans in
-    canonical order, so no bit depends on the number of workers or on the block of paths.
+    Worker w of W takes paths w, w + W, w + 2 W, ... without the interpreter's lock, so the engine runs
+    one thread a worker.  Each path's sums run over blocks of loans in canonical order, so no bit depends
+    on the number of workers or on the block of paths.
     """
     workers, block = work.state.shape
-    paths, count = result.book.shape[0], loans.bucket.size
-    for item in numba.prange(workers):
-        worker = np.int64(item)  # a parallel index is unsigned, and would compile every callee once more
-        for row in range(worker, paths, workers):
-            fill_entry_intensities(row, hazards, work.entry[worker])
-            for start in range(0, count, block):
-                place = (row, worker, start, min(start + block, count))
-                simulate_block(place, loans, hazards, collateral, clock, work, result)
+    count = loans.bucket.size
+    for row in range(worker, result.book.shape[0], workers):
+        fill_entry_intensities(row, hazards, work.entry[worker])
+        for start in range(0, count, block):
+            place = (row, worker, start, min(start + block, count))
+            simulate_block(place, loans, hazards, collateral, clock, work, result)
 
 
-@compiled(parallel=True)
+@compiled()
 def fold_moments(values, seen, mean, squares):  # type: ignore[no-untyped-def]
     """Add paths to running means and sums of squared deviations (Welford), path by path in order.
 
     `values` is float64[path, item]; `mean` and `squares` float64[item] hold `seen` paths already.
     The order of additions is that of the paths, whatever the block.
     """
-    for item in numba.prange(values.shape[1]):
-        count = seen
-        for path in range(values.shape[0]):
-            count += 1
+    for path in range(values.shape[0]):
+        for item in range(values.shape[1]):
             step = values[path, item] - mean[item]
-            mean[item] += step / count
+            mean[item] += step / (seen + path + 1)
             squares[item] += step * (values[path, item] - mean[item])

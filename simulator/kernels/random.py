@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
 from scenarios.vocabulary import EVENT_SLOT, PURPOSES_PER_MONTH
@@ -108,11 +107,11 @@ def normal_quantile(u):  # type: ignore[no-untyped-def]
     return size if centred > 0.0 else -size
 
 
-@compiled(parallel=True)
+@compiled()
 def draw_normals(entities, first_path, seed, normals):  # type: ignore[no-untyped-def]
     """Fill ``float64[path, entity, month]`` with the dense monthly draws of named entities, as normals."""
     paths, named, months = normals.shape
-    for row in numba.prange(paths):
+    for row in range(paths):
         for item in range(named):
             for slot in range((months + WORDS - 1) // WORDS):
                 words = block_at(entities[item], first_path + row, slot, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
@@ -11,8 +11,11 @@ from scenarios.errors import Fault, IntegrityError
 CENTS: Final = 100
 """Cents in one unit of currency."""
 
-SHOWN_REJECTS: Final = 20
-"""Rejected rows that the readable report prints; the data hold all of them."""
+SHOWN_REASONS: Final = 20
+"""Reasons for rejecting rows that the readable report prints; the data hold all of them."""
+
+SHOWN_LINES: Final = 5
+"""Line numbers that a sentence names before it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +194,27 @@ class LoadReport:
         ]
         if self.rows_without_balance:
             text.append(f"{self.rows_without_balance:,} rejected rows have no readable balance and are in no sum.")
-        text += [f"line {row.line}: {row.column or 'row'}: {row.reason}" for row in self.rejected[:SHOWN_REJECTS]]
-        if self.rows_rejected > SHOWN_REJECTS:
-            text.append(f"... and {self.rows_rejected - SHOWN_REJECTS:,} more rejected rows.")
+        text += self._reject_lines()
         text += [f"guess: {sentence}" for sentence in self.guesses]
         text += [f"default: {name} was empty for {count:,} loans." for name, count in self.defaults.items()]
         text += [f"missing: {name} is not known for {count:,} loans." for name, count in self.missing.items()]
         return text + [f"note: {sentence}" for sentence in self.notes]
+
+    def _reject_lines(self) -> list[str]:
+        """Rejected rows, those with the same reason together."""
+        groups: dict[str, list[int]] = {}
+        for row in self.rejected:
+            groups.setdefault(f"{row.column or 'row'}: {row.reason}", []).append(row.line)
+        text = [f"{lines_text(lines)}: {reason}" for reason, lines in list(groups.items())[:SHOWN_REASONS]]
+        more = len(groups) - SHOWN_REASONS
+        return [*text, f"... and {more:,} more reasons for rejecting rows."] if more > 0 else text
+
+
+def lines_text(lines: Sequence[int]) -> str:
+    """Line numbers as a reader wants them: the first few, and how many more."""
+    shown = ", ".join(str(line) for line in lines[:SHOWN_LINES])
+    more = f" and {len(lines) - SHOWN_LINES:,} more" if len(lines) > SHOWN_LINES else ""
+    return f"line{'s' if len(lines) > 1 else ''} {shown}{more}"
 
 
 def money_text(cents: int) -> str:

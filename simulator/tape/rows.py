@@ -12,7 +12,7 @@ from typing import Final
 
 from scenarios.errors import Fault, InputError
 from simulator.tape.mapping import Layout
-from simulator.tape.report import CellFault
+from simulator.tape.report import CellFault, lines_text
 from simulator.tape.source import RawTable
 from simulator.tape.typed import TypedTable
 
@@ -20,7 +20,6 @@ EXACT_INTEGERS: Final = 2**53
 """Above it a 64-bit float does not hold every integer."""
 
 SCIENTIFIC: Final = re.compile(r"\d(\.\d+)?[eE]\+?\d+", re.ASCII)
-SHOWN_LINES: Final = 5
 LASTING_FIELDS: Final = (
     "original_balance",
     "score",
@@ -68,11 +67,9 @@ def _duplicates(ids: Sequence[str | None], layout: Layout, lines: Sequence[int])
             where.setdefault(loan_id, []).append(row)
     for loan_id, rows in where.items():
         if len(rows) > 1:
-            shown = ", ".join(str(lines[row]) for row in rows[:SHOWN_LINES])
-            more = f" and {len(rows) - SHOWN_LINES:,} more" if len(rows) > SHOWN_LINES else ""
             fault = CellFault(
                 label,
-                f"loan_id = '{loan_id}' on lines {shown}{more}",
+                f"loan_id = '{loan_id}' on {lines_text([lines[row] for row in rows])}",
                 "an id that occurs once",
                 "Remove what is double, or map loan_id to several `columns`; no row of the id is used.",
             )

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scenarios.errors import Fault, InputError
+from simulator.tape.offline import connect_offline
 from simulator.tape.report import CellFault, RejectedRow
 
 if TYPE_CHECKING:
@@ -191,15 +192,10 @@ def _unsplittable(path: Path, line: int, last_line: int, error: csv.Error) -> Re
 def _read_parquet(path: Path, wanted: Sequence[str]) -> RawTable:
     import duckdb  # 0.2 s, and only Parquet needs it
 
-    # No extension is fetched, whatever the file asks for.
-    offline: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
     # duckdb takes a path as a pattern.
     pattern = glob.escape(str(path))
     try:
-        with duckdb.connect(config=offline) as connection:
+        with connect_offline() as connection:
             described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [pattern]).fetchall()
             types = {str(name): str(kind) for name, kind, *_ in described}
             found = [name for name in wanted if name in types]

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from scenarios.errors import Fault, InputError
+from simulator.tape.offline import connect_offline
 from simulator.tape.tape import FIELDS, Column, LoanTape
 from simulator.tape.typed import escaped
 
@@ -98,17 +99,11 @@ def _number_text(value: float) -> str:
 
 
 def _write_parquet(tape: LoanTape, path: Path) -> None:
-    import duckdb  # 0.2 s, and only Parquet needs it
-
-    offline: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
     # duckdb finds the table by its Python name.
     table = {name: _for_duckdb(column) for name, column in tape.columns.items()}
     table[CURRENCY_COLUMN] = np.full(len(tape), tape.currency, dtype=object)
     select = ", ".join(_parquet_value(name, column) for name, column in tape.columns.items())
-    with duckdb.connect(config=offline) as connection:
+    with connect_offline() as connection:
         connection.register("tape_columns", table)
         connection.execute(
             f"COPY (SELECT {select}, {CURRENCY_COLUMN} FROM tape_columns) TO ? (FORMAT parquet)",  # noqa: S608 - own names

@@ -1,0 +1,236 @@
+"""Tape and parameters become the kernels' arrays of loans. Labels stop here and return in labels.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.vocabulary import CUTS, SEGMENTS
+from simulator.collateral import OLDEST_MONTH, value_cars
+from simulator.entities import loan_entities
+from simulator.factors import factor_name
+from simulator.kernels.bundles import Loans
+from simulator.parameters import Parameters
+from simulator.tape import LoanTape
+from simulator.tape.schedule import balance_after, level_instalment
+from simulator.tape.tape import loan_age, loan_to_value
+from simulator.tiers import tier_assignment
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+MOST_LEVELS = 60
+"""A cut with more levels keeps its largest by balance; the rest become one level."""
+
+LAST_CENT = 1e-3
+"""Share of an instalment that rounding may leave over without making another instalment."""
+
+NEVER = 10_000
+"""Instalments of a loan whose instalment never repays it; more than any horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Distinct (tier, region, sector) of a book: all loans of a cell share their systematic risk."""
+
+    tier: NDArray[np.int32]
+    region: tuple[str, ...]
+    factor_names: tuple[str, ...]
+    factor: NDArray[np.int32]
+    """[cell, 3] rows of the systematic factors: global, region, sector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A book ready for the kernels, with the labels that its results will carry."""
+
+    loans: Loans
+    cells: Cells
+    levels: dict[str, tuple[str, ...]]
+    """Level names of each cut, in the order of the kernels' counting."""
+    opening_by_level: dict[str, Floats]
+    notes: tuple[str, ...]
+    """Sentences for the report: what was assumed where the tape is silent."""
+
+
+def build_book(tape: LoanTape, parameters: Parameters) -> Book:
+    """Arrange a tape for the kernels: loans in canonical order, cells, levels of each cut."""
+    assignment = tier_assignment(parameters, tape["score"], tape["rate"])
+    tier = assignment.tier
+    cells, cell = _cells(tier, tape["region"], tape["sector"])
+    bucket = bucket_of(tape["days_past_due"], parameters)
+    schedule = _schedule(tape, bucket)
+    segment = _segment(tape)
+    cars = value_cars(tape, segment, parameters)
+    level, levels, opening = _cut_levels(tape, parameters, tier)
+    age = np.maximum(loan_age(tape), 0)
+    risk = _risk(tape, parameters, tier)
+    loans = Loans(
+        entity=loan_entities(tape["loan_id"].tolist()),
+        cell=cell.astype(np.int32),
+        tier=tier.astype(np.int32),
+        segment=segment.astype(np.int32),
+        bucket=bucket.astype(np.int8),
+        track=schedule.track,
+        growth=schedule.growth,
+        payment=schedule.payment,
+        term=schedule.term.astype(np.int32),
+        age=age.astype(np.int32),
+        car=(segment * OLDEST_MONTH + np.minimum(cars.age, OLDEST_MONTH // 2)).astype(np.int32),
+        value_as_new=cars.value_as_new,
+        risk=risk,
+        risk_bound=risk * parameters.seasoning.max(axis=1)[tier],
+        level=level,
+    )
+    notes = (
+        *_tier_notes(assignment.by_rate, assignment.outside),
+        *_arrears_notes(tape, parameters),
+        *schedule.notes,
+        *cars.notes,
+    )
+    return Book(loans, cells, levels, opening, notes)
+
+
+def bucket_of(days_past_due: Integers, parameters: Parameters) -> Integers:
+    """Instalments past due from days past due, by the parameter sets' bucket edges."""
+    edges = np.asarray(parameters.bucket_edges)
+    return np.searchsorted(edges, np.maximum(days_past_due, 0), side="right") - 1
+
+
+def _tier_notes(by_rate: int, outside: int) -> list[str]:
+    notes = []
+    if by_rate:
+        notes.append(f"{by_rate:,} loans have no score; their tier follows from the contract rate.")
+    if outside:
+        notes.append(f"{outside:,} loans lie outside every tier's band and stand in the nearest.")
+    return notes
+
+
+def _arrears_notes(tape: LoanTape, parameters: Parameters) -> list[str]:
+    last_day = parameters.bucket_edges[-1] + 30
+    late = int((tape["days_past_due"] >= last_day).sum())
+    if not late:
+        return []
+    label = parameters.bucket_labels[-1]
+    return [f"{late:,} loans are {last_day} days past due or more; they stand in the worst bucket ({label})."]
+
+
+def _cells(tier: Integers, region: NDArray[np.str_], sector: NDArray[np.str_]) -> tuple[Cells, Integers]:
+    regions, region_code = np.unique(region, return_inverse=True)
+    sectors, sector_code = np.unique(sector, return_inverse=True)
+    code = (tier * regions.size + region_code) * sectors.size + sector_code
+    distinct, cell = np.unique(code, return_inverse=True)
+    cell_region = distinct // sectors.size % regions.size
+    names = [factor_name("region", str(name)) for name in regions]
+    names += [factor_name("sector", str(name)) for name in sectors]
+    rows = (np.zeros_like(distinct), 1 + cell_region, 1 + regions.size + distinct % sectors.size)
+    cells = Cells(
+        tier=(distinct // (sectors.size * regions.size)).astype(np.int32),
+        region=tuple(str(regions[item]) for item in cell_region),
+        factor_names=tuple(names),
+        factor=np.ascontiguousarray(np.stack(rows, axis=1).astype(np.int32)),
+    )
+    return cells, cell
+
+
+def _segment(tape: LoanTape) -> Integers:
+    """Index of each car's segment in vocabulary.SEGMENTS."""
+    names, code = np.unique(tape["vehicle"], return_inverse=True)
+    return np.array([SEGMENTS.index(str(name)) for name in names], dtype=np.int64)[code]
+
+
+def _risk(tape: LoanTape, parameters: Parameters, tier: Integers) -> Floats:
+    """exp(x'beta) of entry: loan-to-value at origination and payment-to-income (methodology (3)).
+
+    A loan's missing covariate counts as its tier's reference.
+    """
+    score = np.zeros(len(tape))
+    for value, coefficient, reference in (
+        (loan_to_value(tape), parameters.ltv_coefficient[tier], parameters.ltv_reference[tier]),
+        (tape["payment_to_income"], parameters.pti_coefficient[tier], parameters.pti_reference[tier]),
+    ):
+        score += coefficient * np.where(np.isfinite(value), value - reference, 0.0)
+    return np.asarray(np.exp(score))
+
+
+# --- the schedule (methodology (1)) ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    track: Floats
+    growth: Floats
+    payment: Floats
+    term: Integers
+    notes: tuple[str, ...]
+
+
+def _schedule(tape: LoanTape, bucket: Integers) -> _Schedule:
+    """Instalment, term and the fully paid track of each loan.
+
+    The tape's own instalment wins over the computed one.  A loan that its instalment repays early
+    ends early; what it leaves at maturity is part of the last instalment, and is reported.
+    """
+    principal, rate = tape["current_balance"], tape["rate"]
+    due = np.maximum(tape["remaining_term"], np.where(bucket > 0, 0, 1)) + bucket
+    stated = np.nan_to_num(tape["scheduled_payment"], nan=0.0)
+    payment = np.where(stated > 0.0, stated, level_instalment(principal, rate, due))
+    due = np.minimum(due, _instalments_to_repay(principal, rate, payment))
+    last = balance_after(principal, rate, payment, due - 1) * (1.0 + rate / 12.0)
+    residual = np.maximum(last - payment, 0.0)
+    large = residual > payment
+    notes = []
+    if large.any():
+        notes.append(
+            f"{int(large.sum()):,} loans owe more than two instalments at maturity by their own payment; "
+            f"{residual[large].sum():,.2f} beyond the instalment falls due with their last one."
+        )
+    if absent := int((stated <= 0.0).sum()):
+        notes.append(f"{absent:,} loans state no instalment; the level payment is computed (methodology (1)).")
+    track = balance_after(principal, rate, payment, bucket)
+    return _Schedule(track, 1.0 + rate / 12.0, payment, due - bucket, tuple(notes))
+
+
+def _instalments_to_repay(principal: Floats, rate: Floats, payment: Floats) -> Integers:
+    """Least number of instalments after which nothing is owed; `NEVER` where they never repay."""
+    monthly = rate / 12.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        with_interest = -np.log1p(-principal * monthly / payment) / np.log1p(monthly)
+        count = np.where(monthly > 0.0, with_interest, principal / payment)
+    count = np.where(np.isfinite(count), count, NEVER)
+    return np.clip(np.ceil(count - LAST_CENT), 1, NEVER).astype(np.int64)
+
+
+# --- cuts ----------------------------------------------------------------------------------------------
+
+
+def _cut_levels(
+    tape: LoanTape, parameters: Parameters, tier: Integers
+) -> tuple[NDArray[np.int32], dict[str, tuple[str, ...]], dict[str, Floats]]:
+    """Level of each loan in each cut, counted through; level names; opening principal by level."""
+    balance = tape["current_balance"]
+    labels = {name: tape[name] for name in ("region", "sector", "vehicle", "channel", "product")}
+    labels["tier"] = np.array(parameters.names)[tier]
+    labels["vintage"] = tape["origination_date"].astype("datetime64[Y]").astype(str)
+    level = np.empty((len(tape), len(CUTS)), dtype=np.int32)
+    names: dict[str, tuple[str, ...]] = {}
+    opening: dict[str, Floats] = {}
+    first = 0
+    for item, cut in enumerate(CUTS):
+        found, code = np.unique(_largest(labels[cut], balance), return_inverse=True)
+        level[:, item] = first + code
+        first += found.size
+        names[cut] = tuple(str(name) for name in found)
+        opening[cut] = np.bincount(code, weights=balance, minlength=found.size)
+    return level, names, opening
+
+
+def _largest(labels: NDArray[np.str_], balance: Floats) -> NDArray[np.str_]:
+    found, code = np.unique(labels, return_inverse=True)
+    if found.size <= MOST_LEVELS:
+        return labels
+    order = np.argsort(-np.bincount(code, weights=balance), kind="stable")
+    kept = np.isin(code, order[: MOST_LEVELS - 1])
+    return np.where(kept, labels, f"all other ({found.size - MOST_LEVELS + 1})")

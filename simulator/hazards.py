@@ -1,0 +1,81 @@
+"""Parameters and macro paths become the kernels' intensities by month and cell (methodology (3))."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr, ndtri
+
+from scenarios.macro import MonthlyMacro
+from scenarios.vocabulary import CAUSE_CLASSES, ENTER, MACRO_VARIABLES, PREPAY
+from simulator.book import Cells
+from simulator.kernels.bundles import Hazards
+from simulator.kernels.hazards import TABLE_HIGH, TABLE_LOW, TABLE_STEP
+from simulator.parameters import Parameters
+
+Floats = NDArray[np.float64]
+
+
+def build_hazards(cells: Cells, macro: MonthlyMacro, parameters: Parameters, months: int, last_month: int) -> Hazards:
+    """Intensities of a scenario; `factor` is empty and filled for each block of paths.
+
+    Parameters
+    ----------
+    months, last_month : int
+        The horizon; the last month in which a loan may move (the run-off's).
+    """
+    multiplier = class_multipliers(cells, macro, parameters, last_month)
+    entry = parameters.intensity[:, 0, 1:-1].sum(axis=1)
+    direct = np.divide(parameters.intensity[:, 0, -2], entry, out=np.zeros_like(entry), where=entry > 0.0)
+    base = entry[cells.tier] * multiplier[: months + 1, :, ENTER]
+    payoff = parameters.intensity[cells.tier, 0, -1] * multiplier[: months + 1, :, PREPAY]
+    threshold, loading, table = _response(base, cells, parameters)
+    return Hazards(
+        intensity=np.ascontiguousarray(parameters.intensity),
+        class_multiplier=multiplier,
+        payoff=np.ascontiguousarray(payoff),
+        payoff_bound=payoff.max(axis=1),
+        factor=np.empty((0, 0, 0)),
+        threshold=np.ascontiguousarray(threshold),
+        loading=np.ascontiguousarray(loading),
+        direct_share=direct,
+        seasoning=np.ascontiguousarray(parameters.seasoning),
+        response_table=table,
+        cell_factor=cells.factor,
+        factor_root=np.sqrt(np.asarray(parameters.shares, dtype=np.float64)),
+    )
+
+
+def class_multipliers(cells: Cells, macro: MonthlyMacro, parameters: Parameters, last_month: int) -> Floats:
+    """``float64[month 0..last_month, cell, class]`` exp(m'gamma), m relative to the set's reference levels."""
+    levels = macro.macro.sel(macro_variable=list(MACRO_VARIABLES)).to_numpy()[: last_month + 1]
+    gap = levels[:, None, :] - parameters.reference[cells.tier] + _regional_offsets(cells, macro)
+    log_multiplier = np.zeros((levels.shape[0], len(cells.region), len(CAUSE_CLASSES)))
+    for variable in range(len(MACRO_VARIABLES)):
+        log_multiplier += gap[:, :, variable, None] * parameters.sensitivity[cells.tier][:, :, variable]
+    return np.exp(log_multiplier)
+
+
+def _regional_offsets(cells: Cells, macro: MonthlyMacro) -> Floats:
+    """``float64[cell, macro_variable]``; 0 for regions that the scenario does not name."""
+    table = macro.regional_offset.sel(macro_variable=list(MACRO_VARIABLES))
+    named = {str(region): table.sel(region=region).to_numpy() for region in table["region"].to_numpy()}
+    return np.array([named.get(region, np.zeros(len(MACRO_VARIABLES))) for region in cells.region])
+
+
+def _response(base: Floats, cells: Cells, parameters: Parameters) -> tuple[Floats, Floats, Floats]:
+    """Threshold, loading and table of the entry response: both responses share one argument (3a), (3b)."""
+    if parameters.response == "lognormal":
+        sigma = parameters.sigma[cells.tier]
+        with np.errstate(divide="ignore"):
+            return np.log(base) - 0.5 * sigma**2, sigma, np.empty((0, 2))
+    rho = parameters.rho[cells.tier]
+    return ndtri(-np.expm1(-base)) / np.sqrt(1.0 - rho), np.sqrt(rho / (1.0 - rho)), response_table()
+
+
+def response_table() -> Floats:
+    """``float64[x, 2]`` -ln(1 - Phi(x)) and its derivative on the kernels' grid."""
+    x = TABLE_LOW + TABLE_STEP * np.arange(round((TABLE_HIGH - TABLE_LOW) / TABLE_STEP) + 1)
+    log_survival = log_ndtr(-x)
+    slope = np.exp(-0.5 * x**2 - 0.5 * np.log(2.0 * np.pi) - log_survival)
+    return np.ascontiguousarray(np.stack([-log_survival, slope], axis=1))

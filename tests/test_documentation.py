@@ -27,6 +27,8 @@ BLOCK = re.compile(
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]+)?\)")
 INLINE_COMMAND = re.compile(r"`carstress ([a-z]+)((?: [a-z]+)?)")
 GROUPS = ("portfolio", "scenario")
+NAMED_FILE = re.compile(r"`((?:scenarios|simulator|calibration|outputs|tests|docs|benchmarks|\.ci)/[\w./-]*)`")
+CITATION = re.compile(r"methodology,? (?:equations? )?((?:\(\w+\)(?:, | and )?)+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,22 @@ def test_links_within_the_project_lead_somewhere(path: Path) -> None:
         assert found.exists(), f"{relative(path)} links to {target}, which is not there"
         if anchor and found.suffix == ".md":
             assert anchor[1:] in anchors(found), f"{relative(path)} links to {target}{anchor}: no such heading"
+
+
+@pytest.mark.parametrize("path", PROSE, ids=relative)
+def test_files_named_in_prose_exist(path: Path) -> None:
+    for name in NAMED_FILE.findall(path.read_text("utf-8")):
+        assert (ROOT / name).exists(), f"{relative(path)} names {name}, which is not there"
+
+
+def test_equations_cited_in_code_are_in_the_methodology() -> None:
+    text = (ROOT / "docs" / "methodology.md").read_text("utf-8")
+    numbered = set(re.findall(r"^> \((\w+)\)", text, flags=re.MULTILINE))
+    for room in ("scenarios", "simulator", "calibration", "outputs", "tests"):
+        for path in (ROOT / room).rglob("*.py"):
+            for group in CITATION.findall(path.read_text("utf-8")):
+                missing = set(re.findall(r"\((\w+)\)", group)) - numbered
+                assert not missing, f"{relative(path)} cites {missing}; docs/methodology.md has {sorted(numbered)}"
 
 
 @pytest.mark.parametrize("path", PROSE, ids=relative)

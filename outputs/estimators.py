@@ -169,10 +169,12 @@ def value_at_risk(sample: Sample, level: float) -> Estimate:
     With n independent paths the ranks are n level -/+ 1.96 sqrt(n level (1 - level)), rounded outwards.
     """
     value = quantile(sample, level)
+    unreliable = too_few(effective_paths_beyond(sample, level))
+    if _nothing_beyond(sample, level):
+        return Estimate(value, NOT_ESTIMABLE, NOT_ESTIMABLE, NOT_ESTIMABLE, unreliable)
     beyond = (np.arange(len(sample.value)) > rank(sample, level)).astype(float)
     spread = Z * standard_error(sample, beyond - (1.0 - level))
     low_level, high_level = level - spread, level + spread
-    unreliable = too_few(effective_paths_beyond(sample, level))
     if not (low_level > 0.0 and high_level <= 1.0 + ROUNDING):
         return Estimate(value, NOT_ESTIMABLE, NOT_ESTIMABLE, NOT_ESTIMABLE, unreliable)
     low_rank = int(np.searchsorted(sample.cumulative, low_level + ROUNDING, side="right")) - 1
@@ -186,9 +188,15 @@ def expected_shortfall(sample: Sample, level: float) -> Estimate:
     threshold = quantile(sample, level)
     excess = np.maximum(sample.value - threshold, 0.0) / (1.0 - level)
     value = threshold + float(sample.weight @ excess)
-    error = standard_error(sample, threshold + excess - value)
+    known = not _nothing_beyond(sample, level)
+    error = standard_error(sample, threshold + excess - value) if known else NOT_ESTIMABLE
     unreliable = too_few(effective_paths_beyond(sample, level))
     return Estimate(value, error, value - Z * error, value + Z * error, unreliable)
+
+
+def _nothing_beyond(sample: Sample, level: float) -> bool:
+    """Whether the quantile is the largest path: then the sample says nothing of the tail, nor of its own error."""
+    return rank(sample, level) == len(sample.value) - 1
 
 
 def too_few(effective_paths: float) -> bool:

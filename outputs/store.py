@@ -130,10 +130,10 @@ def _global_attributes(results: xr.Dataset, facts: RunFacts) -> dict[str, str]:
     }
 
 
-def _identity(facts: RunFacts) -> dict[str, str | int]:
+def _identity(facts: RunFacts) -> dict[str, str]:
     return {
         "run_id": facts.run_id,
-        "seed": facts.seed,
+        "seed": str(facts.seed),  # as text: 64 unsigned bits do not fit a signed attribute
         "rng_scheme": facts.rng_scheme,
         "versions": canonical_json(dict(facts.versions)),
         "input_files": canonical_json(dict(facts.input_files)),
@@ -152,8 +152,6 @@ def _described(results: xr.Dataset) -> xr.Dataset:
             variable = known[str(name)]
             attributes |= {"long_name": variable.long_name, "cell_methods": variable.cell_methods}
             attributes["units"] = currency if variable.unit == "currency" else "1"
-        # A new object: `copy(deep=False)` shares the attributes with the caller's Dataset.
-        described[name] = described[name].copy(deep=False)
         described[name].attrs = {key: value for key, value in (attributes | results[name].attrs).items() if value != ""}
     return described
 

@@ -163,7 +163,9 @@ def _market(random: np.random.Generator, factor: np.ndarray) -> dict[str, np.nda
         income = 0.025 - 0.04 * (number == 1) * (months < 15)
         prime = 0.0785 - 0.04 * number * np.minimum(1.0, months / 9.0)
         macro[number] = np.stack([unemployment[name], income, prime, np.ones(n_months)], axis=1)
-    return {"used_car_index": index[:, None, None], "global_factor": factor, "macro": macro}
+    scenario_index = np.stack([np.exp(path[:, None] - segment[0]) for path in fall.values()])
+    market = {"used_car_index": index[:, None, None], "used_car_path": scenario_index}
+    return {**market, "global_factor": factor, "macro": macro}
 
 
 def _after_horizon(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

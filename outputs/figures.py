@@ -1,0 +1,82 @@
+"""The pictures of a run, and the one place that writes them.
+
+`draw_pictures` makes them in memory; `write_figures` writes each as SVG and PNG with its data as CSV beside.
+Neither leaves a trace in matplotlib's state, and the same result gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from outputs.csv_text import to_csv
+from outputs.pages import BUILDERS, Page
+from outputs.picture import Picture
+from outputs.run_folder import write_bytes, write_text
+from outputs.style import RunStyle, look, run_labels, run_styles, stamp
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Picture", "draw_pictures", "write_figures"]
+
+
+def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> tuple[Picture, ...]:
+    """Draw all pictures of a result.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+        A result with the variables of `scenarios.vocabulary.DATASET_VARIABLES`.
+    run_id : str
+        Shown in every footer.
+    history : xr.Dataset, optional
+        Macro history, as `outputs.figure_data.macro_paths` takes it.
+
+    Returns
+    -------
+    tuple of Picture
+        Macro paths, loss distribution, exceedance curve, fan of cumulative net loss, delinquency, used-car index,
+        roll rates.
+    """
+    styles = run_styles(run_labels(dataset))
+    scenarios = [str(name) for name in dataset["scenario"].values]
+    page = Page(dataset, history, stamp(dataset, run_id), styles, _scenario_styles(dataset, styles, scenarios))
+    with look():
+        pictures = tuple(build(page) for build in BUILDERS)
+        for picture in pictures:
+            _settle(picture.figure)
+    return pictures
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once and for all; each saving would do it again."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def _scenario_styles(dataset: xr.Dataset, styles: dict[str, RunStyle], scenarios: list[str]) -> dict[str, RunStyle]:
+    """Style of a scenario: that of its first run."""
+    runs_each = len(styles) // len(scenarios)
+    return dict(zip(scenarios, list(styles.values())[::runs_each], strict=True))
+
+
+def write_figures(folder: Path, pictures: Iterable[Picture]) -> tuple[Path, ...]:
+    """Write each picture as ``<name>.svg`` and ``<name>.png`` with its data as ``<name>.csv`` beside.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of the pictures.
+    """
+    paths = []
+    for picture in pictures:
+        svg, png, csv = (folder / f"{picture.name}.{suffix}" for suffix in ("svg", "png", "csv"))
+        write_text(svg, picture.svg)
+        write_bytes(png, picture.png)
+        write_text(csv, to_csv(picture.data))
+        paths += [svg, png, csv]
+    return tuple(paths)

@@ -1,0 +1,111 @@
+"""Declared limits: a measure against its bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import xarray as xr
+
+from outputs import estimators, measures
+from outputs.wording import measure_label, percent
+
+
+class Limit(Protocol):
+    """What a study declares; `scenarios.schema.Limit` is one."""
+
+    @property
+    def measure(self) -> str:
+        """`expected_loss`, `value_at_risk` or `expected_shortfall`."""
+
+    @property
+    def level(self) -> float:
+        """Probability, of a quantile or shortfall."""
+
+    @property
+    def scenario(self) -> str:
+        """The scenario that it bounds."""
+
+    @property
+    def at_most_percent(self) -> float:
+        """Bound, percent of opening balance."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitResult:
+    """A limit and what was found.
+
+    Attributes
+    ----------
+    scenario, label : str
+        What was bounded, as "VaR 99 %".
+    at_most_percent, found_percent, standard_error_percent : float
+        Percent of opening balance.
+    passed : bool
+    unreliable : bool
+        Too few paths lie beyond for the verdict to be relied on.
+    """
+
+    scenario: str
+    label: str
+    at_most_percent: float
+    found_percent: float
+    standard_error_percent: float
+    passed: bool
+    unreliable: bool
+
+    def __str__(self) -> str:
+        verdict = "holds" if self.passed else "FAILS"
+        found = f"{percent(self.found_percent)} % +/- {percent(self.standard_error_percent)}"
+        bound = f"at most {percent(self.at_most_percent)} % of opening balance"
+        return f"limit {verdict}: {self.scenario}: {self.label} = {found}; {bound}"
+
+
+def check_limits(dataset: xr.Dataset, limits: Iterable[Limit]) -> tuple[LimitResult, ...]:
+    """Compare each limit with the loss after discounted recoveries of its scenario.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+        A result; where it has several strategies or programmes, each must respect the limit.
+    limits : iterable of Limit
+
+    Returns
+    -------
+    tuple of LimitResult
+        One for each limit and run of its scenario, in order.
+    """
+    losses = measures.path_loss(dataset)
+    scale = 100.0 / float(dataset.attrs["opening_balance"])
+    found = []
+    for limit in limits:
+        for run in (run for run in measures.runs(dataset) if run["scenario"] == limit.scenario):
+            sample = measures.sample_of(losses.sel(run), dataset)
+            found.append(_result(limit, _estimate(limit, sample), scale))
+    return tuple(found)
+
+
+def _estimate(limit: Limit, sample: estimators.Sample) -> estimators.Estimate:
+    if limit.measure == "expected_loss":
+        return estimators.mean(sample)
+    if limit.measure == "value_at_risk":
+        return estimators.value_at_risk(sample, limit.level)
+    if limit.measure == "expected_shortfall":
+        return estimators.expected_shortfall(sample, limit.level)
+    raise ValueError(f"limit on {limit.measure}; expected expected_loss, value_at_risk or expected_shortfall.")
+
+
+def _result(limit: Limit, estimate: estimators.Estimate, scale: float) -> LimitResult:
+    label = measure_label(limit.measure, math.nan if limit.measure == "expected_loss" else limit.level)
+    value = estimate.value * scale
+    return LimitResult(
+        scenario=limit.scenario,
+        label=label,
+        at_most_percent=limit.at_most_percent,
+        found_percent=value,
+        standard_error_percent=estimate.standard_error * scale,
+        passed=value <= limit.at_most_percent,
+        unreliable=estimate.unreliable,
+    )

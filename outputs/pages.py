@@ -1,0 +1,292 @@
+"""The pages on which pictures stand: titles, units, captions, and the words for whoever cannot see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas
+import xarray as xr
+
+from outputs import figure_data, plots
+from outputs.figure_data import quantile_column
+from outputs.measures import FAN_LEVELS
+from outputs.picture import Picture
+from outputs.style import (
+    PANELS_A_ROW,
+    RunStyle,
+    Sheet,
+    Stamp,
+    new_sheet,
+    panel_rows,
+    panel_width,
+    panels,
+    wrap,
+)
+from outputs.wording import LOSS_LABELS, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_RUNS_WITH_CHANGES: Final = 4
+"""Runs up to which differences of roll rates to the first run are drawn; the table has all rates."""
+FAN_GREYS: Final = ("#d4d4d4", "#8f8f8f")
+"""Outer and inner band in the legend, which speaks for panels of all colours."""
+HEADROOM: Final = 1.06
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every picture is drawn from.
+
+    Attributes
+    ----------
+    dataset : xr.Dataset
+    history : xr.Dataset or None
+    marks : Stamp
+    styles : dict of run label to RunStyle
+    scenario_styles : dict of scenario to RunStyle
+    """
+
+    dataset: xr.Dataset
+    history: xr.Dataset | None
+    marks: Stamp
+    styles: dict[str, RunStyle]
+    scenario_styles: dict[str, RunStyle]
+
+
+def macro_picture(page: Page) -> Picture:
+    """Macro paths against history."""
+    data = figure_data.macro_paths(page.dataset, page.history)
+    variables = list(dict.fromkeys(data["variable"]))
+    title = "Macro paths of the scenarios against history"
+    subtitle = f"Unit over each panel; the vertical line is the as-of date, {page.marks.as_of}"
+    columns = 2 if len(variables) in (2, 4) else PANELS_A_ROW
+    height = 2.45 * panel_rows(len(variables), columns)
+    labels = list(dict.fromkeys(data["scenario"]))
+    sheet = new_sheet(title, subtitle, page.marks, height, legend=labels)
+    axes_list = panels(sheet.figure, len(variables), columns=columns, share=(False, False))
+    for axes, variable in zip(axes_list, variables, strict=True):
+        plots.plot_macro(axes, data[data["variable"] == variable], page.marks.as_of, page.scenario_styles)
+    _legend_from(sheet, axes_list)
+    caption = (
+        "What each scenario assumes, beside what has been. The used-car index is the scenario's own path, before the "
+        "noise of the simulation, weighted by the opening balance of each vehicle segment."
+    )
+    spans = data.groupby(["variable", "scenario"], sort=False)["value"]
+    words = "; ".join(
+        f"{variable.replace('_', ' ')}, {scenario}: {group.min():.3g} to {group.max():.3g}"
+        for (variable, scenario), group in spans
+    )
+    alternative = f"Lines over time, lowest to highest value. {words}."
+    return Picture("macro_paths", title, caption, alternative, sheet.figure, data)
+
+
+def _legend_from(sheet: Sheet, axes_list: Sequence[Axes]) -> None:
+    """One legend for all panels, whichever of them shows a label first."""
+    handles: dict[Any, Any] = {}
+    for axes in axes_list:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    sheet.legend(list(handles.values()), list(handles))
+
+
+def distribution_picture(page: Page) -> Picture:
+    """Loss distribution, one panel a run."""
+    data = figure_data.loss_distribution(page.dataset)
+    title = "Loss distribution with expected loss, VaR and ES"
+    subtitle = (
+        f"Loss by path, % of opening balance as of {page.marks.as_of}; {LOSS_LABELS['ultimate_loss']}; run-off included"
+    )
+    sheet = new_sheet(title, subtitle, page.marks, 1.75 * len(page.styles) + 0.4)
+    axes_list = panels(sheet.figure, len(page.styles), columns=1, share=(True, False))
+    for axes, (run, style) in zip(axes_list, page.styles.items(), strict=True):
+        plots.plot_loss_distribution(axes, data[data["run"] == run], style)
+        axes.set_title(wrap(run, 90))
+    axes_list[-1].set_xlabel("loss, % of opening balance")
+    caption = (
+        "Each bar is the share of simulated futures with a loss in that range. Hatched: paths beyond the 99 % value at "
+        "risk; the expected shortfall is their mean. The ± is one Monte Carlo standard error."
+    )
+    marks = data[data["kind"] == "mark"]
+    words = "; ".join(f"{row.run}: {row.label} {percent(row.low)}" for row in marks.itertuples())
+    alternative = f"Histograms of loss in percent of the opening balance. {words}."
+    return Picture("loss_distribution", title, caption, alternative, sheet.figure, data)
+
+
+def exceedance_picture(page: Page) -> Picture:
+    """Exceedance curves of all runs."""
+    data = figure_data.exceedance(page.dataset)
+    title = "Exceedance curve: how likely is a loss of x or more"
+    subtitle = (
+        f"% of opening balance as of {page.marks.as_of}, over {page.dataset.sizes['month']} months and run-off; "
+        "probability on a log axis"
+    )
+    sheet = new_sheet(title, subtitle, page.marks, 4.3, legend=list(page.styles))
+    axes = sheet.figure.subplots()
+    plots.plot_exceedance(axes, data, page.styles)
+    _legend_from(sheet, [axes])
+    caption = (
+        "Read upwards from a loss to its curve, then left for its probability or right for its return period. The "
+        "horizon is that of the run, not a year. Dots: fewer than ten paths lie at or beyond, so the curve is "
+        "unreliable there."
+    )
+    words = []
+    for run, curve in data.groupby("run", sort=False):
+        nearest = curve.iloc[(curve["probability"] - 0.01).abs().argmin()]
+        words.append(f"{run}: one path in a hundred loses {percent(nearest['percent_of_opening'])} % or more")
+    alternative = f"Falling curves of probability against loss; {'; '.join(words)}."
+    return Picture("exceedance_curve", title, caption, alternative, sheet.figure, data)
+
+
+def net_loss_picture(page: Page) -> Picture:
+    """Fan of cumulative net loss."""
+    data = figure_data.net_loss_fan(page.dataset)
+    title = "Cumulative net loss over time"
+    subtitle = (
+        f"Gross charge-off less recovery to date, % of opening balance as of {page.marks.as_of}; undiscounted, "
+        "without run-off"
+    )
+    caption = (
+        "Bands hold the middle 50 % and 90 % of simulated futures month by month; their edges are no single path. "
+        "All panels have one scale."
+    )
+    picture = _fan_page(page, data, "cumulative_net_loss", (title, subtitle, caption), "% of opening balance")
+    if float(data[quantile_column(FAN_LEVELS[0])].min()) >= 0.0:
+        picture.figure.axes[0].set_ylim(bottom=0.0)
+    return picture
+
+
+def used_car_picture(page: Page) -> Picture:
+    """Fan of the used-car index."""
+    data = figure_data.used_car_fan(page.dataset)
+    _, held = figure_data.segment_weights(page.dataset)
+    title = "Used-car index over time"
+    subtitle = (
+        f"Relative to the as-of month, {page.marks.as_of} = 1; weighted by opening balance over the segments "
+        f"{', '.join(held) or 'of the index, equally'}"
+    )
+    caption = (
+        "The scenario's path of wholesale prices with the noise of the market around it. Recoveries follow it after "
+        "the sale lag. Bands hold the middle 50 % and 90 % of simulated futures month by month."
+    )
+    return _fan_page(page, data, "used_car_index", (title, subtitle, caption), "as-of month = 1")
+
+
+def _fan_page(page: Page, data: pandas.DataFrame, name: str, words: tuple[str, str, str], unit: str) -> Picture:
+    title, subtitle, caption = words
+    count = len(page.styles)
+    height = 2.7 * panel_rows(count)
+    sheet = new_sheet(title, subtitle, page.marks, height, legend=["25 % to 75 % of paths"] * 2 + ["median"] * 2)
+    axes_list = panels(sheet.figure, count)
+    for axes, (run, style) in zip(axes_list, page.styles.items(), strict=True):
+        plots.plot_fan(axes, data[data["run"] == run], style)
+        axes.set_title(wrap(run, panel_width(count)))
+    _name_rows(axes_list, unit)
+    handles, labels = axes_list[0].get_legend_handles_labels()
+    legend = sheet.legend(handles, labels)
+    for patch, grey in zip(legend.get_patches(), FAN_GREYS, strict=True):
+        patch.set(facecolor=grey, alpha=None)
+    last = data[data["month"] == data["month"].max()]
+    text = "; ".join(
+        f"{row['run']}: median {row[quantile_column(0.5)]:.3f}, "
+        f"5 % to 95 % of paths {row[quantile_column(0.05)]:.3f} to {row[quantile_column(0.95)]:.3f}"
+        for _, row in last.iterrows()
+    )
+    alternative = f"Fan charts over time; in the last month ({unit}) {text}."
+    return Picture(name, title, caption, alternative, sheet.figure, data)
+
+
+def _name_rows(axes_list: Sequence[Axes], unit: str) -> None:
+    """The unit beside the first panel of each row only: the scale is common."""
+    for axes in axes_list[::PANELS_A_ROW]:
+        axes.set_ylabel(unit)
+
+
+def delinquency_picture(page: Page) -> Picture:
+    """Stacked stock in arrears."""
+    data = figure_data.delinquency(page.dataset)
+    title = "Stock in arrears by days past due"
+    subtitle = f"Mean over paths, % of each month's balance; as of {page.marks.as_of}; the current balance is left out"
+    count = len(page.styles)
+    buckets = list(dict.fromkeys(data["bucket"]))[1:]
+    sheet = new_sheet(title, subtitle, page.marks, 2.7 * panel_rows(count), legend=buckets)
+    axes_list = panels(sheet.figure, count)
+    for axes, run in zip(axes_list, page.styles, strict=True):
+        plots.plot_delinquency(axes, data[data["run"] == run])
+        axes.set_title(wrap(run, panel_width(count)))
+    late = data[data["bucket"].isin(buckets)].groupby(["run", "month"], sort=False)["percent_of_balance"].sum()
+    axes_list[0].set_ylim(0.0, HEADROOM * float(late.max()) or 1.0)
+    _name_rows(axes_list, "% of balance")
+    handles, labels = axes_list[0].get_legend_handles_labels()
+    sheet.legend(handles, [f"{label} days" if label[:1].isdigit() else label for label in labels])
+    caption = (
+        "Early buckets rise months before charge-offs do. The share can rise late although fewer loans fall behind, "
+        "because sound loans are repaid and leave the balance."
+    )
+    words = "; ".join(
+        f"{run}: from {percent(stock.iloc[0], 2)} % in the first month to {percent(stock.iloc[-1], 2)} % in the last, "
+        f"at most {percent(stock.max(), 2)} %"
+        for run, stock in late.groupby("run", sort=False)
+    )
+    alternative = f"Stacked areas of balance in arrears. {words}."
+    return Picture("delinquency", title, caption, alternative, sheet.figure, data)
+
+
+def roll_rate_picture(page: Page) -> Picture:
+    """Heat maps of realised roll rates, and of their differences to the first run."""
+    data = figure_data.roll_rates(page.dataset)
+    title = "Realised monthly roll rates"
+    subtitle = (
+        f"% of the loans in a bucket at the opening of a month, mean over {page.dataset.sizes['month']} months and all "
+        f"paths; as of {page.marks.as_of}"
+    )
+    runs = len(page.styles)
+    count = 2 * runs - 1 if runs <= MOST_RUNS_WITH_CHANGES else runs
+    height = panel_rows(count, columns=2) * (1.3 + 0.28 * data["from_bucket"].nunique())
+    sheet = new_sheet(title, subtitle, page.marks, height)
+    _roll_rate_panels(panels(sheet.figure, count, columns=2, share=(False, False)), data)
+    caption = (
+        "Each row says where the loans of a bucket stood a month later and sums to 100 %. It is what the simulation "
+        "did, after macro, factors and seasoning, so it differs from the parameter set's own matrix."
+    )
+    return Picture("roll_rates", title, caption, _roll_words(data), sheet.figure, data)
+
+
+def _roll_rate_panels(axes_list: Sequence[Axes], data: pandas.DataFrame) -> None:
+    """A panel a run, then, as far as panels are left, one a difference to the first run."""
+    runs = list(dict.fromkeys(data["run"]))
+    by_run = {run: data[data["run"] == run] for run in runs}
+    width = panel_width(len(axes_list), columns=2) - 6
+    for axes, run in zip(axes_list[: len(runs)], runs, strict=True):
+        plots.plot_roll_rates(axes, by_run[run])
+        axes.set_title(wrap(run, width))
+    span = plots.largest_change(data, runs)
+    for axes, run in zip(axes_list[len(runs) :], runs[1:], strict=False):
+        plots.plot_roll_rate_changes(axes, by_run[run], by_run[runs[0]], span)
+        axes.set_title("\n".join([wrap(f"{run} less {runs[0]},", width), "percentage points"]))
+    for axes in axes_list:
+        axes.set_ylabel("from")
+
+
+def _roll_words(data: pandas.DataFrame) -> str:
+    first, second = list(dict.fromkeys(data["from_bucket"]))[:1], list(dict.fromkeys(data["to_state"]))[1:2]
+    chosen = data[data["from_bucket"].isin(first) & data["to_state"].isin(second)]
+    words = "; ".join(
+        f"{row.run}: {percent(row.percent, 2)} % of {row.from_bucket} loans move to {row.to_state} in a month"
+        for row in chosen.itertuples()
+    )
+    return f"Tables of monthly transition rates in percent, coloured by size. {words}."
+
+
+BUILDERS: Final[tuple[Callable[[Page], Picture], ...]] = (
+    macro_picture,
+    distribution_picture,
+    exceedance_picture,
+    net_loss_picture,
+    delinquency_picture,
+    used_car_picture,
+    roll_rate_picture,
+)
+"""The pictures of a run, in the order of the report."""

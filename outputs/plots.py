@@ -1,0 +1,21 @@
+"""Pictures as functions of tables: each takes an Axes and a table of `outputs.figure_data` and returns what it drew.
+
+Nothing here writes a file or touches pyplot's state; `outputs.figures` puts the pieces on pages.
+"""
+
+from __future__ import annotations
+
+from outputs.plots_book import largest_change, plot_delinquency, plot_roll_rate_changes, plot_roll_rates
+from outputs.plots_loss import plot_exceedance, plot_fan, plot_loss_distribution
+from outputs.plots_market import plot_macro
+
+__all__ = [
+    "largest_change",
+    "plot_delinquency",
+    "plot_exceedance",
+    "plot_fan",
+    "plot_loss_distribution",
+    "plot_macro",
+    "plot_roll_rate_changes",
+    "plot_roll_rates",
+]

@@ -1,0 +1,168 @@
+"""Pictures of loss: distribution, exceedance curve, and the fan that serves every path over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas
+from numpy.typing import ArrayLike
+
+from outputs.figure_data import quantile_column
+from outputs.measures import FAN_LEVELS, LEVELS
+from outputs.style import BLACK, GREY, RunStyle, date_axis, plain
+from outputs.wording import UNRELIABLE, percent, percent_level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARK_LINES: Final = ("solid", (0, (5, 2)), (0, (1, 1.2)))
+"""Lines of EL, VaR and ES, in this order."""
+TAIL_HATCH: Final = "//////"
+
+
+def plot_loss_distribution(axes: Axes, table: pandas.DataFrame, style: RunStyle) -> Axes:
+    """Histogram of one run's path loss with EL, VaR and ES marked and the tail beyond VaR shaded.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : pandas.DataFrame
+        One run of `figure_data.loss_distribution`.
+    style : RunStyle
+
+    Returns
+    -------
+    Axes
+    """
+    bins, marks = table[table["kind"] == "bin"], table[table["kind"] == "mark"]
+    threshold = float(marks["low"].iloc[1])
+    beyond = bins["low"] >= threshold
+    for chosen, hatch, edge in ((~beyond, "", "white"), (beyond, TAIL_HATCH, BLACK)):
+        part = bins[chosen]
+        widths = part["high"] - part["low"]
+        shade = {"color": style.colour, "alpha": 0.75} if not hatch else {"facecolor": "white"}
+        axes.bar(
+            part["low"],
+            part["share_percent"],
+            widths,
+            align="edge",
+            hatch=hatch,
+            edgecolor=edge,
+            linewidth=0.4,
+            **shade,
+        )
+    last = float(bins["high"].iloc[-1])
+    axes.axvspan(threshold, last, color=GREY, alpha=0.12, linewidth=0.0)
+    for (_, mark), line in zip(marks.iterrows(), MARK_LINES, strict=True):
+        axes.axvline(mark["low"], color=BLACK, linestyle=line, linewidth=1.3, label=_mark_label(mark))
+    unexpected = threshold - float(marks["low"].iloc[0])
+    axes.plot([], [], linestyle="none", label=f"UL = VaR \N{MINUS SIGN} EL: {percent(unexpected)}")
+    axes.set_ylabel("share of paths, %")
+    axes.set_xlim(_left_end(float(bins["low"].iloc[0]), last), last)
+    heading = {"title": "% of opening balance", "alignment": "left"}
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0.0, **heading)
+    axes.grid(visible=False, axis="x")
+    return axes
+
+
+def _left_end(low: float, high: float) -> float:
+    """0 where the losses reach near it, so that a bar's distance from 0 is its size."""
+    return 0.0 if 0.0 <= low < 0.6 * high else low
+
+
+def _mark_label(mark: pandas.Series) -> str:
+    doubt = f" ({UNRELIABLE})" if mark["unreliable"] else ""
+    return f"{mark['label']}: {percent(mark['low'])} ± {percent(mark['standard_error'])}{doubt}"
+
+
+def plot_exceedance(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, RunStyle]) -> Axes:
+    """Exceedance curves on a logarithmic axis, a return period ("1 in N paths") on the right.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : pandas.DataFrame
+        `figure_data.exceedance`.
+    styles : mapping of run label to RunStyle
+
+    Returns
+    -------
+    Axes
+    """
+    for label, curve in table.groupby("run", sort=False):
+        style = styles[str(label)]
+        firm = curve[~curve["unreliable"]]
+        thin = curve[curve["unreliable"]]
+        axes.plot(
+            firm["percent_of_opening"],
+            firm["probability"],
+            color=style.colour,
+            linestyle=style.line,
+            label=plain(str(label)),
+        )
+        axes.plot(thin["percent_of_opening"], thin["probability"], ".", color=style.colour, markersize=3.5)
+    axes.set_yscale("log")
+    lowest = 0.7 * float(table["probability"].min())
+    axes.set_ylim(lowest, 1.15)
+    axes.set_xlabel("loss x, % of opening balance")
+    axes.set_ylabel("probability that the loss is x or more")
+    axes.grid(visible=True, which="major")
+    for level in (level for level in LEVELS if 1.0 - level > lowest):
+        axes.axhline(1.0 - level, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
+        beside = axes.get_yaxis_transform()
+        label = f"VaR {percent_level(level)}"
+        axes.text(0.006, 1.0 - level, label, transform=beside, va="bottom", fontsize=7.5, color=GREY)
+    losses = table["percent_of_opening"]
+    axes.set_xlim(left=_left_end(float(losses.min()), float(losses.max())))
+    _return_period_axis(axes)
+    return axes
+
+
+def _return_period_axis(axes: Axes) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    low = axes.get_ylim()[0]
+    periods = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000) if 1.0 / n >= low]
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100.0 * value:g} %"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    right = axes.secondary_yaxis("right", functions=(_inverse, _inverse))
+    right.set_ylabel("return period: once in N paths")
+    right.yaxis.set_major_locator(FixedLocator(periods))
+    right.yaxis.set_minor_locator(NullLocator())
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"1 in {value:,.0f}"))
+
+
+def _inverse(value: ArrayLike) -> ArrayLike:
+    with np.errstate(divide="ignore"):
+        return 1.0 / np.asarray(value, dtype=float)
+
+
+def plot_fan(axes: Axes, table: pandas.DataFrame, style: RunStyle) -> Axes:
+    """Bands between quantiles over time, the median as a line in the run's style and the mean as a dotted line.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : pandas.DataFrame
+        One run of `figure_data.net_loss_fan` or `figure_data.used_car_fan`.
+    style : RunStyle
+
+    Returns
+    -------
+    Axes
+    """
+    dates = table["month_end"].to_numpy()
+    half = len(FAN_LEVELS) // 2
+    for depth in range(half):
+        low, high = FAN_LEVELS[depth], FAN_LEVELS[-1 - depth]
+        bounds = (table[quantile_column(low)].to_numpy(), table[quantile_column(high)].to_numpy())
+        text = f"{100 * low:g} % to {100 * high:g} % of paths"
+        axes.fill_between(dates, *bounds, color=style.colour, alpha=0.20 + 0.25 * depth, linewidth=0.0, label=text)
+        for bound in bounds:
+            axes.plot(dates, bound, color=style.colour, linewidth=0.5)
+    axes.plot(dates, table[quantile_column(0.5)], color=BLACK, linestyle="solid", linewidth=1.6, label="median")
+    axes.plot(dates, table["mean"], color=BLACK, linestyle=(0, (1, 1.4)), linewidth=1.3, label="mean")
+    date_axis(axes, dates)
+    return axes

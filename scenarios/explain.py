@@ -61,6 +61,8 @@ def faults_of(error: ValidationError, document: YamlDocument, spec: type[Spec]) 
     for detail in error.errors(include_url=False):
         if detail["type"] == "problems":  # reported by the spec itself, with places
             continue
+        if detail["type"] == "too_short" and detail["input"]:  # not empty: its items' own faults are reported
+            continue
         fault = explainer.fault(detail)
         earlier = found.setdefault(fault.where + fault.found, fault)
         if fault.expected not in earlier.expected:  # the other branches of a union

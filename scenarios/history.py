@@ -76,7 +76,8 @@ def us_history() -> xr.Dataset:
         values = np.full(size, np.nan)
         flat = _flat(series)
         values[: flat.size] = flat * (1.0 if name == "used_car_index" else PERCENT)
-        columns[name] = ("quarter", values)
+        unit = "index, 1982-84 = 100" if name == "used_car_index" else "1"
+        columns[name] = ("quarter", values, {"units": unit, "long_name": name.replace("_", " ")})
     return xr.Dataset(
         columns,
         coords={"quarter": quarter.astype("datetime64[ns]")},

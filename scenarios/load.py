@@ -175,9 +175,12 @@ def _settled(document: YamlDocument, spec: type[Spec], folder: Path | None, chai
     if not issubclass(spec, FileSpec):
         return document
     reference = document.data.get("extends")
-    if not isinstance(reference, str) or "extends" not in spec.model_fields:
+    if reference is None or "extends" not in spec.model_fields:
         return spec.settled(document, None)
     where = document.where(("extends",))
+    if not isinstance(reference, str):
+        remedy = "Name one scenario; it may extend another itself."
+        raise InputError(Fault(where, f"extends = {json.dumps(reference)}", "a name or a path", remedy))
     text, name, base_folder = find_text(reference, spec.library_folder, folder, where)
     here = _identity(document.name)
     if _identity(name) in (*chain, here):

@@ -74,8 +74,6 @@ def monthly_macro(
 
     Parameters
     ----------
-    scenario : MacroScenario
-        The scenario, what it extends worked out.
     as_of : (int, int)
         Year and month of the tape; month 0.
     horizon : int
@@ -89,8 +87,7 @@ def monthly_macro(
     Raises
     ------
     InputError
-        The tape is dated otherwise than the scenario and `shift_calendar` is off; the horizon is longer than the path
-        and the scenario has no `beyond`.
+        The tape has another date and `shift_calendar` is off; the horizon exceeds a path without `beyond`.
     """
     if n_months < horizon:
         raise ValueError(f"n_months = {n_months} is less than horizon = {horizon}")

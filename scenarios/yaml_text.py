@@ -155,7 +155,8 @@ def _depth_fault(where: str) -> Fault:
 def _syntax_fault(error: MarkedYAMLError, name: str) -> Fault:
     mark = error.problem_mark or error.context_mark
     where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else f"{name}:1:1"
-    parts = [part for part in (error.context, error.problem) if part]
+    begun = f" begun in line {error.context_mark.line + 1}" if error.context and error.context_mark else ""
+    parts = [f"{part}{begun if part is error.context else ''}" for part in (error.context, error.problem) if part]
     found = ", ".join(" ".join(part.split()) for part in parts) or "a syntax error"
     remedy = "Indent with spaces, never with tabs." if "\\t" in found else ""
     if "mapping values are not allowed" in found:

@@ -96,23 +96,20 @@ def parse_column(
     """
     parser = cell_parser(field, mapping)
     is_missing = _missing_test(field, mapping, missing)
-    known: dict[str, Any] = {}
-    column = ParsedColumn([], {})
-    for row, cell in enumerate(cells):
-        if cell not in known:
-            known[cell] = _parse(cell, parser, is_missing, field, mapping)
-        value = known[cell]
-        if isinstance(value, CellFault):
-            if mapping.unreadable == "missing":
-                column.unreadable += 1
-            else:
-                column.faults[row] = value
-            value = None
-        elif isinstance(value, _Nothing):
+    # Each distinct text is parsed once; most columns hold few of them.
+    known = {cell: _parse(cell, parser, is_missing, field, mapping) for cell in dict.fromkeys(cells)}
+    special = {cell: value for cell, value in known.items() if isinstance(value, CellFault | _Nothing)}
+    known.update(dict.fromkeys(special))
+    column = ParsedColumn([known[cell] for cell in cells], {})
+    for row, cell in enumerate(cells) if special else ():
+        value = special.get(cell)
+        if isinstance(value, _Nothing):
             column.zeros += value.zero
             column.coded += value.coded
-            value = None
-        column.values.append(value)
+        elif value is not None and mapping.unreadable == "missing":
+            column.unreadable += 1
+        elif value is not None:
+            column.faults[row] = value
     return column
 
 

@@ -154,8 +154,9 @@ def _arrays(
     defaults: dict[str, int] = {}
     missing: dict[str, int] = {}
     for name, field in FIELDS.items():
-        values = [table.columns[name][row] for row in used]
-        empty = sum(value is None for value in values)
+        column = table.columns[name]
+        values = [column[row] for row in used]
+        empty = values.count(None)
         mapping = layout.fields.get(name)
         default = (mapping.default if mapping else None) or FIELD_DEFAULTS.get(name)
         if empty and default is not None:
@@ -164,7 +165,7 @@ def _arrays(
         else:
             fill = _MISSING.get(field.kind, np.nan)
             missing.update({name: empty} if empty else {})
-        columns[name] = _array(field, [fill if value is None else value for value in values])
+        columns[name] = _array(field, [fill if value is None else value for value in values] if empty else values)
     return columns, defaults, missing
 
 

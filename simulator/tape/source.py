@@ -27,6 +27,9 @@ from simulator.tape.report import CellFault, RejectedRow
 if TYPE_CHECKING:
     import duckdb
 
+BATCH: Final = 4096
+"""Rows that are held as rows before their cells go to columns."""
+
 GZIP_MAGIC: Final = b"\x1f\x8b"
 PARQUET_MAGIC: Final = b"PAR1"
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -102,9 +105,9 @@ def _read_text(path: Path, stream: Iterable[bytes], wanted: Sequence[str], encod
     header = _read_header(path, reader, delimiter)
     positions = _positions(path, header, wanted)
     columns: dict[str, list[str]] = {name: [] for name in positions}
-    places = [(columns[name].append, position) for name, position in positions.items()]
     lines: list[int] = []
     ragged: list[RejectedRow] = []
+    batch: list[list[str]] = []
     # Equal texts share one object: most columns hold few distinct ones.
     pool: dict[str, str] = {}
     while True:
@@ -114,18 +117,27 @@ def _read_text(path: Path, stream: Iterable[bytes], wanted: Sequence[str], encod
         except csv.Error as error:
             ragged.append(_unsplittable(path, line, reader.line_num, error))
             continue
+        if row is None or len(batch) == BATCH:
+            _take(batch, positions, columns, pool)
+            batch.clear()
         if row is None:
-            break
-        if not row:
-            continue
-        if len(row) != len(header):
+            return RawTable(header, columns, lines, tuple(ragged))
+        if len(row) == len(header):
+            lines.append(line)
+            batch.append(row)
+        elif row:  # a blank line is no row
             ragged.append(_ragged((line, reader.line_num), len(row), len(header)))
-            continue
-        lines.append(line)
-        for append, position in places:
-            cell = row[position].strip()
-            append(pool.setdefault(cell, cell))
-    return RawTable(header, columns, lines, tuple(ragged))
+
+
+def _take(
+    batch: list[list[str]], positions: Mapping[str, int], columns: Mapping[str, list[str]], pool: dict[str, str]
+) -> None:
+    """Move the wanted cells of some rows to their columns."""
+    if not batch:
+        return
+    by_position = list(zip(*batch, strict=True))
+    for name, position in positions.items():
+        columns[name] += [pool.setdefault(cell, cell) for cell in map(str.strip, by_position[position])]
 
 
 def _decoded_lines(path: Path, stream: Iterable[bytes], encoding: str) -> Iterator[str]:

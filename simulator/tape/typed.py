@@ -56,7 +56,8 @@ def type_table(path: Path, raw: RawTable, layout: Layout) -> TypedTable:
         A required column is not in the file, or a constant of the mapping is no value of its field.
     """
     _require_columns(path, raw, layout)
-    table = TypedTable({}, _balances(raw, layout))
+    amounts = _amounts(raw, layout)
+    table = TypedTable({}, [None if amount is None else amount[0] for amount in amounts])
     rows = len(raw.lines)
     for name, tape_field in FIELDS.items():
         mapping = layout.fields.get(name)
@@ -69,7 +70,7 @@ def type_table(path: Path, raw: RawTable, layout: Layout) -> TypedTable:
             table.notes.append(_absent_note(raw, tape_field, mapping))
         else:
             table.columns[name] = _typed_column(raw, layout, tape_field, mapping, table)
-    _set_balances(raw, layout, table)
+    _set_balances(amounts, table)
     _refine_vehicles(layout, table)
     return table
 
@@ -92,7 +93,7 @@ def _typed_column(
     """One column, its faults and guesses added to the table."""
     cells = source_cells(raw, mapping, layout.missing_values)
     if layout.unescape and raw.is_text and tape_field.kind == "text":
-        cells = [unescaped(cell) for cell in cells]
+        cells = [unescaped(cell) if cell.startswith("'") else cell for cell in cells]
     if mapping.unit == "guess":
         stated = [cell for cell in cells if cell not in mapping.missing_values]
         unit, sentence = guess_unit(tape_field, mapping.label, stated)
@@ -149,25 +150,21 @@ def _constant(layout: Layout, tape_field: TapeField, constant: str) -> Any:
         raise InputError(Fault(where, f"'{constant}'", error.expected, error.remedy)) from error
 
 
-def _balances(raw: RawTable, layout: Layout) -> list[int | None]:
-    """Current balance of each row in cents, whatever else is wrong with the row."""
-    return [None if amount is None else amount[0] for amount in _amounts(raw, layout)]
-
-
 def _amounts(raw: RawTable, layout: Layout) -> list[tuple[int, bool] | None]:
+    """Current balance of each row in cents, whatever else is wrong with the row, and whether it was rounded."""
     mapping = layout.fields["current_balance"]
     if mapping.constant is not None:
         return [parse_cents(mapping.constant, None)] * len(raw.lines)
     return [parse_cents(cell, mapping.unit) for cell in source_cells(raw, mapping)]
 
 
-def _set_balances(raw: RawTable, layout: Layout, table: TypedTable) -> None:
+def _set_balances(amounts: Sequence[tuple[int, bool] | None], table: TypedTable) -> None:
     """Make balances whole cents, so that the book's sum is the file's sum."""
     values: list[Any] = table.columns["current_balance"]
     for row, cents in enumerate(table.cents):
         if cents is not None and values[row] is not None:
             values[row] = cents / CENTS
-    rounded = sum(amount[1] for amount in _amounts(raw, layout) if amount is not None)
+    rounded = sum(amount[1] for amount in amounts if amount is not None)
     if rounded:
         table.notes.append(f"{rounded:,} balances had fractions of a cent and were rounded, half to even.")
 

@@ -95,14 +95,17 @@ class Variable:
     cell_methods: str = ""
 
 
+# Tables read as tables: one variable, one field a line.
+# fmt: off
+
 def _book(name: str, unit: Unit, long_name: str, method: str) -> Variable:
     return Variable(name, BOOK_DIMS, unit, long_name, f"month: {method}")
 
 
 BOOK_VARIABLES: Final = (
     _book("balance", "currency", "closing principal of live loans", "point"),
-    _book("delinquent_balance", "currency", "closing principal in arrears by one instalment or more", "point"),
-    _book("seriously_delinquent_balance", "currency", "closing principal in arrears by two instalments or more", "point"),
+    _book("delinquent_balance", "currency", "closing principal one or more instalments past due", "point"),
+    _book("seriously_delinquent_balance", "currency", "closing principal two or more instalments past due", "point"),
     _book("accrued_interest", "currency", "closing accrued unpaid interest of live loans", "point"),
     _book("collateral_value", "currency", "wholesale value of live loans' cars", "point"),
     _book("live_count", "count", "live loans at month end", "point"),
@@ -113,8 +116,8 @@ BOOK_VARIABLES: Final = (
     _book("charge_off", "currency", "gross charge-off: principal and accrued interest, month booked", "sum"),
     _book("charge_off_interest", "currency", "accrued interest within gross charge-off", "sum"),
     _book("recovery", "currency", "recovery net of sale costs, month of cash", "sum"),
-    _book("ultimate_loss", "currency", "loss of the month's charge-offs after recoveries discounted at the contract rate", "sum"),
-    _book("default_balance", "currency", "principal and accrued interest of loans that default for the first time", "sum"),
+    _book("ultimate_loss", "currency", "loss of the month's charge-offs, recoveries discounted", "sum"),
+    _book("default_balance", "currency", "exposure of loans that default for the first time", "sum"),
     _book("default_count", "count", "loans that default for the first time", "sum"),
     _book("charge_off_count", "count", "loans charged off", "sum"),
     _book("prepaid_count", "count", "loans prepaid", "sum"),
@@ -123,7 +126,7 @@ BOOK_VARIABLES: Final = (
 """Layer (a): the book, over path x month. The kernel writes them in this order."""
 
 AFTER_HORIZON_VARIABLES: Final = tuple(
-    Variable(f"{name}_after_horizon", PATH_DIMS, "currency", f"{text}, from loans in default or workout at the horizon")
+    Variable(f"{name}_after_horizon", PATH_DIMS, "currency", f"{text}, of loans in default or workout at the horizon")
     for name, text in (
         ("principal_paid", "principal paid and prepaid after the horizon"),
         ("interest_paid", "interest paid after the horizon"),
@@ -144,7 +147,7 @@ CUT_VARIABLES: Final = tuple(
 """Layer (b): cumulative loss over path x level of each cut."""
 
 MEAN_VARIABLES: Final = tuple(
-    Variable(f"{name}_{moment}", (*RUN_DIMS, "month", level), "currency", f"{text}, {moment} over paths", "path: " + moment)
+    Variable(f"{name}_{moment}", (*RUN_DIMS, "month", level), "currency", f"{text}, {moment} over paths")
     for name, level, text in (
         ("bucket_balance", "bucket", "closing principal by instalments past due"),
         *((f"charge_off_by_{cut}", cut, f"gross charge-off by {cut}, month booked") for cut in CUTS),
@@ -155,10 +158,10 @@ MEAN_VARIABLES: Final = tuple(
 """Layer (c): month x level, as mean and standard deviation over paths."""
 
 MARKET_VARIABLES: Final = (
-    Variable("transition_count_mean", (*RUN_DIMS, "month", "from_bucket", "to_state"), "count", "loans that moved, mean over paths"),
+    Variable("transition_count_mean", (*RUN_DIMS, "month", "from_bucket", "to_state"), "count", "mean number of loans"),
     Variable("used_car_index", (*PATH_DIMS, "month", "segment"), "1", "used-car index relative to the as-of month"),
+    Variable("used_car_path", ("scenario", "month", "segment"), "1", "the scenario's used-car index, before noise"),
     Variable("global_factor", ("path", "month"), "1", "global credit factor, standard normal, larger is worse"),
-    Variable("used_car_path", ("scenario", "month", "segment"), "1", "used-car index of the scenario before noise, relative to the as-of month"),
     Variable("macro", ("scenario", "month", "macro_variable"), "1", "macro variables of the scenario"),
 )
 
@@ -214,6 +217,8 @@ TAPE_FIELDS: Final = (
     TapeField("model_year", "number", False, "model year", low=1980, high=2100),
     TapeField("vehicle_new", "flag", True, "new at origination"),
     TapeField("vehicle_value", "money", True, "value at origination, on the basis of its source", low=0.0),
-    TapeField("value_source", "text", False, "basis of the value", codes=("invoice", "msrp", "retail", "wholesale", "other")),
+    TapeField("value_source", "text", False, "basis of the value",
+              codes=("invoice", "msrp", "retail", "wholesale", "other")),
 )
 """The canonical loan tape, in column order. Money is in the tape's one currency."""
+# fmt: on

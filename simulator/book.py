@@ -223,7 +223,7 @@ def _cut_levels(
         level[:, item] = first + code
         first += found.size
         names[cut] = tuple(str(name) for name in found)
-        opening[cut] = np.bincount(code, weights=balance, minlength=found.size)
+        opening[cut] = np.bincount(code, weights=balance, minlength=found.size).astype(np.float64)
     return level, names, opening
 
 

@@ -90,7 +90,7 @@ def build_collateral(index: Floats, parameters: Parameters) -> Collateral:
     """
     floor = parameters.lgd_floor
     return Collateral(
-        index=np.ascontiguousarray(index),
+        index_level=np.ascontiguousarray(index),
         depreciation=_long_depreciation(parameters.depreciation),
         sold_share=parameters.sold_share,
         haircut=1.0 - parameters.haircut,

@@ -76,7 +76,7 @@ def months_needed(parameters: Parameters, months: int) -> int:
     return months + RUN_OFF_MONTHS + int(parameters.sale_lag.max())
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - the engine's door: three inputs, three numbers, three options
     tape: LoanTape,
     macro: MonthlyMacro,
     parameters: Parameters,
@@ -149,7 +149,9 @@ class _Run:
 def _check_arguments(tape: LoanTape, *, paths: int, months: int, seed: int) -> None:
     limits = (("paths", paths, 1, 2**32 - 1), ("months", months, 1, 1200), ("seed", seed, 0, 2**64 - 1))
     faults = [
-        Fault("run", f"{name} = {value}", f"{low} to {high}") for name, value, low, high in limits if not low <= value <= high
+        Fault("run", f"{name} = {value}", f"{low} to {high}")
+        for name, value, low, high in limits
+        if not low <= value <= high
     ]
     if len(tape) == 0:
         faults.append(Fault("tape", "no loan", "at least one loan"))
@@ -192,9 +194,7 @@ def _accumulate(run: _Run, paths: int, path_block: int, threads: int, progress: 
     return totals
 
 
-def _run_block(
-    run: _Run, chunk: range, work: Workspace, pool: ThreadPoolExecutor
-) -> tuple[Result, SystematicPaths]:
+def _run_block(run: _Run, chunk: range, work: Workspace, pool: ThreadPoolExecutor) -> tuple[Result, SystematicPaths]:
     """Draw the systematic paths of a block of paths and run the kernel on them.
 
     Returns the kernel's result and the paths, with the scenario's path in the index.
@@ -213,9 +213,13 @@ def _run_block(
     )
     hazards = run.hazards._replace(factor=np.ascontiguousarray(drawn.factor))
     result = _empty_result(run, len(chunk))
-    bundles = (run.book.loans, hazards, build_collateral(index, run.parameters), clock, work, result)
-    for worker in [pool.submit(simulate_paths, worker, *bundles) for worker in range(work.state.shape[0])]:
-        worker.result()
+    collateral = build_collateral(index, run.parameters)
+    shares = [
+        pool.submit(simulate_paths, worker, run.book.loans, hazards, collateral, clock, work, result)
+        for worker in range(work.state.shape[0])
+    ]
+    for share in shares:
+        share.result()
     return result, SystematicPaths(drawn.factor, index)
 
 
@@ -294,4 +298,3 @@ def _keep(run: _Run, chunk: range, result: Result, systematic: SystematicPaths, 
     for name, values in (("bucket_balance", result.bucket_balance), ("level_flow", result.level_flow)):
         mean, squares = totals.moments[name]
         fold_moments(values.reshape(len(chunk), -1), chunk.start, mean, squares)
-

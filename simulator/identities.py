@@ -36,8 +36,8 @@ def check_identities(result: Result, first_path: int, months: int) -> None:
         ("count", _count_residual(book, months), count),
     ):
         _refuse(name, residual, unit, first_path, "month")
-    for name, residual, unit in _run_off_residuals(result, months):
-        _refuse(name, residual[:, None], scale if unit == "balance" else count, first_path, "after the horizon, month")
+    for name, residual, in_loans in _run_off_residuals(result, months):
+        _refuse(name, residual[:, None], count if in_loans else scale, first_path, "after the horizon, month")
 
 
 def _flow(book: Floats, name: str, months: int) -> Floats:
@@ -66,8 +66,8 @@ def _count_residual(book: Floats, months: int) -> Floats:
     return np.asarray(_change(book, "live_count", months) - left)
 
 
-def _run_off_residuals(result: Result, months: int) -> list[tuple[str, Floats, str]]:
-    """What enters the run-off leaves it: paid, prepaid, charged off or cured."""
+def _run_off_residuals(result: Result, months: int) -> list[tuple[str, Floats, bool]]:
+    """What enters the run-off leaves it: paid, prepaid, charged off or cured; True where the unit is loans."""
     late = result.book[:, :, months + 1 :].sum(axis=2)
 
     def total(*names: str) -> Floats:
@@ -76,9 +76,9 @@ def _run_off_residuals(result: Result, months: int) -> list[tuple[str, Floats, s
     principal, interest, count, resumed, cured = result.run_off.T
     charged_off = total("charge_off") - total("charge_off_interest")
     return [
-        ("principal", principal - total("principal_paid", "prepaid") - charged_off - resumed, "balance"),
-        ("interest", interest + total("interest_accrued") - total("interest_paid", "charge_off_interest"), "balance"),
-        ("count", count - total("charge_off_count", "prepaid_count", "matured_count") - cured, "count"),
+        ("principal", principal - total("principal_paid", "prepaid") - charged_off - resumed, False),
+        ("interest", interest + total("interest_accrued") - total("interest_paid", "charge_off_interest"), False),
+        ("count", count - total("charge_off_count", "prepaid_count", "matured_count") - cured, True),
     ]
 
 

@@ -55,7 +55,8 @@ def label_results(
     variables = {name: _labelled(meanings[name], values, tape.currency) for name, values in arrays.items()}
     if trace:
         variables |= _trace_arrays(totals, trace)
-    return xr.Dataset(variables, _coordinates(book, macro, parameters, tape, totals), _attributes(book, macro, parameters, tape, seed))
+    coordinates = _coordinates(book, macro, parameters, tape, totals)
+    return xr.Dataset(variables, coordinates, _attributes(book, parameters, tape, seed))
 
 
 def _labelled(variable: Variable, values: Floats, currency: str) -> xr.Variable:
@@ -179,9 +180,7 @@ def _coordinates(
     return coordinates | {name: (name, np.array(values, dtype=object)) for name, values in texts.items()}
 
 
-def _attributes(
-    book: Book, macro: MonthlyMacro, parameters: Parameters, tape: LoanTape, seed: int
-) -> dict[str, str | int | float]:
+def _attributes(book: Book, parameters: Parameters, tape: LoanTape, seed: int) -> dict[str, str | int | float]:
     return {
         "title": "carstress results",
         "currency": tape.currency,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenarios.vocabulary import CHARGED_OFF, MATURED, MAX_BUCKET, PREPAID
+from scenarios.vocabulary import CHARGED_OFF, MAX_BUCKET, PREPAID
 from simulator.kernels.booking import book_cash, book_charge_off, book_default, book_stocks
 from simulator.kernels.borrower import leave_arrears, leave_current
 from simulator.kernels.bundles import Move, Terms
@@ -19,6 +19,30 @@ def exit_column(state, buckets):  # type: ignore[no-untyped-def]
     if state == CHARGED_OFF:
         return buckets
     return buckets + 1 if state == PREPAID else buckets + 2
+
+
+@compiled()
+def charge_off(loan, spot, principal, accrued, bundles, result):  # type: ignore[no-untyped-def]
+    """Sell the car of a loan charged off this month, book both, by month and by level; return the loss."""
+    loans, _, collateral, clock = bundles
+    row, month, path = spot.row, spot.month, clock.first_path + spot.row
+    entity, tier, growth = loans.entity[loan], loans.tier[loan], loans.growth[loan]
+    ead, lag, recovery = principal + accrued, collateral.lag[tier], 0.0
+    if car_is_sold(entity, path, month, clock.seed, collateral.sold_share[tier]):
+        value = loans.value_as_new[loan] * collateral.depreciation[loans.car[loan] + month + lag]
+        price = value * collateral.index_level[row, month + lag, loans.segment[loan]] * collateral.haircut[tier]
+        price *= car_condition(entity, path, clock.seed, collateral.condition_sd[tier])
+        floor = collateral.lgd_floor[tier]
+        recovery = sale_recovery(price, collateral.cost[tier], collateral.cost_share[tier], ead, floor)
+    loss = book_charge_off(result.book[row], month, ead, accrued, recovery, (lag, growth))
+    for cut in range(loans.level.shape[1]):
+        level = loans.level[loan, cut]
+        result.level_loss[row, level] += loss
+        if month <= clock.months:
+            result.level_flow[row, 0, month, level] += ead
+        if month + lag <= clock.months:
+            result.level_flow[row, 1, month + lag, level] += recovery
+    return loss
 
 
 @compiled()
@@ -40,7 +64,7 @@ def active_pass(spot, listed, bundles, work, result):  # type: ignore[no-untyped
     states, tracks, active = work.state[spot.worker], work.track[spot.worker], work.active[spot.worker]
     words, defaulted = work.word[spot.worker, month % WORDS], work.defaulted[spot.worker]
     intensity, multiplier = hazards.intensity, hazards.class_multiplier[month]
-    index, depreciation, level = collateral.index[row], collateral.depreciation, loans.level
+    index, depreciation = collateral.index_level[row], collateral.depreciation
     for item in range(listed):
         place = active[item]
         loan = spot.start + place
@@ -57,29 +81,13 @@ def active_pass(spot, listed, bundles, work, result):  # type: ignore[no-untyped
         track_open = (tracks[place] + terms.payment) / terms.growth
         state, principal, accrued = book_cash(book, month, Move(bucket, drawn, track_open, tracks[place]), terms)
         states[place] = state
-        segment, car = loans.segment[loan], loans.car[loan]
         if state <= MAX_BUCKET:
-            value = loans.value_as_new[loan] * depreciation[car + month]
-            book_stocks(book, month, state, principal, accrued, value * index[month, segment])
+            value = loans.value_as_new[loan] * depreciation[loans.car[loan] + month]
+            book_stocks(book, month, state, principal, accrued, value * index[month, loans.segment[loan]])
             if inside:
                 result.bucket_balance[row, month, state] += principal
         elif state == CHARGED_OFF:
-            lag, recovery = collateral.lag[tier], 0.0
-            if car_is_sold(entity, path, month, clock.seed, collateral.sold_share[tier]):
-                value = loans.value_as_new[loan] * depreciation[car + month + lag]
-                price = value * index[month + lag, segment] * collateral.haircut[tier]
-                price *= car_condition(entity, path, clock.seed, collateral.condition_sd[tier])
-                recovery = sale_recovery(
-                    price, collateral.cost[tier], collateral.cost_share[tier], principal + accrued, collateral.lgd_floor[tier]
-                )
-            loss = book_charge_off(book, month, principal + accrued, accrued, recovery, (lag, terms.growth))
-            work.loss[spot.worker, place] = loss
-            for cut in range(level.shape[1]):
-                result.level_loss[row, level[loan, cut]] += loss
-                if inside:
-                    result.level_flow[row, 0, month, level[loan, cut]] += principal + accrued
-                if month + lag <= clock.months:
-                    result.level_flow[row, 1, month + lag, level[loan, cut]] += recovery
+            work.loss[spot.worker, place] = charge_off(loan, spot, principal, accrued, bundles, result)
         if not defaulted[place] and (state == CHARGED_OFF or clock.default_bucket <= state <= MAX_BUCKET):
             defaulted[place] = True
             book_default(book, month, principal + accrued)

@@ -84,7 +84,7 @@ class Hazards(NamedTuple):
 class Collateral(NamedTuple):
     """Cars and their sale after charge-off, for a block of paths."""
 
-    index: Floats
+    index_level: Floats
     """[path, X+1, segment] used-car index, 1 at month 0."""
     depreciation: Floats
     """[segment x age] value relative to new, by months since new, long enough for every car's last month."""

@@ -29,7 +29,7 @@ def dense_pass(spot, loans, hazards, collateral, work, result):  # type: ignore[
     states, tracks, active = work.state[spot.worker], work.track[spot.worker], work.active[spot.worker]
     words, entry = work.word[spot.worker, month % WORDS], work.entry[spot.worker, month]
     no_payoff, depreciation = 1.0 - hazards.payoff_bound[month], collateral.depreciation
-    index = collateral.index[spot.row, month]
+    index = collateral.index_level[spot.row, month]
     balance, principal_paid, interest, value = 0.0, 0.0, 0.0, 0.0
     count, listed = 0, 0
     for place in range(spot.stop - spot.start):

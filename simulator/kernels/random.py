@@ -53,9 +53,7 @@ def unit(word):  # type: ignore[no-untyped-def]
 @compiled(inline=True)
 def block_at(entity, path, slot, seed):  # type: ignore[no-untyped-def]
     """Return the four words at an address: entity uint64, path, slot, seed uint64."""
-    return philox(
-        entity & MASK, entity >> SHIFT, np.uint64(path), np.uint64(slot), seed & MASK, seed >> SHIFT
-    )
+    return philox(entity & MASK, entity >> SHIFT, np.uint64(path), np.uint64(slot), seed & MASK, seed >> SHIFT)
 
 
 @compiled()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import xarray as xr
@@ -55,6 +55,13 @@ class LimitResult:
     standard_error_percent: float
     passed: bool
     unreliable: bool
+
+    def record(self) -> dict[str, str | float | bool | None]:
+        """Fields by name, for JSON: what is not a number is None."""
+        fields = asdict(self)
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value for name, value in fields.items()
+        }
 
     def __str__(self) -> str:
         verdict = "holds" if self.passed else "FAILS"

@@ -1,0 +1,414 @@
+"""The command `carstress`: wires the rooms, holds no arithmetic.
+
+Heavy imports stand inside the commands, so that `--help` answers at once.  Results go to stdout, everything
+else to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from outputs.console import LIMIT_FAILED, VOICE, Command, exit_code_of, progress_bars, reporting
+
+if TYPE_CHECKING:
+    from outputs.limits import LimitResult
+    from scenarios.spec import Spec
+    from simulator.parameter_set import ParameterSet
+    from simulator.study import StudyInputs
+    from simulator.tape import LoanTape
+
+EXIT_CODES = """\b
+Exit codes: 0 fine, 1 a declared limit failed, 2 usage, 3 bad input,
+4 runtime failure, 5 integrity check failed, 130 interrupted."""
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="carstress")
+def carstress() -> None:
+    """Stress-test a portfolio of loans secured by cars: loan by loan, month by month, on many paths."""
+
+
+# --- run -----------------------------------------------------------------------------------------------
+
+
+@carstress.command(epilog=EXIT_CODES)
+@click.argument("study", default="default")
+@click.option("--paths", type=click.IntRange(1), help="Number of paths instead of the study's.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed instead of the study's.")
+@click.option("--threads", type=click.IntRange(1), help="Worker threads; all cores if not given. Changes no result.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; runs/NAME if not given.")
+@click.option("--force", is_flag=True, help="Replace an earlier run in that folder.")
+@reporting
+def run(
+    study: str,
+    paths: int | None,
+    seed: int | None,
+    threads: int | None,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Run STUDY: a study file, the name of a shipped study, or an earlier run (its folder or results.nc).
+
+    Writes the dataset, pictures, report and manifest into one folder and prints the loss summary.
+    """
+    from outputs.limits import check_limits
+    from outputs.measures import as_records, summary
+    from outputs.publish import publish_run
+    from outputs.store import check_destination
+    from outputs.wording import format_summary
+    from simulator.engine import RunSize
+    from simulator.study import run_study
+
+    started = time.time()
+    inputs = study_inputs(study).with_run(paths=paths, seed=seed)
+    folder = out or Path("runs") / inputs.study.name
+    check_destination(folder, force=force)
+    announce(inputs)
+    with progress_bars([item.name for item in inputs.scenarios], inputs.study.paths) as advance:
+        results = run_study(inputs, size=RunSize(threads=threads), progress=advance)
+    VOICE.say("Writing dataset, pictures and report ...")
+    limits = check_limits(results, inputs.study.limits)
+    command = ["carstress", *sys.argv[1:]]
+    record = {"command": command, "started": started, "simulated": time.time()}
+    files = publish_run(folder, inputs, results, limits, force=force, run_record=record)
+    table = summary(results)
+    document = {
+        "schema": "carstress-run/1",
+        "folder": str(folder),
+        "files": [str(path) for path in files],
+        "summary": as_records(table),
+        "limits": [limit.record() for limit in limits],
+        "seconds": round(time.time() - started, 1),
+    }
+    text = "\n".join([format_summary(table, results), *map(str, limits), "", f"Results: {folder}/  (report.html)"])
+    VOICE.report(text, document)
+    if not all(limit.passed for limit in limits):
+        sys.exit(LIMIT_FAILED)
+
+
+def study_inputs(reference: str) -> StudyInputs:
+    """Read a study by name or path, or take it from an earlier run's file."""
+    from calibration.library import find_parameter_set
+    from outputs.store import read_inputs
+    from scenarios.library import find_study
+    from simulator.study import inputs_from_store, load_inputs
+
+    path = Path(reference)
+    if path.suffix == ".nc" or path.is_dir():
+        return inputs_from_store(read_inputs(path))
+    return load_inputs(find_study(reference), find_parameter_set)
+
+
+def announce(inputs: StudyInputs) -> None:
+    """Say what is about to run, what the tape's report says, and whether kernels must be compiled first."""
+    from simulator.kernels.compile import cache_is_warm
+
+    study, tape = inputs.study, inputs.tape
+    for line in tape.report.lines(tape.currency):
+        VOICE.say(line)
+    names = ", ".join(scenario.name for scenario in inputs.scenarios)
+    VOICE.say(f"{len(tape):,} loans x {study.paths:,} paths x {study.months} months under {names}")
+    if not cache_is_warm():
+        VOICE.say("Compiling the kernels: half a minute, once ...")
+
+
+# --- portfolio -----------------------------------------------------------------------------------------
+
+
+@carstress.group()
+def portfolio() -> None:
+    """Draw, import and describe loan tapes."""
+
+
+def loan_file(command: Command) -> Command:
+    """Argument and options of a command that reads a loan file."""
+    forms = click.Choice(["canonical", "reg_ab"])
+    meaning = "canonical: our columns or a mapping's; reg_ab: the SEC's asset-level fields as a flat file."
+    mapping = "Mapping file: column names, units, code lists."
+    command = click.option("--mapping", type=click.Path(path_type=Path), help=mapping)(command)
+    command = click.option("--format", "form", type=forms, default="canonical", show_default=True, help=meaning)(
+        command
+    )
+    return click.argument("file", type=click.Path(path_type=Path))(command)
+
+
+@portfolio.command()
+@click.option("--parameters", default="us_near_prime", show_default=True, help="Parameter set that describes the book.")
+@click.option("--loans", type=click.IntRange(1), default=10_000, show_default=True, help="Number of loans.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), required=True, help="Seed of the draw.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Reporting date, YYYY-MM-DD.")
+@click.option("--minimum-remaining-term", type=click.IntRange(1, 180), help="Keep loans with so many months to go.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write: .csv or .parquet.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@reporting
+def synth(
+    parameters: str,
+    loans: int,
+    seed: int,
+    as_of: Any,
+    minimum_remaining_term: int | None,
+    out: Path,
+    force: bool,
+) -> None:
+    """Draw a synthetic book and write it as a canonical tape."""
+    from calibration.library import find_parameter_set
+    from scenarios.schema import Synthetic
+    from simulator.study import draw_tape
+
+    wish = Synthetic(loans=loans, seed=seed, as_of=as_of.date(), minimum_remaining_term=minimum_remaining_term)
+    tape = draw_tape(wish, find_parameter_set(parameters))
+    save_tape(tape, out, force=force)
+
+
+@portfolio.command("import")
+@loan_file
+@click.option("--strict", is_flag=True, help="Refuse the file if one row is rejected.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write: .csv or .parquet.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@reporting
+def import_tape(
+    file: Path,
+    form: str,
+    mapping: Path | None,
+    strict: bool,
+    out: Path,
+    force: bool,
+) -> None:
+    """Read FILE, report what was rejected, and write the rest as a canonical tape."""
+    tape = read_loans(file, form, mapping, strict=strict)
+    save_tape(tape, out, force=force)
+
+
+@portfolio.command()
+@loan_file
+@reporting
+def describe(file: Path, form: str, mapping: Path | None) -> None:
+    """Describe the loans of FILE: balances, averages, cuts, arrears, and what was rejected."""
+    from simulator.tape import describe_tape, format_description
+
+    tape = read_loans(file, form, mapping)
+    description = describe_tape(tape)
+    text = "\n".join([*tape.report.lines(tape.currency), "", format_description(description)])
+    VOICE.report(text, description | {"load_report": tape.report.to_dict()})
+
+
+def read_loans(file: Path, form: str, mapping: Path | None, *, strict: bool = False) -> LoanTape:
+    """Read a loan file."""
+    from simulator.tape import read_tape
+
+    return read_tape(file, form, mapping, strict=strict)  # type: ignore[arg-type] # click checked the choice
+
+
+def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:
+    """Write a tape and report on it."""
+    from simulator.tape import write_tape
+
+    write_tape(tape, out, force=force)
+    lines = [*tape.report.lines(tape.currency), f"{len(tape):,} loans written to {out}"]
+    document = {"schema": "carstress-tape/1", "file": str(out), "load_report": tape.report.to_dict()}
+    VOICE.report("\n".join(lines), document)
+
+
+# --- scenarios, parameters ------------------------------------------------------------------------------
+
+
+@carstress.group()
+def scenario() -> None:
+    """List and show macro scenarios."""
+
+
+@scenario.command("list")
+@reporting
+def list_scenarios() -> None:
+    """List the shipped macro scenarios."""
+    from scenarios.library import find_scenario, library_names
+
+    found = [find_scenario(name) for name in library_names("macro")]
+    rows = [{"name": item.name, "months": item.months, "title": item.title} for item in found]
+    print_table(rows)
+
+
+@scenario.command("show")
+@click.argument("name")
+@click.option("--resolved", "resolve", is_flag=True, help="With what it extends merged in, and each value's origin.")
+@reporting
+def show_scenario(name: str, resolve: bool) -> None:
+    """Show scenario NAME: a library name or a file."""
+    from scenarios.library import find_scenario, library_text
+    from scenarios.load import is_path, read_text
+    from scenarios.show import resolved
+
+    found = find_scenario(name)
+    text = resolved(found) if resolve else read_text(Path(name)) if is_path(name) else library_text("macro", name)
+    VOICE.report(text.rstrip(), found.model_dump(mode="json"))
+
+
+@carstress.group()
+def parameters() -> None:
+    """List and show parameter sets."""
+
+
+@parameters.command("list")
+@reporting
+def list_parameters() -> None:
+    """List the shipped parameter sets."""
+    from calibration.library import find_parameter_set, parameter_set_names
+
+    found = [find_parameter_set(name) for name in parameter_set_names()]
+    rows = [{"name": item.name, "currency": item.currency, "title": item.title} for item in found]
+    print_table(rows)
+
+
+@parameters.command("show")
+@click.argument("name")
+@reporting
+def show_parameters(name: str) -> None:
+    """Show parameter set NAME: a shipped name or a file, every number with its source."""
+    from calibration.library import find_parameter_set, parameter_set_text
+    from scenarios.load import is_path, read_text
+
+    found: ParameterSet = find_parameter_set(name)
+    text = read_text(Path(name)) if is_path(name) else parameter_set_text(name)
+    VOICE.report(text.rstrip(), found.model_dump(mode="json"))
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """Rows as aligned text or as JSON."""
+    from outputs.wording import align
+
+    text = align([list(rows[0]), *([str(value) for value in row.values()] for row in rows)], text_columns=len(rows[0]))
+    VOICE.report(text, rows)
+
+
+# --- files ---------------------------------------------------------------------------------------------
+
+
+def kinds() -> dict[str, type[Spec]]:
+    """Every kind of YAML file and its spec."""
+    from scenarios.schema import KINDS
+    from simulator.parameter_set import ParameterSet
+    from simulator.tape import TapeMapping
+
+    return {**KINDS, "parameter_set": ParameterSet, "tape_mapping": TapeMapping}
+
+
+@carstress.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@reporting
+def validate(files: tuple[Path, ...]) -> None:
+    """Check FILES: studies (with all that they name), scenarios, parameter sets and tape mappings.
+
+    Every fault of every file is reported; exit code 3 if there is one.
+    """
+    from scenarios.errors import Fault, InputError
+
+    faults: list[Fault] = []
+    for file in files:
+        try:
+            check_file(file)
+        except InputError as error:
+            faults.extend(error.faults)
+    if faults:
+        if VOICE.as_json:
+            document = {"schema": "carstress-validate/1", "faults": [str(fault) for fault in faults]}
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        raise InputError(faults)
+    text = "\n".join(f"{file}: fine" for file in files)
+    document = {"schema": "carstress-validate/1", "faults": []}
+    VOICE.report(text, document)
+
+
+def check_file(file: Path) -> None:
+    """Read a file as `run` would."""
+    from calibration.library import find_parameter_set
+    from scenarios.load import load_any
+    from scenarios.schema import Study
+    from simulator.parameter_set import ParameterSet
+    from simulator.parameters import build_parameters
+    from simulator.study import load_inputs
+
+    found = load_any(file, kinds())
+    if isinstance(found, Study):
+        load_inputs(found, find_parameter_set)
+    elif isinstance(found, ParameterSet):
+        build_parameters([found])
+
+
+@carstress.command()
+def schema() -> None:
+    """Print the JSON Schema of all kinds of YAML file, for completion and checks in an editor."""
+    from scenarios.load import json_schema
+
+    click.echo(json.dumps(json_schema(kinds()), indent=2, ensure_ascii=False))
+
+
+@carstress.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@reporting
+def init(folder: Path) -> None:
+    """Write a commented study that runs, and a scenario of its own, into FOLDER."""
+    from scenarios.errors import Fault, InputError
+    from scenarios.library import init_files
+
+    texts = {folder / name: text for name, text in init_files().items()}
+    taken = [path for path in texts if path.exists()]
+    if taken:
+        raise InputError(
+            Fault(str(path), "the file exists already", "a free name", "Name another folder.") for path in taken
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    written = "\n".join(f"wrote {path}" for path in texts)
+    text = f"{written}\nNext: carstress run {folder / 'study.yaml'}"
+    VOICE.report(text, {"files": [str(path) for path in texts]})
+
+
+@carstress.command()
+@click.option("--parameters", "name", default="us_near_prime", show_default=True, help="Parameter set of the book.")
+@click.option("--loans", type=click.IntRange(1), default=100_000, show_default=True)
+@click.option("--months", type=click.IntRange(1, 120), default=60, show_default=True)
+@click.option("--paths", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--threads", type=click.IntRange(1), help="Worker threads; all cores if not given.")
+@reporting
+def bench(
+    name: str,
+    loans: int,
+    months: int,
+    paths: int,
+    threads: int | None,
+) -> None:
+    """Time the reference job: loans with at least MONTHS to go, one scenario, on this machine."""
+    from calibration.library import find_parameter_set
+    from scenarios.library import find_scenario
+    from simulator.bench import run_benchmark
+
+    found = run_benchmark(
+        find_parameter_set(name), find_scenario("baseline"), loans=loans, months=months, paths=paths, threads=threads
+    )
+    text = (
+        f"{found.loan_months_per_second / 1e6:.0f} million live loan-months a second on {found.threads} threads "
+        f"({found.nominal_loan_months_per_second / 1e6:.0f} million nominal)\n"
+        f"{loans:,} loans x {paths} paths x {months} months in {found.seconds:.1f} s; "
+        f"{found.live_share:.0%} live, {found.delinquent_share:.1%} of them in arrears"
+    )
+    VOICE.report(text, asdict(found))
+
+
+# --- the way out ---------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Entry point: run the command and turn every way to fail into its exit code."""
+    sys.exit(exit_code_of(carstress, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""How the command line speaks and ends: text or JSON on stdout, the rest on stderr, one exit code a reason."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from scenarios.errors import InputError, IntegrityError
+
+LIMIT_FAILED, USAGE, BAD_INPUT, RUNTIME_FAILURE, INTEGRITY, INTERRUPTED = 1, 2, 3, 4, 5, 130
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass
+class Voice:
+    """How a command speaks: results on stdout as text or JSON, everything else on stderr."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether to leave out what is said along the way."""
+        return self.quiet or self.as_json
+
+    def say(self, text: str) -> None:
+        """A message for the person at the terminal."""
+        if not self.silent:
+            click.echo(text, err=True)
+
+    def report(self, text: str, document: Any) -> None:
+        """The command's result."""
+        if self.as_json:
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        elif not self.quiet:
+            click.echo(text)
+
+
+VOICE = Voice()
+
+
+def reporting(command: Command) -> Command:
+    """Options of every command that reports; they set the `VOICE` instead of being passed on."""
+    for flags, name, text in (
+        (("-v", "--verbose"), "verbose", "Say more on stderr; a failure prints its traceback."),
+        (("-q", "--quiet"), "quiet", "Print nothing but errors."),
+        (("--json", "as_json"), "as_json", "Print JSON on stdout instead of text."),
+    ):
+        command = click.option(*flags, is_flag=True, expose_value=False, callback=_set_voice(name), help=text)(command)
+    return command
+
+
+def _set_voice(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    return lambda context, parameter, value: setattr(VOICE, name, value)
+
+
+@contextmanager
+def progress_bars(names: Iterable[str], total: int) -> Iterator[Callable[[str, int], None]]:
+    """One bar a name on stderr; silent when stderr is not a terminal. Yields ``advance(name, done)``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=VOICE.silent or not console.is_terminal) as bars:
+        tasks = {name: bars.add_task(name, total=total) for name in names}
+        yield lambda name, done: bars.update(tasks[name], completed=done)
+
+
+def complain(text: str) -> None:
+    """An error, on stderr however quiet."""
+    click.echo(text, err=True)
+
+
+def exit_code_of(command: click.Command, arguments: list[str]) -> int:
+    """Run a command line; returns its exit code, having said on stderr why it is not 0."""
+    try:
+        command.main(arguments, prog_name="carstress", standalone_mode=False)
+    except SystemExit as error:
+        return int(error.code or 0)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        complain("Interrupted; nothing was left half-written.")
+        return INTERRUPTED
+    except InputError as error:
+        complain(str(error))
+        return BAD_INPUT
+    except IntegrityError as error:
+        complain(f"integrity check failed: {error}")
+        return INTEGRITY
+    except Exception as error:  # the last door: a failure is one line, not a traceback
+        if VOICE.verbose:
+            traceback.print_exc()
+        complain(f"failed: {type(error).__name__}: {error} (-v prints the traceback)")
+        return RUNTIME_FAILURE
+    return 0

@@ -1,0 +1,82 @@
+"""A simulated study becomes a run's folder: dataset, pictures, tables, report, manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from outputs.figures import draw_pictures, write_figures
+from outputs.limits import LimitResult
+from outputs.manifest import RunFacts, run_facts
+from outputs.report import ReportInputs, write_report
+from outputs.run_folder import FIGURES, REPORT, TABLES
+from outputs.store import write_run
+from outputs.tables import write_tables
+from scenarios.history import us_history
+from simulator.collateral import HISTORY_CURRENCY
+from simulator.provenance import provenance
+from simulator.study import StudyInputs, inputs_to_store
+
+
+def publish_run(
+    folder: Path,
+    inputs: StudyInputs,
+    results: xr.Dataset,
+    limits: Sequence[LimitResult] = (),
+    *,
+    force: bool = False,
+    run_record: Mapping[str, Any] | None = None,
+) -> tuple[Path, ...]:
+    """Write everything that a run leaves behind, whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Final name of the run's folder.
+    inputs, results
+        What was run, and what `run_study` returned.
+    limits : sequence of LimitResult
+        Verdicts on the study's limits.
+    force : bool
+        Replace an earlier run.
+    run_record : mapping, optional
+        Wall-clock facts, for the manifest alone.
+
+    Returns
+    -------
+    tuple of Path
+        All files, by name.
+    """
+    stored = inputs_to_store(inputs)
+    facts = run_facts(results, stored, inputs.files, tuple(str(results.attrs["notes"]).splitlines()))
+    document = report_inputs(inputs, results, facts, limits)
+
+    def write_documents(building: Path) -> None:
+        write_figures(building / FIGURES, document.pictures)
+        write_tables(building / TABLES, document)
+        write_report(building / REPORT, document)
+
+    written = write_run(folder, results, stored, facts, force=force, documents=write_documents, run_record=run_record)
+    return tuple(sorted(path for path in written.rglob("*") if path.is_file()))
+
+
+def report_inputs(
+    inputs: StudyInputs, results: xr.Dataset, facts: RunFacts, limits: Sequence[LimitResult]
+) -> ReportInputs:
+    """Gather what the report shows."""
+    parameters = inputs.parameters()
+    history = us_history() if inputs.tape.currency == HISTORY_CURRENCY else None
+    return ReportInputs(
+        title=inputs.study.title or inputs.study.name,
+        results=results,
+        facts=facts,
+        pictures=draw_pictures(results, facts.run_id, history),
+        load_report=inputs.tape.report,
+        provenance=provenance(parameters),
+        assumptions={macro.name: macro.assumptions for macro in inputs.macro_paths()},
+        notes=(*parameters.notes, *facts.warnings),
+        limits=limits,
+    )

@@ -1,0 +1,104 @@
+"""The reference job: how many loan-months a second the engine steps on this machine."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from dataclasses import dataclass
+
+import xarray as xr
+
+from scenarios.macro import MonthlyMacro, monthly_macro
+from scenarios.schema import MacroScenario, Synthetic
+from simulator.engine import RunSize, available_cores, months_needed, simulate
+from simulator.parameter_set import ParameterSet
+from simulator.parameters import Parameters, build_parameters
+from simulator.study import draw_tape
+from simulator.tape import LoanTape
+
+LOANS = 100_000
+MONTHS = 60
+PATHS = 64
+SEED = 1
+"""The reference job: near-prime loans with at least as many months to go as are simulated, one scenario."""
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One timing of the reference job; compilation, drawing the book and labelling are not timed.
+
+    Attributes
+    ----------
+    loan_months_per_second : float
+        Live loan-months, as summed by the kernel, a second: the engine's speed.
+    nominal_loan_months_per_second : float
+        loans x months x paths a second, whether the loan still lives or not.
+    live_share : float
+        Live over nominal loan-months.
+    delinquent_share : float
+        Share of live loan-months that opened in arrears.
+    """
+
+    loan_months_per_second: float
+    nominal_loan_months_per_second: float
+    live_share: float
+    delinquent_share: float
+    threads: int
+    loans: int
+    paths: int
+    months: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    tape: LoanTape
+    macro: MonthlyMacro
+    parameters: Parameters
+    months: int
+    threads: int
+
+    def run(self, paths: int) -> tuple[xr.Dataset, float]:
+        start = time.perf_counter()
+        size = RunSize(threads=self.threads)
+        results = simulate(
+            self.tape, self.macro, self.parameters, paths=paths, months=self.months, seed=SEED, size=size
+        )
+        return results, time.perf_counter() - start
+
+
+def run_benchmark(
+    described: ParameterSet,
+    scenario: MacroScenario,
+    *,
+    loans: int = LOANS,
+    months: int = MONTHS,
+    paths: int = PATHS,
+    threads: int | None = None,
+) -> Benchmark:
+    """Time the reference job on a synthetic book of a parameter set under one scenario.
+
+    The whole of `simulate` is timed but its first call, which compiles.
+    """
+    parameters = build_parameters([described])
+    year, month = divmod(scenario.first_month[0] * 12 + scenario.first_month[1] - 2, 12)
+    as_of = datetime.date(year, month + 1, 28)
+    tape = draw_tape(Synthetic(loans=loans, seed=SEED, as_of=as_of, minimum_remaining_term=months), described)
+    macro = monthly_macro(scenario, (year, month + 1), months, months_needed(parameters, months))
+    job = _Job(tape, macro, parameters, months, threads or available_cores())
+    job.run(job.threads)
+    results, seconds = job.run(paths)
+    opening = results["transition_count_mean"].sum("to_state").squeeze()
+    live = float(opening.sum()) * paths
+    nominal = loans * months * paths
+    return Benchmark(
+        loan_months_per_second=live / seconds,
+        nominal_loan_months_per_second=nominal / seconds,
+        live_share=live / nominal,
+        delinquent_share=float(opening.isel(from_bucket=slice(1, None)).sum() / opening.sum()),
+        threads=job.threads,
+        loans=loans,
+        paths=paths,
+        months=months,
+        seconds=seconds,
+    )

@@ -18,9 +18,7 @@ import click
 from outputs.console import LIMIT_FAILED, VOICE, Command, exit_code_of, progress_bars, reporting
 
 if TYPE_CHECKING:
-    from outputs.limits import LimitResult
     from scenarios.spec import Spec
-    from simulator.parameter_set import ParameterSet
     from simulator.study import StudyInputs
     from simulator.tape import LoanTape
 
@@ -230,9 +228,8 @@ def list_scenarios() -> None:
     """List the shipped macro scenarios."""
     from scenarios.library import find_scenario, library_names
 
-    found = [find_scenario(name) for name in library_names("macro")]
-    rows = [{"name": item.name, "months": item.months, "title": item.title} for item in found]
-    print_table(rows)
+    found = map(find_scenario, library_names("macro"))
+    print_table([{"name": item.name, "months": item.months, "title": item.title} for item in found])
 
 
 @scenario.command("show")
@@ -261,9 +258,8 @@ def list_parameters() -> None:
     """List the shipped parameter sets."""
     from calibration.library import find_parameter_set, parameter_set_names
 
-    found = [find_parameter_set(name) for name in parameter_set_names()]
-    rows = [{"name": item.name, "currency": item.currency, "title": item.title} for item in found]
-    print_table(rows)
+    found = map(find_parameter_set, parameter_set_names())
+    print_table([{"name": item.name, "currency": item.currency, "title": item.title} for item in found])
 
 
 @parameters.command("show")
@@ -274,7 +270,7 @@ def show_parameters(name: str) -> None:
     from calibration.library import find_parameter_set, parameter_set_text
     from scenarios.load import is_path, read_text
 
-    found: ParameterSet = find_parameter_set(name)
+    found = find_parameter_set(name)
     text = read_text(Path(name)) if is_path(name) else parameter_set_text(name)
     VOICE.report(text.rstrip(), found.model_dump(mode="json"))
 
@@ -320,9 +316,7 @@ def validate(files: tuple[Path, ...]) -> None:
             document = {"schema": "carstress-validate/1", "faults": [str(fault) for fault in faults]}
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         raise InputError(faults)
-    text = "\n".join(f"{file}: fine" for file in files)
-    document = {"schema": "carstress-validate/1", "faults": []}
-    VOICE.report(text, document)
+    VOICE.report("\n".join(f"{file}: fine" for file in files), {"schema": "carstress-validate/1", "faults": []})
 
 
 def check_file(file: Path) -> None:
@@ -393,13 +387,7 @@ def bench(
     found = run_benchmark(
         find_parameter_set(name), find_scenario("baseline"), loans=loans, months=months, paths=paths, threads=threads
     )
-    text = (
-        f"{found.loan_months_per_second / 1e6:.0f} million live loan-months a second on {found.threads} threads "
-        f"({found.nominal_loan_months_per_second / 1e6:.0f} million nominal)\n"
-        f"{loans:,} loans x {paths} paths x {months} months in {found.seconds:.1f} s; "
-        f"{found.live_share:.0%} live, {found.delinquent_share:.1%} of them in arrears"
-    )
-    VOICE.report(text, asdict(found))
+    VOICE.report(str(found), asdict(found))
 
 
 # --- the way out ---------------------------------------------------------------------------------------

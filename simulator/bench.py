@@ -49,6 +49,15 @@ class Benchmark:
     months: int
     seconds: float
 
+    def __str__(self) -> str:
+        """Two lines for the terminal."""
+        return (
+            f"{self.loan_months_per_second / 1e6:.0f} million live loan-months a second on {self.threads} threads "
+            f"({self.nominal_loan_months_per_second / 1e6:.0f} million nominal)\n"
+            f"{self.loans:,} loans x {self.paths} paths x {self.months} months in {self.seconds:.1f} s; "
+            f"{self.live_share:.0%} live, {self.delinquent_share:.1%} of them in arrears"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Kernels are compiled anew by every test process: a cache could hide an edit. Commands that tests start inherit it.
+os.environ["CARSTRESS_KERNEL_CACHE"] = "0"
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -390,9 +390,6 @@ def bench(
     VOICE.report(str(found), asdict(found))
 
 
-# --- the way out ---------------------------------------------------------------------------------------
-
-
 def main() -> None:
     """Entry point: run the command and turn every way to fail into its exit code."""
     sys.exit(exit_code_of(carstress, sys.argv[1:]))

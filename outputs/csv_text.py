@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,8 @@ def cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | np.integer):
         return str(int(value))
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else repr(float(value))
     if isinstance(value, datetime | date):

@@ -20,6 +20,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.errors import IntegrityError
+
 CONFIDENCE: Final = 0.95
 """Coverage of every interval that is reported."""
 
@@ -66,7 +68,7 @@ class Sample:
     value : float64[path]
         Ascending; ties keep the order of the paths.
     weight : float64[path]
-        Self-normalised importance weights.
+        Self-normalised importance weights: fit for weights with a bound, as those of a defensive mixture are.
     cumulative : float64[path]
         Running sum of `weight`; the last is 1.
     batch : int64[path]
@@ -100,6 +102,9 @@ def draw_up_sample(
     count = len(values)
     if count == 0:
         raise ValueError("a sample of 0 paths has no measures; expected 1 path or more")
+    bad = int(np.sum(~np.isfinite(values)))
+    if bad:
+        raise IntegrityError(f"{bad} of {count} values by path are not finite numbers; expected none")
     order = np.argsort(values, kind="stable")
     weight = np.ones(count) if log_weight is None else np.exp(log_weight - np.max(log_weight))[order]
     weight = weight / weight.sum()
@@ -134,13 +139,19 @@ def _symmetric(value: float, error: float) -> Estimate:
 
 def mean(sample: Sample) -> Estimate:
     """Weighted mean, the expected loss."""
-    value = float(sample.weight @ sample.value)
+    value = _center(sample)
     return _symmetric(value, standard_error(sample, sample.value - value))
+
+
+def _center(sample: Sample) -> float:
+    """Weighted mean, taken from the smallest value so that equal values have exactly their own mean."""
+    smallest = float(sample.value[0])
+    return smallest + float(sample.weight @ (sample.value - smallest))
 
 
 def standard_deviation(sample: Sample) -> Estimate:
     """Standard deviation with its error from the fourth moment; divisor n - 1, or what that is under weights."""
-    deviation = sample.value - float(sample.weight @ sample.value)
+    deviation = sample.value - _center(sample)
     variance = float(sample.weight @ deviation**2)
     lost_freedom = 1.0 - float(sample.weight @ sample.weight)
     if lost_freedom <= 0.0:

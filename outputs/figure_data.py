@@ -141,7 +141,7 @@ def segment_weights(dataset: xr.Dataset) -> tuple[xr.DataArray, tuple[str, ...]]
 def _fan(values: xr.DataArray, dataset: xr.Dataset, start: float) -> pandas.DataFrame:
     """A fan over month 0..T; month 0 is `start` on every path."""
     fan = measures.quantile_fan(values, dataset["log_weight"])
-    mean = values.weighted(measures.path_weight(dataset)).mean("path")
+    mean = values.weighted(measures.path_weight(dataset)).mean("path", skipna=False)
     months = np.arange(dataset.sizes["month"] + 1)
     tables = []
     for label, run in labelled_runs(dataset):

@@ -55,7 +55,7 @@ def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None =
 def _settle(figure: Figure) -> None:
     """Lay the figure out once and for all; each saving would do it again."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
 
 
 def _scenario_styles(dataset: xr.Dataset, styles: dict[str, RunStyle], scenarios: list[str]) -> dict[str, RunStyle]:

@@ -42,10 +42,10 @@ def path_loss(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> xr.DataArray
         Where a path's loss is not a finite number.
     """
     if loss == "ultimate_loss":
-        total = dataset["ultimate_loss"].sum("month") + dataset["ultimate_loss_after_horizon"]
+        total = dataset["ultimate_loss"].sum("month", skipna=False) + dataset["ultimate_loss_after_horizon"]
     else:
-        charged_off = dataset["charge_off"].sum("month") + dataset["charge_off_after_horizon"]
-        total = charged_off - dataset["recovery"].sum("month") - dataset["recovery_after_horizon"]
+        charged_off = dataset["charge_off"].sum("month", skipna=False) + dataset["charge_off_after_horizon"]
+        total = charged_off - dataset["recovery"].sum("month", skipna=False) - dataset["recovery_after_horizon"]
     bad = int(np.sum(~np.isfinite(total.values)))
     if bad:
         raise IntegrityError(f"{loss}: {bad} of {total.size} path losses are not finite numbers; expected none.")
@@ -129,7 +129,7 @@ def default_rate(dataset: xr.Dataset, horizon: int = DEFAULT_RATE_HORIZON) -> xr
     months = dataset.sizes["month"]
     if horizon > months:
         raise ValueError(f"a {horizon}-month default rate of a run of {months} months; expected {horizon} or more.")
-    defaults = dataset["default_count"].isel(month=slice(0, horizon)).sum("month")
+    defaults = dataset["default_count"].isel(month=slice(0, horizon)).sum("month", skipna=False)
     return (defaults / float(dataset.attrs["opening_count"])).rename(f"default_rate_{horizon}m")
 
 
@@ -141,7 +141,7 @@ def cumulative_net_loss(dataset: xr.Dataset) -> xr.DataArray:
     xr.DataArray
         float64[scenario, strategy, programme, path, month], fraction of opening balance.
     """
-    net = (dataset["charge_off"] - dataset["recovery"]).cumsum("month")
+    net = (dataset["charge_off"] - dataset["recovery"]).cumsum("month", skipna=False)
     share = net / float(dataset.attrs["opening_balance"])
     return share.assign_coords(month=dataset["month"]).rename("cumulative_net_loss")
 
@@ -158,9 +158,9 @@ def delinquent_share(dataset: xr.Dataset) -> xr.Dataset:
         fraction of balance; 0 where no balance is left.
     """
     weight = path_weight(dataset)
-    balance = dataset["balance"].weighted(weight).mean("path")
+    balance = dataset["balance"].weighted(weight).mean("path", skipna=False)
     stocks = {"one_or_more": "delinquent_balance", "two_or_more": "seriously_delinquent_balance"}
-    means = {name: dataset[source].weighted(weight).mean("path") for name, source in stocks.items()}
+    means = {name: dataset[source].weighted(weight).mean("path", skipna=False) for name, source in stocks.items()}
     return xr.Dataset({name: (stock / balance.where(balance > 0.0)).fillna(0.0) for name, stock in means.items()})
 
 
@@ -205,9 +205,9 @@ def _percent_columns(estimate: Estimate) -> dict[str, float]:
 
 def _stock_rates(dataset: xr.Dataset, run: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     shares = delinquent_share(dataset)
-    balance = dataset["balance"].sel(run).sum("month")
+    balance = dataset["balance"].sel(run).sum("month", skipna=False)
     for name, source in (("one_or_more", "delinquent_balance"), ("two_or_more", "seriously_delinquent_balance")):
-        ratio = _ratio(dataset[source].sel(run).sum("month"), balance, dataset)
+        ratio = _ratio(dataset[source].sel(run).sum("month", skipna=False), balance, dataset)
         yield {"measure": f"stock_{name}_mean", **_percent_columns(ratio)}
         peak = 100.0 * float(shares[name].sel(run).max())
         unknown = estimators.NOT_ESTIMABLE
@@ -217,10 +217,10 @@ def _stock_rates(dataset: xr.Dataset, run: Mapping[str, str]) -> Iterator[dict[s
 def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dataset: xr.Dataset) -> Estimate:
     """Ratio of two means over paths, in percent; its error from the linearised ratio (the delta method)."""
     weight = path_weight(dataset)
-    base = float(denominator.weighted(weight).mean())
+    base = float(denominator.weighted(weight).mean(skipna=False))
     if base == 0.0:
         return Estimate(0.0, 0.0, 0.0, 0.0)
-    value = float(numerator.weighted(weight).mean()) / base
+    value = float(numerator.weighted(weight).mean(skipna=False)) / base
     error = estimators.mean(sample_of((numerator - value * denominator) / base, dataset)).standard_error
     half = estimators.Z * error
     return Estimate(100.0 * value, 100.0 * error, 100.0 * (value - half), 100.0 * (value + half))
@@ -235,8 +235,8 @@ def roll_rates(dataset: xr.Dataset) -> xr.DataArray:
         float64[scenario, strategy, programme, from_bucket, to_state], fraction a month; each row sums to 1,
         NaN where no loan ever stood in the bucket.
     """
-    counts = dataset["transition_count_mean"].sum("month")
-    base = counts.sum("to_state")
+    counts = dataset["transition_count_mean"].sum("month", skipna=False)
+    base = counts.sum("to_state", skipna=False)
     return (counts / base.where(base > 0.0)).transpose(*RUN_DIMS, "from_bucket", "to_state").rename("roll_rate")
 
 

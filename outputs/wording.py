@@ -32,6 +32,7 @@ LOSS_LABELS: Final = {
 }
 UNRELIABLE: Final = "unreliable"
 UNRELIABLE_NOTE: Final = f"{UNRELIABLE}: fewer than 10 paths lie beyond it; more paths are needed"
+PERCENT_DECIMALS: Final = 3
 NOT_AVAILABLE: Final = "n/a"
 
 
@@ -57,7 +58,7 @@ def amount(value: float) -> str:
     return rounded.lstrip("-") if float(rounded.replace(",", "")) == 0.0 else rounded
 
 
-def percent(value: float, decimals: int = 3) -> str:
+def percent(value: float, decimals: int = PERCENT_DECIMALS) -> str:
     """A number that is in percent already, without the sign (the column's head has it)."""
     if not math.isfinite(value):
         return NOT_AVAILABLE

@@ -1,0 +1,233 @@
+"""The report: one HTML file that needs nothing else, runs nothing and can be mailed and printed.
+
+Everything that came from a tape or a study passes through the template's escaping; pictures are inline SVG with a
+text alternative. Nothing in it tells the time, so the same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas
+import xarray as xr
+
+from outputs import measures
+from outputs.limits import LimitResult
+from outputs.manifest import RunFacts
+from outputs.picture import Picture
+from outputs.provenance_view import ProvenanceGroup, confidence_counts, provenance_groups
+from outputs.run_folder import write_text
+from outputs.wording import (
+    LOSS_LABELS,
+    SHORT_LABELS,
+    UNRELIABLE_NOTE,
+    amount,
+    measure_label,
+    percent,
+    run_label,
+    varying,
+)
+from simulator.tape.report import money_text
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from simulator.provenance import ProvenanceRow
+    from simulator.tape.report import LoadReport
+
+TEMPLATE: Final = "report.html"
+SHOWN_REJECTS: Final = 200
+"""Rejected rows that the report prints; the table beside it has all of them."""
+
+LIMITATIONS: Final = (
+    "One collection strategy (the one under which the parameters were observed) and no insurance: no comparison of "
+    "strategies, no capacity, queues, cost or incidents of collection.",
+    "A loan is current, in arrears, matured, prepaid or charged off. Repossession, litigation, redemption, modified "
+    "loans, re-default, debt sale and total loss of the car are not states of their own; their average effect is in "
+    "the published rates that the parameters come from.",
+    "Level instalments only: balloon, interest-only, linear and single-payment loans are treated as level.",
+    "Negative equity is no cause of default of its own, and borrowers have no types.",
+    "The used-car market has no jumps, no mean reversion and no fire sale of the book's own repossessions.",
+    "Standard errors are those of the simulation. They say nothing about whether the parameters are right: parameter "
+    "uncertainty is not simulated.",
+    "Losses are economic losses over the horizon and run-off, not provisions, capital requirements or income.",
+)
+"""What this version does not compute, for readers; `docs/methodology.md` has the full list."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInputs:
+    """Everything that a report shows.
+
+    Attributes
+    ----------
+    title : str
+        The study's title.
+    results : xr.Dataset
+    facts : RunFacts
+    pictures : sequence of Picture
+    load_report : LoadReport or None
+        How the tape was read; None where there was none to read.
+    provenance : sequence of ProvenanceRow
+        Every number of the parameter sets with its source.
+    assumptions : mapping of str to sequence of str
+        Sentences by scenario: what it takes for granted, a satellite or a shifted calendar among it.
+    notes : sequence of str
+        Sentences of the run itself, as guesses and defaults of the book.
+    limits : sequence of LimitResult
+    limitations : sequence of str
+    """
+
+    title: str
+    results: xr.Dataset
+    facts: RunFacts
+    pictures: Sequence[Picture]
+    load_report: LoadReport | None = None
+    provenance: Sequence[ProvenanceRow] = ()
+    assumptions: Mapping[str, Sequence[str]] | None = None
+    notes: Sequence[str] = ()
+    limits: Sequence[LimitResult] = ()
+    limitations: Sequence[str] = LIMITATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class RunTable:
+    """Rows of a measure table that belong to one run."""
+
+    run: str
+    rows: list[dict[str, Any]]
+
+
+def render_report(inputs: ReportInputs) -> str:
+    """The report as HTML text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("outputs", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "amount": amount,
+        "percent": percent,
+        "cents": money_text,
+        "inline": inline_svg,
+        "label": _row_label,
+    }
+    return environment.get_template(TEMPLATE).render(_context(inputs))
+
+
+def write_report(path: Path, inputs: ReportInputs) -> Path:
+    """Write the report, whole or not at all."""
+    write_text(path, render_report(inputs))
+    return path
+
+
+def _context(inputs: ReportInputs) -> dict[str, Any]:
+    summary = measures.summary(inputs.results)
+    counts = confidence_counts(inputs.provenance)
+    return {
+        "inputs": inputs,
+        "facts": inputs.facts,
+        "attrs": inputs.results.attrs,
+        "paths": inputs.results.sizes["path"],
+        "months": inputs.results.sizes["month"],
+        "headline": headline(summary, inputs.results),
+        "summary": by_run(summary),
+        "net_loss": by_run(measures.summary(inputs.results, "net_loss")),
+        "rates": by_run(measures.rates(inputs.results)),
+        "return_periods": by_run(measures.return_periods(inputs.results)),
+        "loss_labels": LOSS_LABELS,
+        "unreliable_note": UNRELIABLE_NOTE if bool(summary["unreliable"].any()) else "",
+        "load": inputs.load_report,
+        "shown_rejects": SHOWN_REJECTS,
+        "confidence": counts,
+        "on_assumption": _share_on_assumption(counts),
+        "parameters": _parameter_rows(inputs.provenance),
+        "style": _style_sheet(),
+    }
+
+
+def by_run(table: pandas.DataFrame) -> list[RunTable]:
+    """A measure table as one block of rows a run."""
+    vary = varying(table)
+    blocks: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_dict(orient="records"):
+        label = run_label(row["scenario"], row["strategy"], row["programme"], vary=vary)
+        blocks.setdefault(label, []).append({str(name): value for name, value in row.items()})
+    return [RunTable(run, rows) for run, rows in blocks.items()]
+
+
+def _row_label(row: Mapping[str, Any]) -> str:
+    """Label of a table's row: a measure with its level, or a return period."""
+    if "return_period" in row:
+        return f"1 in {row['return_period']:,} paths"
+    level = float(row.get("level", math.nan))
+    return measure_label(row["measure"], level, long=math.isnan(level) and row["measure"] not in SHORT_LABELS)
+
+
+def headline(summary: pandas.DataFrame, dataset: xr.Dataset) -> list[tuple[str, str]]:
+    """The result in one sentence a run: (run, sentence)."""
+    currency = dataset.attrs["currency"]
+    sentences = []
+    for block in by_run(summary):
+        expected = next(row for row in block.rows if row["measure"] == "expected_loss")
+        worst = next(row for row in block.rows if (row["measure"], row["level"]) == ("value_at_risk", 0.99))
+        doubt = " (unreliable: too few paths)" if worst["unreliable"] else ""
+        sentence = (
+            f"the expected loss is {amount(expected['value'])} {currency} "
+            f"({percent(expected['percent_of_opening'], 2)} % of the opening balance); one path in a hundred loses "
+            f"more than {amount(worst['value'])} {currency} ({percent(worst['percent_of_opening'], 2)} %){doubt}."
+        )
+        sentences.append((block.run, sentence))
+    return sentences
+
+
+def _share_on_assumption(counts: Mapping[str, Mapping[str, int]]) -> str:
+    total = sum(sum(by_letter.values()) for by_letter in counts.values())
+    low = sum(by_letter["L"] for by_letter in counts.values())
+    return f"{low} of {total} numbers ({100 * low / total:.0f} %)" if total else "no number"
+
+
+def _parameter_rows(rows: Sequence[ProvenanceRow]) -> list[ProvenanceGroup]:
+    return provenance_groups(rows)
+
+
+def _style_sheet() -> Markup:
+    """The style sheet, from beside the template; it is ours and holds nothing of the user's."""
+    from importlib.resources import files
+
+    from markupsafe import Markup
+
+    return Markup(files("outputs").joinpath("templates", "report.css").read_text("utf-8"))  # noqa: S704  # our own text
+
+
+def inline_svg(picture: Picture) -> Markup:
+    """A picture as an SVG element of the page.
+
+    Prolog and metadata go, names of its parts get the picture's own prefix (two pictures share matplotlib's names),
+    its size becomes that of the column, and its text alternative is attached. What a picture draws from the user's
+    text are outlines of letters, never markup.
+    """
+    from markupsafe import Markup, escape
+
+    text = picture.svg[picture.svg.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    prefix = f"{picture.name}-"
+    text = re.sub(r'\bid="', f'id="{prefix}', text)
+    text = re.sub(r"url\(#", f"url(#{prefix}", text)
+    text = re.sub(r'href="#', f'href="#{prefix}', text)
+    text = re.sub(r"<style type=\"text/css\">.*?</style>", "", text, flags=re.DOTALL)
+    head = f'<svg role="img" aria-label="{escape(picture.alternative)}" stroke-linejoin="round" '
+    opening, rest = text.split(">", 1)
+    opening = re.sub(r'\s(width|height)="[^"]*"', "", opening)
+    return Markup(opening.replace("<svg ", head, 1) + ">" + rest)  # noqa: S704  # drawn by matplotlib from escaped text

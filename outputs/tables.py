@@ -1,0 +1,102 @@
+"""The report's tables as CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas
+
+from outputs import measures
+from outputs.csv_text import to_csv
+from outputs.report import ReportInputs
+from outputs.run_folder import write_text
+
+if TYPE_CHECKING:
+    from simulator.provenance import ProvenanceRow
+    from simulator.tape.report import LoadReport
+
+
+def write_tables(folder: Path, inputs: ReportInputs) -> tuple[Path, ...]:
+    """Write each table of the report as ``<name>.csv``; text that a spreadsheet could run is made harmless.
+
+    Returns
+    -------
+    tuple of Path
+        The files, by name.
+    """
+    paths = []
+    for name, table in sorted(report_tables(inputs).items()):
+        path = folder / f"{name}.csv"
+        write_text(path, to_csv(table))
+        paths.append(path)
+    return tuple(paths)
+
+
+def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
+    """All tables by name; a table that would have no row has its head only."""
+    results = inputs.results
+    tables = {
+        "summary": measures.summary(results),
+        "summary_net_loss": measures.summary(results, "net_loss"),
+        "return_periods": measures.return_periods(results),
+        "rates": measures.rates(results),
+        "limits": _rows([asdict(limit) for limit in inputs.limits], "scenario", "label", "at_most_percent"),
+        "parameters": _rows([_parameter(row) for row in inputs.provenance], "parameter_set", "field", "value"),
+        "assumptions": _assumptions(inputs),
+    }
+    return tables | ({} if inputs.load_report is None else _load_tables(inputs.load_report))
+
+
+def _rows(rows: list[dict[str, Any]], *columns: str) -> pandas.DataFrame:
+    return pandas.DataFrame(rows) if rows else pandas.DataFrame(columns=list(columns))
+
+
+def _parameter(row: ProvenanceRow) -> dict[str, Any]:
+    low, high = row.range or (None, None)
+    columns = row._asdict()
+    del columns["range"]
+    return {**columns, "plausible_low": low, "plausible_high": high}
+
+
+def _assumptions(inputs: ReportInputs) -> pandas.DataFrame:
+    by_scenario: Mapping[str, Sequence[str]] = inputs.assumptions or {}
+    pairs = [(scenario, sentence) for scenario, sentences in by_scenario.items() for sentence in sentences]
+    pairs += [("", sentence) for sentence in inputs.notes]
+    return pandas.DataFrame(pairs, columns=["scenario", "assumption"])
+
+
+def _load_tables(load: LoadReport) -> dict[str, pandas.DataFrame]:
+    """Reconciliation to the cent, rejected rows, and what was filled or guessed."""
+    parts = (
+        ("used", load.rows_used, load.balance_used_cents),
+        ("rejected", load.rows_rejected, load.balance_rejected_cents),
+        ("in", load.rows_read, load.balance_read_cents),
+    )
+    reconciliation = [{"part": name, "rows": rows, "balance": _decimal(cents)} for name, rows, cents in parts]
+    rejected = [
+        {
+            "line": row.line,
+            "loan_id": row.loan_id,
+            "column": row.column,
+            "reason": row.reason,
+            "balance": None if row.balance_cents is None else _decimal(row.balance_cents),
+        }
+        for row in load.rejected
+    ]
+    remarks = [{"kind": "default", "field": name, "loans": count, "text": ""} for name, count in load.defaults.items()]
+    remarks += [{"kind": "missing", "field": name, "loans": count, "text": ""} for name, count in load.missing.items()]
+    remarks += [{"kind": "guess", "field": "", "loans": "", "text": sentence} for sentence in load.guesses]
+    remarks += [{"kind": "note", "field": "", "loans": "", "text": sentence} for sentence in load.notes]
+    return {
+        "reconciliation": pandas.DataFrame(reconciliation),
+        "rejected_rows": _rows(rejected, "line", "loan_id", "column", "reason", "balance"),
+        "load_remarks": _rows(remarks, "kind", "field", "loans", "text"),
+    }
+
+
+def _decimal(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)

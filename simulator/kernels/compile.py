@@ -53,6 +53,8 @@ def cache_is_warm() -> bool:
 def compiled(*, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Compile a kernel: strict floating point, no fastmath, no interpreter lock, cached by the hash of all.
 
+    Without the reference-counting runtime a kernel that allocates does not compile (measured: docs/decisions).
+
     `inline` makes LLVM inline the function where it is called, so that the caller's loop vectorises.
     """
 
@@ -66,6 +68,7 @@ def compiled(*, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
                 cache=CACHE_FOLDER is not None,
                 nogil=True,
                 forceinline=inline,
+                _nrt=False,  # no reference counts: an atomic pair for each array read in a loop; and no allocation
                 error_model="numpy",
                 fastmath=False,
             )

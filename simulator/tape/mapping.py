@@ -9,7 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from scenarios.errors import Fault, InputError
 from scenarios.explain import nearest
@@ -54,9 +62,13 @@ def _as_codes(value: object) -> object:
     return {_as_text(key): _as_text(code) for key, code in value.items()} if isinstance(value, dict) else value
 
 
-Text = Annotated[str, BeforeValidator(_as_text)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts)]
-Codes = Annotated[dict[str, str], BeforeValidator(_as_codes)]
+_SCALAR: Final[dict[str, Any]] = {"type": ["string", "number", "boolean"]}
+_SCALARS: Final[dict[str, Any]] = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
+_CODES: Final[dict[str, Any]] = {"type": "object", "additionalProperties": _SCALAR}
+
+Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema(_SCALAR)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts), WithJsonSchema(_SCALARS)]
+Codes = Annotated[dict[str, str], BeforeValidator(_as_codes), WithJsonSchema(_CODES)]
 
 
 class FieldMapping(Spec):

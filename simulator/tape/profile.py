@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from scenarios.errors import Fault, InputError
 from scenarios.explain import nearest
@@ -193,20 +193,26 @@ class TapeProfile(Spec):
     arrears_correlations: Correlations
     """How they hang together with being in arrears."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if np.linalg.eigvalsh(self.correlation_matrix)[0] <= 0.0:
-            raise ValueError("the correlations contradict each other (their matrix is not positive definite)")
-        return self
+    @field_validator("arrears_correlations", mode="after")
+    @classmethod
+    def _consistent(cls, value: Correlations, info: ValidationInfo) -> Correlations:
+        others = info.data.get("correlations")
+        if others is not None and np.linalg.eigvalsh(_matrix({**others.pairs, **value.pairs}))[0] <= 0.0:
+            raise ValueError("with the other correlations they contradict each other (not positive definite)")
+        return value
 
     @property
     def correlation_matrix(self) -> NDArray[np.float64]:
         """``float64[attribute, attribute]`` in the order of `CORRELATED`."""
-        matrix = np.eye(len(CORRELATED))
-        for pair, value in (*self.correlations.pairs.items(), *self.arrears_correlations.pairs.items()):
-            row, column = (CORRELATED.index(name) for name in pair.split("/"))
-            matrix[row, column] = matrix[column, row] = value
-        return matrix
+        return _matrix({**self.correlations.pairs, **self.arrears_correlations.pairs})
+
+
+def _matrix(pairs: dict[str, float]) -> NDArray[np.float64]:
+    matrix = np.eye(len(CORRELATED))
+    for pair, value in pairs.items():
+        row, column = (CORRELATED.index(name) for name in pair.split("/"))
+        matrix[row, column] = matrix[column, row] = value
+    return matrix
 
 
 def pick(weights: tuple[float, ...], probability: NDArray[np.float64]) -> NDArray[np.int64]:

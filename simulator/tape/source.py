@@ -33,6 +33,7 @@ BATCH: Final = 4096
 GZIP_MAGIC: Final = b"\x1f\x8b"
 PARQUET_MAGIC: Final = b"PAR1"
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+FIRST_PRINTABLE: Final = 0x20
 OTHER_DELIMITERS: Final = {";": ";", "\t": "tab", "|": "|"}
 FLOATING: Final = ("DOUBLE", "FLOAT", "REAL")
 PLAIN_TYPE: Final = re.compile(
@@ -163,6 +164,8 @@ def _read_header(path: Path, reader: Iterator[list[str]], delimiter: str) -> tup
         raise _fault(path, f"a header that cannot be split ({error})", "one line of column names", line=1) from error
     if row is None:
         raise _fault(path, "nothing but blank lines", "a header and at least one loan")
+    if any(ord(character) < FIRST_PRINTABLE and character != "\t" for cell in row for character in cell):
+        raise _fault(path, "control characters: binary data", "one line of column names", "Export as CSV.", line=1)
     if len(row) == 1:
         for mark, name in OTHER_DELIMITERS.items():
             if mark in row[0] and mark != delimiter:

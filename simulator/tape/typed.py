@@ -18,6 +18,7 @@ from simulator.tape.cells import (
     parse_cents,
     parse_column,
 )
+from simulator.tape.formulas import unescaped
 from simulator.tape.mapping import FieldMapping, Layout
 from simulator.tape.report import CENTS, CellFault
 from simulator.tape.source import RawTable
@@ -53,18 +54,22 @@ def type_table(path: Path, raw: RawTable, layout: Layout) -> TypedTable:
     Raises
     ------
     InputError
-        A required column is not in the file, or a constant of the mapping is no value of its field.
+        A required column is not in the file, or a constant or default of the mapping is no value of its field.
     """
     _require_columns(path, raw, layout)
+    for name, mapping in layout.fields.items():
+        if mapping.default is not None:
+            _stated(layout, FIELDS[name], "default", mapping.default)
     amounts = _amounts(raw, layout)
     table = TypedTable({}, [None if amount is None else amount[0] for amount in amounts])
     rows = len(raw.lines)
     for name, tape_field in FIELDS.items():
-        mapping = layout.fields.get(name)
-        if mapping is None:
+        if name not in layout.fields:
             table.columns[name] = [None] * rows
-        elif mapping.constant is not None:
-            table.columns[name] = [_constant(layout, tape_field, mapping.constant)] * rows
+            continue
+        mapping = layout.fields[name]
+        if mapping.constant is not None:
+            table.columns[name] = [_stated(layout, tape_field, "constant", mapping.constant)] * rows
         elif not set(mapping.source_columns) <= set(raw.columns):
             table.columns[name] = [None] * rows
             table.notes.append(_absent_note(raw, tape_field, mapping))
@@ -142,12 +147,13 @@ def _absent_note(raw: RawTable, tape_field: TapeField, mapping: FieldMapping) ->
     return f"The file has no column {', '.join(absent)}{hint}: {tape_field.name} is not stated."
 
 
-def _constant(layout: Layout, tape_field: TapeField, constant: str) -> Any:
+def _stated(layout: Layout, tape_field: TapeField, key: str, text: str) -> Any:
+    """A value that the mapping itself states."""
     try:
-        return canonical_parser(tape_field)(constant)
+        return canonical_parser(tape_field)(text)
     except UnreadableCellError as error:
-        where = f"mapping {layout.name}: fields.{tape_field.name}.constant"
-        raise InputError(Fault(where, f"'{constant}'", error.expected, error.remedy)) from error
+        where = f"mapping {layout.name}: fields.{tape_field.name}.{key}"
+        raise InputError(Fault(where, f"'{text}'", error.expected, error.remedy)) from error
 
 
 def _amounts(raw: RawTable, layout: Layout) -> list[tuple[int, bool] | None]:
@@ -185,17 +191,3 @@ def _refine_vehicles(layout: Layout, table: TypedTable) -> None:
             vehicles[row], refined = segment, refined + 1
     if refined:
         table.notes.append(f"{refined:,} vehicles took their segment from the make ({', '.join(sorted(by_make))}).")
-
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula (CWE-1236)."""
-
-
-def escaped(text: str) -> str:
-    """Text that no spreadsheet runs: a single quote before what begins like a formula; `unescaped` undoes it."""
-    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
-
-
-def unescaped(text: str) -> str:
-    """The text that `escaped` was given."""
-    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA_STARTS) else text

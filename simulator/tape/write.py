@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 
 from scenarios.errors import Fault, InputError
+from simulator.tape.formulas import escaped
 from simulator.tape.offline import connect_offline
 from simulator.tape.tape import FIELDS, Column, LoanTape
-from simulator.tape.typed import escaped
 
 CURRENCY_COLUMN: Final = "currency"
 

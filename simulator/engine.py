@@ -122,21 +122,17 @@ def simulate(  # noqa: PLR0913 - the engine's door: three inputs, three numbers,
         An identity of methodology (9) fails.
     """
     _check_arguments(tape, paths=paths, months=months, seed=seed)
-    book = build_book(tape, parameters)
-    hazards = build_hazards(book.cells, macro, parameters, months, months + RUN_OFF_MONTHS)
-    traced = _positions(tape, trace)
-    size = size or RunSize()
-    threads = size.threads or available_cores()
-    path_block = size.path_block or _default_path_block(len(tape), months, threads)
-    run = _Run(book, hazards, macro, parameters, months, np.uint64(seed), traced)
-    totals = _accumulate(run, paths, path_block, threads, progress)
-    return label_results(book, macro, parameters, totals, tape=tape, seed=seed, trace=tuple(trace)).assign_attrs(
+    run = prepare(tape, macro, parameters, months=months, seed=seed, trace=trace)
+    totals = advance(run, paths, size or RunSize(), progress)
+    return label_results(run.book, macro, parameters, totals, tape=tape, seed=seed, trace=tuple(trace)).assign_attrs(
         rng_scheme=RNG_SCHEME
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class ScenarioRun:
+    """One scenario of one book, ready to advance."""
+
     book: Book
     hazards: Hazards
     macro: MonthlyMacro
@@ -144,6 +140,15 @@ class _Run:
     months: int
     seed: np.uint64
     traced: NDArray[np.int64]
+
+
+def prepare(
+    tape: LoanTape, macro: MonthlyMacro, parameters: Parameters, *, months: int, seed: int, trace: Sequence[str] = ()
+) -> ScenarioRun:
+    """Turn what `simulate` is given into arrays; its arguments are checked there."""
+    book = build_book(tape, parameters)
+    hazards = build_hazards(book.cells, macro, parameters, months, months + RUN_OFF_MONTHS)
+    return ScenarioRun(book, hazards, macro, parameters, months, np.uint64(seed), _positions(tape, trace))
 
 
 def _check_arguments(tape: LoanTape, *, paths: int, months: int, seed: int) -> None:
@@ -179,8 +184,10 @@ def _default_path_block(loans: int, months: int, threads: int) -> int:
     return int(np.clip(block, threads, 256)) // threads * threads
 
 
-def _accumulate(run: _Run, paths: int, path_block: int, threads: int, progress: Progress | None) -> Totals:
+def advance(run: ScenarioRun, paths: int, size: RunSize, progress: Progress | None = None) -> Totals:
     """Run all blocks of paths, check each, and keep what the Dataset needs."""
+    threads = size.threads or available_cores()
+    path_block = size.path_block or _default_path_block(run.book.loans.bucket.size, run.months, threads)
     totals = _empty_totals(run, paths)
     work = _workspace(run, threads)
     with ThreadPoolExecutor(threads) as pool:
@@ -194,7 +201,9 @@ def _accumulate(run: _Run, paths: int, path_block: int, threads: int, progress: 
     return totals
 
 
-def _run_block(run: _Run, chunk: range, work: Workspace, pool: ThreadPoolExecutor) -> tuple[Result, SystematicPaths]:
+def _run_block(
+    run: ScenarioRun, chunk: range, work: Workspace, pool: ThreadPoolExecutor
+) -> tuple[Result, SystematicPaths]:
     """Draw the systematic paths of a block of paths and run the kernel on them.
 
     Returns the kernel's result and the paths, with the scenario's path in the index.
@@ -223,7 +232,7 @@ def _run_block(run: _Run, chunk: range, work: Workspace, pool: ThreadPoolExecuto
     return result, SystematicPaths(drawn.factor, index)
 
 
-def _workspace(run: _Run, threads: int) -> Workspace:
+def _workspace(run: ScenarioRun, threads: int) -> Workspace:
     block = min(LOAN_BLOCK, run.book.loans.bucket.size)
     return Workspace(
         state=np.zeros((threads, block), np.int8),
@@ -236,7 +245,7 @@ def _workspace(run: _Run, threads: int) -> Workspace:
     )
 
 
-def _empty_result(run: _Run, paths: int) -> Result:
+def _empty_result(run: ScenarioRun, paths: int) -> Result:
     last = months_needed(run.parameters, run.months) + 1
     buckets = len(run.parameters.bucket_edges)
     levels = sum(len(names) for names in run.book.levels.values())
@@ -252,7 +261,7 @@ def _empty_result(run: _Run, paths: int) -> Result:
     )
 
 
-def _empty_totals(run: _Run, paths: int) -> Totals:
+def _empty_totals(run: ScenarioRun, paths: int) -> Totals:
     shape = _empty_result(run, 1)
     segments = run.macro.used_car_index.shape[1]
 
@@ -281,7 +290,7 @@ AFTER_HORIZON_ROWS = (
 """Book variables that each `*_after_horizon` variable sums, in vocabulary order."""
 
 
-def _keep(run: _Run, chunk: range, result: Result, systematic: SystematicPaths, totals: Totals) -> None:
+def _keep(run: ScenarioRun, chunk: range, result: Result, systematic: SystematicPaths, totals: Totals) -> None:
     """Fold one block of paths into the totals, in path order."""
     rows = slice(chunk.start, chunk.stop)
     horizon = run.months + 1

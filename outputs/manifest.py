@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas
 import xarray as xr
 
 from outputs.run_folder import MANIFEST, write_text
@@ -142,7 +143,7 @@ def digest_of(value: xr.Dataset | str) -> str:
 def _value_bytes(values: np.ndarray[Any, Any]) -> bytes:
     """Bytes that are the same before a value is stored and after it was read back."""
     if values.dtype.kind in "OUT":
-        texts = ("" if value is None else str(value) for value in values.ravel())
+        texts = ("" if pandas.isna(value) else str(value) for value in values.ravel())
         return b"".join(len(text).to_bytes(8, "little") + text for text in (text.encode() for text in texts))
     if values.dtype.kind == "M":
         values = values.astype("datetime64[s]")

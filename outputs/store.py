@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas
 import xarray as xr
 
 from outputs.manifest import Inputs, RunFacts, canonical_json, read_manifest, verify_run, write_manifest
@@ -166,15 +167,16 @@ def _input_groups(inputs: Inputs) -> dict[str, xr.Dataset]:
 def _storable(table: xr.Dataset) -> xr.Dataset:
     """Columns of objects as text; a missing text becomes the empty text."""
     columns = {
-        name: variable.copy(
-            data=np.array(
-                ["" if item is None else str(item) for item in variable.values.ravel()], dtype=object
-            ).reshape(variable.shape)
-        )
+        str(name): variable.copy(data=_texts(variable.values))
         for name, variable in table.variables.items()
         if variable.dtype.kind in "OT"
     }
-    return table.assign({str(name): variable for name, variable in columns.items()})
+    return table.assign(columns)
+
+
+def _texts(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    plain = ["" if pandas.isna(value) else str(value) for value in values.ravel()]
+    return np.array(plain, dtype=object).reshape(values.shape)
 
 
 def _encoding(group: xr.Dataset) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from outputs.console import LIMIT_FAILED, VOICE, Command, exit_code_of, progress_bars, reporting
+from outputs.console import (
+    INTERRUPTED,
+    LIMIT_FAILED,
+    VOICE,
+    Command,
+    exit_code_of,
+    interruptible,
+    leave_at_once,
+    progress_bars,
+    reporting,
+)
 
 if TYPE_CHECKING:
     from scenarios.spec import Spec
@@ -70,7 +80,7 @@ def run(
     check_destination(folder, force=force)
     announce(inputs)
     with progress_bars([item.name for item in inputs.scenarios], inputs.study.paths) as advance:
-        results = run_study(inputs, size=RunSize(threads=threads), progress=advance)
+        results = interruptible(lambda: run_study(inputs, size=RunSize(threads=threads), progress=advance))
     VOICE.say("Writing dataset, pictures and report ...")
     limits = check_limits(results, inputs.study.limits)
     command = ["carstress", *sys.argv[1:]]
@@ -88,19 +98,20 @@ def run(
     text = "\n".join([format_summary(table, results), *map(str, limits), "", f"Results: {folder}/  (report.html)"])
     VOICE.report(text, document)
     if not all(limit.passed for limit in limits):
-        sys.exit(LIMIT_FAILED)
+        raise click.exceptions.Exit(LIMIT_FAILED)
 
 
 def study_inputs(reference: str) -> StudyInputs:
     """Read a study by name or path, or take it from an earlier run's file."""
     from calibration.library import find_parameter_set
+    from outputs.run_folder import RESULTS
     from outputs.store import read_inputs
-    from scenarios.library import find_study
+    from scenarios.library import find_study, library_names
     from simulator.study import inputs_from_store, load_inputs
 
     path = Path(reference)
-    if path.suffix == ".nc" or path.is_dir():
-        return inputs_from_store(read_inputs(path))
+    if path.suffix == ".nc" or (path.is_dir() and reference not in library_names("studies")):
+        return inputs_from_store(read_inputs(path), path / RESULTS if path.is_dir() else path)
     return load_inputs(find_study(reference), find_parameter_set)
 
 
@@ -322,17 +333,20 @@ def validate(files: tuple[Path, ...]) -> None:
 def check_file(file: Path) -> None:
     """Read a file as `run` would."""
     from calibration.library import find_parameter_set
-    from scenarios.load import load_any
+    from scenarios.load import is_path, load_any
     from scenarios.schema import Study
     from simulator.parameter_set import ParameterSet
     from simulator.parameters import build_parameters
     from simulator.study import load_inputs
+    from simulator.tape import TapeMapping, load_layout
 
     found = load_any(file, kinds())
     if isinstance(found, Study):
         load_inputs(found, find_parameter_set)
     elif isinstance(found, ParameterSet):
         build_parameters([found])
+    elif isinstance(found, TapeMapping):
+        load_layout(str(file) if is_path(str(file)) else f"./{file}")
 
 
 @carstress.command()
@@ -384,15 +398,19 @@ def bench(
     from scenarios.library import find_scenario
     from simulator.bench import run_benchmark
 
-    found = run_benchmark(
-        find_parameter_set(name), find_scenario("baseline"), loans=loans, months=months, paths=paths, threads=threads
+    described, baseline = find_parameter_set(name), find_scenario("baseline")
+    found = interruptible(
+        lambda: run_benchmark(described, baseline, loans=loans, months=months, paths=paths, threads=threads)
     )
     VOICE.report(str(found), asdict(found))
 
 
 def main() -> None:
     """Entry point: run the command and turn every way to fail into its exit code."""
-    sys.exit(exit_code_of(carstress, sys.argv[1:]))
+    code = exit_code_of(carstress, sys.argv[1:])
+    if code == INTERRUPTED:
+        leave_at_once(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
@@ -15,7 +19,11 @@ from scenarios.errors import InputError, IntegrityError
 
 LIMIT_FAILED, USAGE, BAD_INPUT, RUNTIME_FAILURE, INTEGRITY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
+LISTEN_SECONDS: Final = 0.1
+"""How long an interrupt may go unheard while work goes on."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+Found = TypeVar("Found")
 
 
 @dataclass
@@ -75,6 +83,34 @@ def progress_bars(names: Iterable[str], total: int) -> Iterator[Callable[[str, i
         yield lambda name, done: bars.update(tasks[name], completed=done)
 
 
+def interruptible(work: Callable[[], Found]) -> Found:
+    """Do long work in a thread of its own while this one listens for an interrupt, and return what it returns.
+
+    Compiled code and its compiler hear no interrupt; whoever waits for them would keep the user waiting for up to
+    half a minute.  The work must leave nothing on disk: it is abandoned where it stands.
+    """
+    done: Future[Found] = Future()
+
+    def task() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # raised again by the thread that waits
+            done.set_exception(error)
+
+    worker = threading.Thread(target=task, name="work", daemon=True)
+    worker.start()
+    while worker.is_alive():
+        worker.join(LISTEN_SECONDS)  # a wait without end would not be interruptible everywhere
+    return done.result()
+
+
+def leave_at_once(code: int) -> NoReturn:
+    """End the process without waiting for threads in compiled code, as the interpreter's own way out would."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def complain(text: str) -> None:
     """An error, on stderr however quiet."""
     click.echo(text, err=True)
@@ -83,11 +119,9 @@ def complain(text: str) -> None:
 def exit_code_of(command: click.Command, arguments: list[str]) -> int:
     """Run a command line; returns its exit code, having said on stderr why it is not 0."""
     try:
-        command.main(arguments, prog_name="carstress", standalone_mode=False)
-    except SystemExit as error:
-        return int(error.code or 0)
-    except click.exceptions.Exit as error:
-        return error.exit_code
+        code = command.main(arguments, prog_name="carstress", standalone_mode=False)
+    except SystemExit:  # click's way out when the reader of our pipe has gone: 1 would say that a limit failed
+        return RUNTIME_FAILURE
     except click.ClickException as error:
         error.show()
         return USAGE
@@ -105,4 +139,4 @@ def exit_code_of(command: click.Command, arguments: list[str]) -> int:
             traceback.print_exc()
         complain(f"failed: {type(error).__name__}: {error} (-v prints the traceback)")
         return RUNTIME_FAILURE
-    return 0
+    return code if isinstance(code, int) else 0

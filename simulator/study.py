@@ -11,6 +11,7 @@ import xarray as xr
 
 from scenarios.errors import Fault, InputError
 from scenarios.library import study_path, study_scenarios
+from scenarios.load import is_path
 from scenarios.macro import MonthlyMacro, monthly_macro
 from scenarios.schema import FilePortfolio, MacroScenario, Study, Synthetic
 from simulator.engine import RunSize, months_needed, simulate
@@ -132,11 +133,12 @@ def draw_tape(wish: Synthetic, described: ParameterSet) -> LoanTape:
 
 
 def _files(study: Study) -> dict[str, Path]:
-    """Files that the study names, by the words used."""
-    names = list(study.parameter_sets) + list(study.scenarios)
+    """The study's own file by its name, and the files that it names by the words used."""
+    own = Path(study.document.name) if study.document else Path()
+    names = [name for name in (*study.parameter_sets, *study.scenarios) if is_path(name)]
     if isinstance(study.portfolio, FilePortfolio):
         names += [name for name in (study.portfolio.file, study.portfolio.mapping) if name is not None]
-    files = {name: study_path(study, name) for name in names}
+    files = {own.name: own, **{name: study_path(study, name) for name in names}}
     return {name: path for name, path in files.items() if path.is_file()}
 
 
@@ -214,8 +216,8 @@ def inputs_to_store(inputs: StudyInputs) -> dict[str, xr.Dataset | str]:
     }
 
 
-def inputs_from_store(stored: dict[str, xr.Dataset | str]) -> StudyInputs:
-    """Inverse of `inputs_to_store`."""
+def inputs_from_store(stored: dict[str, xr.Dataset | str], source: Path) -> StudyInputs:
+    """Inverse of `inputs_to_store`; `source` is the results file, the one input of the run that follows."""
     table = stored["tape"]
     if not isinstance(table, xr.Dataset):
         raise TypeError("the stored tape is a Dataset; this one is text")
@@ -225,5 +227,5 @@ def inputs_from_store(stored: dict[str, xr.Dataset | str]) -> StudyInputs:
         tape=tape_from_arrays({**arrays, METADATA: table.attrs[METADATA]}),
         scenarios=tuple(MacroScenario.model_validate(item) for item in json.loads(str(stored["scenarios"]))),
         sets=tuple(ParameterSet.model_validate(item) for item in json.loads(str(stored["parameters"]))),
-        files={},
+        files={source.name: source},
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from calibration.library import find_parameter_set
@@ -22,6 +23,9 @@ from simulator.tape import LoadReport, LoanTape, make_tape
 from simulator.tape.tape import balance_cents
 
 AS_OF = datetime.date(2024, 12, 31)
+
+fixed_examples = settings(derandomize=True, deadline=None)
+"""For property tests of compiled kernels: the same examples in every run, and the first may take a compilation."""
 
 ORDINARY_LOAN: Mapping[str, Any] = {
     "as_of_date": np.datetime64(AS_OF),

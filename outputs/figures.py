@@ -54,7 +54,9 @@ def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None =
 
 def _settle(figure: Figure) -> None:
     """Lay the figure out once and for all; each saving would do it again."""
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     figure.set_layout_engine(None)
 
 

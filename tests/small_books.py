@@ -17,6 +17,7 @@ from calibration.library import find_parameter_set
 from scenarios.history import used_car_index_at
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import CAUSE_CLASSES, MACRO_VARIABLES, SEGMENTS
+from simulator.engine import months_needed, simulate
 from simulator.intensities import intensities_from_probabilities
 from simulator.parameters import Parameters, build_parameters
 from simulator.tape import LoadReport, LoanTape, make_tape
@@ -201,6 +202,20 @@ def with_offset(macro: MonthlyMacro, region: str, **offset: float) -> MonthlyMac
     row = [[offset.get(variable, 0.0) for variable in MACRO_VARIABLES]]
     coords = {"region": [region], "macro_variable": list(MACRO_VARIABLES)}
     return replace(macro, regional_offset=xr.DataArray(row, dims=("region", "macro_variable"), coords=coords))
+
+
+# --- runs ------------------------------------------------------------------------------------------------
+
+
+def run(tape: LoanTape, parameters: Parameters, *, paths: int, months: int, seed: int, **options: Any) -> xr.Dataset:
+    """Simulate at the reference levels of the macro variables; `options` are those of `simulate`."""
+    macro = macro_at(parameters, months_needed(parameters, months))
+    return simulate(tape, macro, parameters, paths=paths, months=months, seed=seed, **options)
+
+
+def values(results: xr.Dataset, name: str) -> NDArray[Any]:
+    """One variable without its three dimensions of length 1."""
+    return results[name].to_numpy()[0, 0, 0]
 
 
 # --- plain forms for the reference ------------------------------------------------------------------------------

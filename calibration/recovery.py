@@ -1,27 +1,27 @@
-"""P(car sold | charge-off), solved so that a baseline book recovers what was published for its tier."""
+"""P(car sold | charge-off), solved so that a baseline book recovers what was published for its tier.
+
+`python -m calibration.recovery` solves the shipped US tiers again, on their present figures: the
+number to write into each set, and beside it what the engine itself finds on common draws.
+"""
 
 from __future__ import annotations
 
-import datetime
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
 
+from calibration.baseline import LOANS, PATHS, SEED, Estimate, baseline_book, observed_recovery, run_off
 from calibration.expectation import expected_book
+from calibration.library import US_TIERS, find_parameter_set
 from simulator.parameter_set import ParameterSet
-from simulator.parameters import Parameters, build_parameters, seasoned_shares
+from simulator.parameters import Parameters, build_parameters
 from simulator.tape import LoanTape
-from simulator.tape.synthetic import synthetic_tape
-
-OBSERVED = datetime.date(2019, 12, 31)
-"""As-of date of the baseline book: the end of the months in which the published recoveries were observed."""
 
 MOST_SOLD = 0.95
 """Largest share of cars found and sold. Assumption, confidence L: some cars are always gone."""
-
-LOANS = 4_000
-SEED = 20191231
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class SaleFit:
     sold_share : float
         P(car found and sold | charge-off).
     haircut : float
-        Auction haircut, fraction of wholesale; larger than the prior only where `MOST_SOLD` binds.
+        Auction haircut, fraction of wholesale; less than the prior only where `MOST_SOLD` binds.
     sale_share : float
         Net proceeds over charged-off balance if every car were sold, at that haircut.
     recovery_share : float
@@ -48,19 +48,6 @@ class SaleFit:
     def recovery_share(self) -> float:
         """Recovery over charged-off balance."""
         return self.sold_share * self.sale_share
-
-
-def baseline_book(item: ParameterSet, loans: int = LOANS, seed: int = SEED) -> LoanTape:
-    """A seasoned synthetic book of one tier at `OBSERVED`."""
-    parameters = build_parameters([item])
-    return synthetic_tape(
-        item.name,
-        loans,
-        seed=seed,
-        as_of=OBSERVED,
-        bucket_shares=seasoned_shares(parameters, 0),
-        bucket_edges=parameters.bucket_edges,
-    )
 
 
 def fit_sold_share(tape: LoanTape, parameters: Parameters, recovery_share: float) -> SaleFit:
@@ -111,6 +98,39 @@ def fit_tier(item: ParameterSet) -> SaleFit:
     ValueError
         The set publishes no recovery, or one that is out of reach.
     """
+    return fit_sold_share(baseline_book(item), build_parameters([item]), _published_recovery(item))
+
+
+def engine_sold_share(item: ParameterSet, loans: int = LOANS, paths: int = PATHS, seed: int = SEED) -> Estimate:
+    """Sold share at which the engine recovers `published.recovery_share`, at the set's own haircut.
+
+    Recovery is in proportion to the sold share, so one run in which every car is sold solves it.  What
+    differs from `fit_tier` is the random index: a boom's surplus belongs to the borrower, a slump's
+    shortfall does not, and slumps come when charge-offs are many.
+    """
+    target, parameters = _published_recovery(item), build_parameters([item])
+    every_car = replace(parameters, sold_share=np.ones_like(parameters.sold_share))
+    found = observed_recovery(run_off(baseline_book(item, loans, seed), every_car, paths, seed))
+    sold_share = target / found.value
+    return Estimate(sold_share, sold_share * found.standard_error / found.value)
+
+
+def _published_recovery(item: ParameterSet) -> float:
     if item.published.recovery_share is None:
         raise ValueError(f"{item.name} publishes no recovery_share to fit to")
-    return fit_sold_share(baseline_book(item), build_parameters([item]), item.published.recovery_share.value)
+    return item.published.recovery_share.value
+
+
+def main(names: Sequence[str] = US_TIERS) -> None:
+    """Write a line a tier: shipped and solved sold share, haircut, and the engine's sold share."""
+    for name in names or US_TIERS:
+        item = find_parameter_set(name)
+        fit, engine = fit_tier(item), engine_sold_share(item)
+        sys.stdout.write(
+            f"{name}: sold_share {fit.sold_share:.3f} (shipped {item.sale.sold_share.value:g}) at auction_haircut "
+            f"{fit.haircut:.3f}; engine {engine.value:.3f}, standard error {engine.standard_error:.3f}\n"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

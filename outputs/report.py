@@ -194,7 +194,7 @@ def headline(summary: pandas.DataFrame, dataset: xr.Dataset) -> list[tuple[str, 
 def _share_on_assumption(counts: Mapping[str, Mapping[str, int]]) -> str:
     total = sum(sum(by_letter.values()) for by_letter in counts.values())
     low = sum(by_letter["L"] for by_letter in counts.values())
-    return f"{low} of {total} numbers ({100 * low / total:.0f} %)" if total else "no number"
+    return f"{low} of {total} numbers ({100 * low / total:.0f} %)" if total else ""
 
 
 def _parameter_rows(rows: Sequence[ProvenanceRow]) -> list[ProvenanceGroup]:

@@ -72,7 +72,8 @@ def macro_picture(page: Page) -> Picture:
     _legend_from(sheet, axes_list)
     caption = (
         "What each scenario assumes, beside what has been. The used-car index is the scenario's own path, before the "
-        "noise of the simulation, weighted by the opening balance of each vehicle segment."
+        "noise of the simulation, weighted by the opening balance of each vehicle segment. A scenario whose calendar "
+        "was shifted to the tape's date does not begin where history ends."
     )
     spans = data.groupby(["variable", "scenario"], sort=False)["value"]
     words = "; ".join(
@@ -265,7 +266,7 @@ def _roll_rate_panels(axes_list: Sequence[Axes], data: pandas.DataFrame) -> None
     span = plots.largest_change(data, runs)
     for axes, run in zip(axes_list[len(runs) :], runs[1:], strict=False):
         plots.plot_roll_rate_changes(axes, by_run[run], by_run[runs[0]], span)
-        axes.set_title("\n".join([wrap(f"{run} less {runs[0]},", width), "percentage points"]))
+        axes.set_title("\n".join([wrap(f"{run} less", width), wrap(f"{runs[0]}, percentage points", width)]))
     for axes in axes_list:
         axes.set_ylabel("from")
 

@@ -19,6 +19,8 @@ BUCKET_HATCHES: Final = ("", "////", "xxxx", "----", "||||", "++++")
 LARGEST_SHARE: Final = 100.0
 COLOUR_POWER: Final = 0.4
 """Exponent of the colour scale: a roll rate of 2 % must be seen beside a stay of 95 %."""
+SMALL_CHANGE: Final = 2.0
+"""Percentage points: where no change is larger, changes are printed with two decimals."""
 DARK: Final = 0.6
 """Position on the colour scale from which on figures are printed in white."""
 
@@ -101,7 +103,8 @@ def plot_roll_rate_changes(axes: Axes, table: pandas.DataFrame, base: pandas.Dat
     """
     wide = _matrix(table) - _matrix(base)
     mesh = axes.pcolormesh(wide.to_numpy(dtype=float), cmap="PuOr_r", vmin=-span, vmax=span, edgecolors="white")
-    _print_cells(axes, wide, (wide.abs() / span) > DARK, _change_text)
+    decimals = 1 if span >= SMALL_CHANGE else 2
+    _print_cells(axes, wide, (wide.abs() / span) > DARK, lambda value: _change_text(value, decimals))
     _label_cells(axes, wide)
     return mesh
 
@@ -125,10 +128,11 @@ def _share_text(value: float) -> str:
     return "0" if value == 0.0 else f"{value:.1f}" if value >= 0.05 else "<0.1"
 
 
-def _change_text(value: float) -> str:
+def _change_text(value: float, decimals: int) -> str:
     if np.isnan(value):
         return "n/a"
-    return "0" if abs(value) < 0.05 else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:+.{decimals}f}"
+    return "0" if float(text) == 0.0 else text.replace("-", "\N{MINUS SIGN}")
 
 
 def _print_cells(axes: Axes, wide: pandas.DataFrame, dark: pandas.DataFrame, text: Callable[[float], str]) -> None:

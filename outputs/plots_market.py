@@ -23,9 +23,6 @@ VARIABLE_TITLES: Final = {
 EXTREME: Final = 3.0
 """History may stretch the axis to this many times the scenarios' own span on either side; beyond, it is cut."""
 
-GAP: Final = np.timedelta64(183, "D")
-"""History that ends longer before the as-of date is not joined with a scenario."""
-
 
 def plot_macro(axes: Axes, table: pandas.DataFrame, as_of: str, styles: Mapping[str, RunStyle]) -> Axes:
     """One macro variable: history in grey, the as-of date as a vertical line, one line a scenario.
@@ -49,22 +46,14 @@ def plot_macro(axes: Axes, table: pandas.DataFrame, as_of: str, styles: Mapping[
         axes.plot(past["date"].to_numpy(), past["value"], color=GREY, linewidth=1.3, label="history")
     for scenario, path in table[table["scenario"] != "history"].groupby("scenario", sort=False):
         style = styles[str(scenario)]
-        dates, values = _joined(path, past, as_of)
-        axes.plot(dates, values, color=style.colour, linestyle=style.line, label=plain(str(scenario)))
+        axes.plot(
+            path["date"].to_numpy(), path["value"], color=style.colour, linestyle=style.line, label=plain(str(scenario))
+        )
     axes.axvline(np.datetime64(as_of), color=BLACK, linewidth=0.8)  # type: ignore[arg-type]  # a date axis takes dates
     date_axis(axes, np.append(table["date"].to_numpy().astype("datetime64[D]"), np.datetime64(as_of, "D")))
     axes.set_title(VARIABLE_TITLES.get(variable, plain(variable.replace("_", " "))))
     _cut_extremes(axes, table)
     return axes
-
-
-def _joined(path: pandas.DataFrame, past: pandas.DataFrame, as_of: str) -> tuple[np.ndarray, np.ndarray]:
-    """A scenario's path, set out from the last known value where history reaches the as-of date."""
-    dates, values = path["date"].to_numpy().astype("datetime64[D]"), path["value"].to_numpy()
-    known = past["date"].to_numpy().astype("datetime64[D]")
-    if not known.size or np.datetime64(as_of, "D") - known[-1] > GAP:
-        return dates, values
-    return np.append(known[-1], dates), np.append(past["value"].iloc[-1], values)
 
 
 def _cut_extremes(axes: Axes, table: pandas.DataFrame) -> None:

@@ -24,6 +24,7 @@ from outputs.provenance_view import ProvenanceGroup, confidence_counts, provenan
 from outputs.run_folder import write_text
 from outputs.wording import (
     LOSS_LABELS,
+    NOT_AVAILABLE,
     SHORT_LABELS,
     UNRELIABLE_NOTE,
     amount,
@@ -121,6 +122,7 @@ def render_report(inputs: ReportInputs) -> str:
         "cents": money_text,
         "inline": inline_svg,
         "label": _row_label,
+        "interval": _interval,
     }
     return environment.get_template(TEMPLATE).render(_context(inputs))
 
@@ -172,6 +174,11 @@ def _row_label(row: Mapping[str, Any]) -> str:
         return f"1 in {row['return_period']:,} paths"
     level = float(row.get("level", math.nan))
     return measure_label(row["measure"], level, long=math.isnan(level) and row["measure"] not in SHORT_LABELS)
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    low, high = amount(row["low"]), amount(row["high"])
+    return NOT_AVAILABLE if NOT_AVAILABLE in (low, high) else f"{low} to {high}"
 
 
 def headline(summary: pandas.DataFrame, dataset: xr.Dataset) -> list[tuple[str, str]]:

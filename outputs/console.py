@@ -22,6 +22,9 @@ LIMIT_FAILED, USAGE, BAD_INPUT, RUNTIME_FAILURE, INTEGRITY, INTERRUPTED = 1, 2, 
 LISTEN_SECONDS: Final = 0.1
 """How long an interrupt may go unheard while work goes on."""
 
+SHOWN_FAULTS: Final = 50
+"""Faults of an input that are printed; more of them tell nothing new."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 Found = TypeVar("Found")
 
@@ -116,6 +119,14 @@ def complain(text: str) -> None:
     click.echo(text, err=True)
 
 
+def complain_of(error: InputError) -> None:
+    """All faults of an input, one a line."""
+    for fault in error.faults[:SHOWN_FAULTS]:
+        complain(str(fault))
+    if len(error.faults) > SHOWN_FAULTS:
+        complain(f"... and {len(error.faults) - SHOWN_FAULTS:,} more faults.")
+
+
 def exit_code_of(command: click.Command, arguments: list[str]) -> int:
     """Run a command line; returns its exit code, having said on stderr why it is not 0."""
     try:
@@ -129,7 +140,7 @@ def exit_code_of(command: click.Command, arguments: list[str]) -> int:
         complain("Interrupted; nothing was left half-written.")
         return INTERRUPTED
     except InputError as error:
-        complain(str(error))
+        complain_of(error)
         return BAD_INPUT
     except IntegrityError as error:
         complain(f"integrity check failed: {error}")

@@ -86,7 +86,7 @@ def load_inputs(study: Study, find_set: FindParameterSet) -> StudyInputs:
     InputError
         With the faults of every scenario and parameter set, and of the tape.
     """
-    faults: list[Fault] = []
+    faults = _missing_files(study)
     sets: list[ParameterSet] = []
     for place, name in enumerate(study.parameter_sets):
         where = study.where("parameters") if isinstance(study.parameters, str) else study.where("parameters", place)
@@ -107,10 +107,27 @@ def load_inputs(study: Study, find_set: FindParameterSet) -> StudyInputs:
     return inputs
 
 
+def _missing_files(study: Study) -> list[Fault]:
+    """Faults of a tape or mapping that is not where the study says."""
+    portfolio = study.portfolio
+    if not isinstance(portfolio, FilePortfolio):
+        return []
+    named = {"file": portfolio.file}
+    if portfolio.mapping is not None and is_path(portfolio.mapping):
+        named["mapping"] = portfolio.mapping
+    remedy = "Relative paths start from this file's folder."
+    return [
+        Fault(study.where("portfolio", key), f"the file {study_path(study, name)} does not exist", "a file", remedy)
+        for key, name in named.items()
+        if not study_path(study, name).exists()
+    ]
+
+
 def _tape(study: Study, sets: tuple[ParameterSet, ...], find_set: FindParameterSet) -> LoanTape:
     portfolio = study.portfolio
     if isinstance(portfolio, FilePortfolio):
-        mapping = None if portfolio.mapping is None else study_path(study, portfolio.mapping)
+        named = portfolio.mapping
+        mapping = study_path(study, named) if named is not None and is_path(named) else named
         return read_tape(study_path(study, portfolio.file), portfolio.format, mapping)
     wish = portfolio.synthetic
     where = study.where("portfolio", "synthetic", "parameters")

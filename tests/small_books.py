@@ -28,6 +28,9 @@ AS_OF = datetime.date(2024, 12, 31)
 fixed_examples = settings(derandomize=True, deadline=None)
 """For property tests of compiled kernels: the same examples in every run, and the first may take a compilation."""
 
+BUCKET_DAYS = (0, 30, 60, 90)
+"""First day past due of the US sets' buckets."""
+
 ORDINARY_LOAN: Mapping[str, Any] = {
     "as_of_date": np.datetime64(AS_OF),
     "origination_date": np.datetime64("2023-06"),
@@ -99,7 +102,7 @@ def mixed_book(count: int = 60, seed: int = 1) -> LoanTape:
 def _mixed_loan(random: np.random.Generator, place: int) -> dict[str, Any]:
     late = place % 3 == 0
     ending = place % 5 == 0
-    balance = float(random.uniform(500.0, 30_000.0))
+    balance = round(float(random.uniform(500.0, 30_000.0)), 2)
     rate = 0.0 if place % 7 == 0 else float(random.uniform(0.03, 0.24))
     remaining = int(random.integers(0 if late else 1, 20)) if ending else int(random.integers(6, 84))
     if place in (0, 30):

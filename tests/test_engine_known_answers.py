@@ -15,13 +15,10 @@ import xarray as xr
 from scipy.stats import norm
 
 from simulator.engine import months_needed, simulate
-from small_books import chain, current_only, equal_loans, macro_at, quiet, run, values
+from small_books import BUCKET_DAYS, chain, current_only, equal_loans, macro_at, quiet, run, values
 
 FALSE_ALARM = 1e-4
 """Chance that a statistical test of this file fails on a fresh seed, shared among its comparisons."""
-
-BUCKETS = (0, 30, 60, 90)
-"""First day past due of the shipped sets' buckets."""
 
 
 def assert_shares(counts: np.ndarray, shares: Sequence[float] | np.ndarray, trials: int, comparisons: int) -> None:
@@ -149,7 +146,7 @@ COMPARISONS = 4 + 4 + 3 * 6
 
 @cache
 def chain_run(matrix: tuple[tuple[float, ...], ...], bucket: int) -> xr.Dataset:
-    tape = endless_loans(CHAIN_LOANS, days_past_due=BUCKETS[bucket])
+    tape = endless_loans(CHAIN_LOANS, days_past_due=BUCKET_DAYS[bucket])
     return run(tape, chain(matrix), paths=CHAIN_PATHS, months=CHAIN_MONTHS, seed=4 + bucket)
 
 

@@ -184,12 +184,12 @@ def _labelled(values: dict[str, np.ndarray], n_paths: int, n_months: int, seed: 
         "title": "near-prime sample",
         "currency": "USD",
         "as_of": "2024-12-31",
-        "seed": seed,
+        "seed": str(seed),
         "rng_scheme": RNG_SCHEME,
-        "months": n_months,
         "opening_balance": OPENING,
         "opening_count": LOANS,
-        "bucket_labels": list(BUCKETS),
+        "parameters": "us_near_prime",
+        "notes": "",
     }
     dataset = xr.Dataset(variables, coords=coordinates, attrs=attributes)
     ends = pandas.date_range("2025-01-31", periods=n_months, freq="ME").values
@@ -220,7 +220,8 @@ def _coordinates(n_paths: int, n_months: int) -> dict[str, object]:
 def _filled(variable: Variable, values: dict[str, np.ndarray], sizes: dict[str, int]) -> np.ndarray:
     """The simulated values, or an even split over a cut's levels for what was not simulated."""
     if variable.name in values:
-        return values[variable.name]
+        found = values[variable.name]
+        return np.rint(found).astype(np.int32) if variable.name.endswith("_count") else found
     shape = tuple(sizes[dim] for dim in variable.dims)
     stem, _, cut = variable.name.partition("_by_")
     if stem == "opening_balance":

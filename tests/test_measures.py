@@ -19,6 +19,7 @@ from outputs.estimators import draw_up_sample
 from outputs.limits import check_limits
 from sample_results import OPENING, sample_results
 from scenarios.errors import IntegrityError
+from small_books import mixed_book, run, shipped
 
 FIVE = 5.0
 """Standard errors that a fixed-seed comparison may be off: 5.7e-7 of false alarm each, were the seed drawn anew."""
@@ -233,6 +234,19 @@ def test_invariants_of_quantile_and_shortfall(values: np.ndarray, level: float) 
     assert estimators.expected_shortfall(moved, level).value == pytest.approx(2.0 * shortfall + 16.0, abs=4 * slack)
 
 
+def test_the_sample_that_stands_for_a_result_is_shaped_like_the_engines(results: xr.Dataset) -> None:
+    engine = run(mixed_book(), shipped("us_near_prime"), paths=3, months=2, seed=1)
+    assert set(results.data_vars) == set(engine.data_vars)
+    assert set(results.coords) == set(engine.coords)
+    assert set(results.attrs) == set(engine.attrs)
+    for name in engine.variables:
+        assert results[name].dims == engine[name].dims, name
+        kinds = results[name].dtype.kind, engine[name].dtype.kind
+        assert kinds[0] == kinds[1] or set(kinds) <= set("OUT"), name
+    for name, value in engine.attrs.items():
+        assert type(results.attrs[name]) is type(value), name
+
+
 # --- of a result -------------------------------------------------------------------------------------
 
 
@@ -252,7 +266,7 @@ def test_a_loss_that_is_no_number_is_an_integrity_error(results: xr.Dataset) -> 
     broken["ultimate_loss"][0, 0, 0, 3, 5] = np.nan
     with pytest.raises(IntegrityError, match="1 of 800 path losses are not finite numbers"):
         measures.path_loss(broken)
-    broken["default_count"][0, 0, 0, 3, 5] = np.nan
+    broken["charge_off"][0, 0, 0, 3, 5] = np.nan
     with pytest.raises(IntegrityError, match="1 of 400 values by path are not finite numbers"):
         measures.rates(broken)
 
@@ -334,9 +348,9 @@ def test_roll_rates_of_a_row_sum_to_one_and_are_missing_where_nobody_stood(resul
 
 
 def test_exceedance_curve_is_the_survivor_function(results: xr.Dataset) -> None:
-    run = next(measures.runs(results))
-    curve = measures.exceedance_curve(results, run)
-    losses = measures.path_loss(results).sel(run).values
+    first_run = next(measures.runs(results))
+    curve = measures.exceedance_curve(results, first_run)
+    losses = measures.path_loss(results).sel(first_run).values
     assert curve["probability"].iloc[0] == 1.0
     assert curve["return_period"].iloc[-1] == pytest.approx(400.0)
     for place in (0, 17, 399):

@@ -17,7 +17,7 @@ from calibration.library import find_parameter_set
 from scenarios.history import used_car_index_at
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import CAUSE_CLASSES, MACRO_VARIABLES, SEGMENTS
-from simulator.engine import months_needed, simulate
+from simulator.engine import RUN_OFF_MONTHS, months_needed, simulate
 from simulator.intensities import intensities_from_probabilities
 from simulator.parameters import Parameters, build_parameters
 from simulator.tape import LoadReport, LoanTape, make_tape
@@ -82,6 +82,11 @@ def equal_loans(count: int, currency: str = "USD", **changes: Any) -> LoanTape:
     row = {**ORDINARY_LOAN, **changes}
     columns = {name: np.full(count, value) for name, value in row.items()}
     return tape_of_columns({"loan_id": np.array([f"L{place:07d}" for place in range(count)]), **columns}, currency)
+
+
+def endless_loans(count: int, days_past_due: int = 0) -> LoanTape:
+    """Loans of 0 % that do not mature within any horizon."""
+    return equal_loans(count, rate=0.0, current_balance=3_000.0, remaining_term=3_000, days_past_due=days_past_due)
 
 
 def subset(tape: LoanTape, kept: NDArray[Any]) -> LoanTape:
@@ -170,6 +175,41 @@ def current_only(default: float, payoff: float = 0.0, **changes: Any) -> Paramet
     return quiet(intensity=intensity, **changes)
 
 
+def busy_tiers(response: str, seed: int = 3) -> Parameters:
+    """Two shipped tiers, changed until every feature is at work and most loans move."""
+    base = shipped("us_near_prime", "us_subprime")
+    random = np.random.default_rng(seed)
+    intensity = base.intensity * random.uniform(0.5, 2.0, base.intensity.shape)
+    intensity[:, 0, 1] *= 3.0
+    intensity[:, 0, 4] = 0.004, 0.008
+    intensity[:, 2:] *= 0.2  # so that some default linger, and reach the end of the run-off
+    return replace(
+        base,
+        response=response,
+        intensity=intensity,
+        sensitivity=random.uniform(-6.0, 6.0, base.sensitivity.shape) * [1.0, 0.5, 1.0, 0.2],
+        nonaccrual_months=2,
+        default_bucket=2,
+        lgd_floor=np.array([np.nan, 0.0]),
+        sale_lag=np.array([4, 2]),
+        sold_share=np.array([0.9, 0.6]),
+        sale_cost=np.array([900.0, 300.0]),
+        sale_cost_share=np.array([0.03, 0.08]),
+    )
+
+
+def busy_seven_buckets() -> Parameters:
+    """The Chinese set: six buckets of arrears, so that draws come from more than one block of words."""
+    base = shipped("cn_auto_finance")
+    intensity = base.intensity.copy()
+    intensity[:, 0, 1] *= 10.0
+    intensity[:, 1:, 1:] *= 1.5
+    intensity[:, 4:] *= 0.06
+    intensity[:, 6, 1:4] += 0.05
+    # The book's amounts are taken as they stand, and its cars' history as the one that is shipped.
+    return replace(base, intensity=intensity, currency="USD")
+
+
 # --- macro paths ------------------------------------------------------------------------------------------
 
 
@@ -207,6 +247,20 @@ def with_offset(macro: MonthlyMacro, region: str, **offset: float) -> MonthlyMac
     return replace(macro, regional_offset=xr.DataArray(row, dims=("region", "macro_variable"), coords=coords))
 
 
+def busy_macro(parameters: Parameters, horizon: int) -> MonthlyMacro:
+    """Every macro variable moves, cars lose a fifth, and one region is off the nation."""
+    months = np.arange(months_needed(parameters, horizon) + 1)
+    macro = macro_at(
+        parameters,
+        int(months[-1]),
+        unemployment=0.03 * np.sin(months / 5.0),
+        prime_rate=0.0004 * months,
+        fuel_price=0.3 * np.cos(months / 7.0),
+        used_car_index=np.exp(-0.01 * np.minimum(months, 24)),
+    )
+    return with_offset(macro, "NV", unemployment=0.02)
+
+
 # --- runs ------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +276,22 @@ def values(results: xr.Dataset, name: str) -> NDArray[Any]:
 
 
 # --- plain forms for the reference ------------------------------------------------------------------------------
+
+
+def plain_world(
+    tape: LoanTape, macro: MonthlyMacro, parameters: Parameters, *, months: int, seed: int
+) -> dict[str, Any]:
+    """What `reference.simulate_plain` takes."""
+    return {
+        "loans": plain_loans(tape),
+        "macro": plain_macro(macro),
+        "parameters": plain_parameters(parameters),
+        "history": plain_history(tape),
+        "as_of": (tape.as_of.year, tape.as_of.month),
+        "seed": seed,
+        "months": months,
+        "run_off": RUN_OFF_MONTHS,
+    }
 
 
 def plain_loans(tape: LoanTape) -> list[dict[str, Any]]:

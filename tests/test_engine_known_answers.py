@@ -6,27 +6,28 @@ Each case configures the real engine, by its parameters, until nothing but the c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import norm
 
+from known_cases import (
+    ABSORBED,
+    AFTER,
+    DIRECT_CHAIN,
+    MONTHS_TO_ABSORPTION,
+    PUBLISHED_CHAIN,
+    THEIR_VARIANCES,
+    absorbed_in_the_end,
+    assert_shares,
+    normal_bound,
+)
 from simulator.engine import months_needed, simulate
-from small_books import BUCKET_DAYS, chain, current_only, equal_loans, macro_at, quiet, run, values
+from small_books import BUCKET_DAYS, chain, current_only, endless_loans, equal_loans, macro_at, quiet, run, values
 
 FALSE_ALARM = 1e-4
 """Chance that a statistical test of this file fails on a fresh seed, shared among its comparisons."""
-
-
-def assert_shares(counts: np.ndarray, shares: Sequence[float] | np.ndarray, trials: int, comparisons: int) -> None:
-    """Binomial counts within the normal bound of each of so many comparisons."""
-    expected = np.asarray(shares, dtype=np.float64)
-    error = np.sqrt(trials * expected * (1.0 - expected))
-    z = np.abs(np.asarray(counts, dtype=np.float64) - trials * expected) / error
-    assert np.all(z < norm.isf(FALSE_ALARM / comparisons / 2.0)), z
 
 
 # --- amortisation (1): 20,000 at 8 % over 60 months ---------------------------------------------------------
@@ -83,23 +84,18 @@ def test_a_loan_without_interest() -> None:
 EXPONENTIAL_LOANS, EXPONENTIAL_PATHS = 5_000, 40
 
 
-def endless_loans(count: int, days_past_due: int = 0) -> object:
-    """Loans of 0 % that do not mature within any horizon."""
-    return equal_loans(count, rate=0.0, current_balance=3_000.0, remaining_term=3_000, days_past_due=days_past_due)
-
-
 def test_competing_exponentials() -> None:
     """Reference case: default .02, payoff .015 a month. Seven counts of 200,000 loans; fails once in 10,000 seeds."""
     results = run(
         endless_loans(EXPONENTIAL_LOANS), current_only(0.02, 0.015), paths=EXPONENTIAL_PATHS, months=36, seed=2
     )
-    trials = EXPONENTIAL_LOANS * EXPONENTIAL_PATHS
+    trials, bound = EXPONENTIAL_LOANS * EXPONENTIAL_PATHS, normal_bound(FALSE_ALARM, 7)
     default = values(results, "charge_off_count").sum(axis=0).cumsum()
     payoff = values(results, "prepaid_count").sum(axis=0).cumsum()
     stays = values(results, "live_count").sum(axis=0)
-    assert_shares(default[[0, 11, 35]], [0.0196540479, 0.1959732458, 0.4093405563], trials, 7)
-    assert_shares(payoff[[0, 11, 35]], [0.0147405359, 0.1469799344, 0.3070054172], trials, 7)
-    assert_shares(stays[35:], [0.2836540265], trials, 7)
+    assert_shares(default[[0, 11, 35]], [0.0196540479, 0.1959732458, 0.4093405563], trials, bound)
+    assert_shares(payoff[[0, 11, 35]], [0.0147405359, 0.1469799344, 0.3070054172], trials, bound)
+    assert_shares(stays[35:], [0.2836540265], trials, bound)
 
 
 def test_intensities_that_change_by_month() -> None:
@@ -112,36 +108,17 @@ def test_intensities_that_change_by_month() -> None:
     unemployment[1:13] = np.log(by_month / by_month[0]) / 10.0
     macro = macro_at(parameters, unemployment.size - 1, unemployment=unemployment)
     results = simulate(endless_loans(EXPONENTIAL_LOANS), macro, parameters, paths=EXPONENTIAL_PATHS, months=12, seed=3)
-    trials = EXPONENTIAL_LOANS * EXPONENTIAL_PATHS
+    trials, bound = EXPONENTIAL_LOANS * EXPONENTIAL_PATHS, normal_bound(FALSE_ALARM, 5)
     default = values(results, "charge_off_count").sum(axis=0)
-    assert_shares(default[[0, 1, 2, 11]], [0.00498752, 0.00792834, 0.01079843, 0.01797645], trials, 5)
-    assert_shares(values(results, "live_count").sum(axis=0)[11:], [0.8081561372], trials, 5)
+    assert_shares(default[[0, 1, 2, 11]], [0.00498752, 0.00792834, 0.01079843, 0.01797645], trials, bound)
+    assert_shares(values(results, "live_count").sum(axis=0)[11:], [0.8081561372], trials, bound)
 
 
 # --- absorbing chain: charge-off and payoff from every bucket, to the end of all loans ------------------------------
 
-PUBLISHED_CHAIN = (
-    (0.943, 0.04, 0.0, 0.0, 0.0, 0.017),
-    (0.33, 0.52, 0.135, 0.0, 0.001, 0.014),
-    (0.09, 0.15, 0.49, 0.24, 0.02, 0.01),
-    (0.05, 0.03, 0.07, 0.45, 0.39, 0.01),
-)
-DIRECT_CHAIN = ((0.939, 0.04, 0.0, 0.0, 0.004, 0.017), *PUBLISHED_CHAIN[1:])
-"""The same with a direct charge-off from current, too."""
-
-ABSORBED = {PUBLISHED_CHAIN: (0.21219106, 0.30237226, 0.54900471, 0.81474737)}
-MONTHS_TO_ABSORPTION = (47.67594496, 42.93822157, 28.72062605, 12.14979585)
-THEIR_VARIANCES = (2112.98031, 2047.52773, 1660.58042, 822.04935)
-AFTER = {
-    12: (0.69695906, 0.06759646, 0.01967217, 0.00868511, 0.02598700, 0.18110020),
-    36: (0.41270925, 0.04025769, 0.01190145, 0.00540523, 0.10150719, 0.42821919),
-    60: (0.24460516, 0.02386001, 0.00705379, 0.00320360, 0.14659074, 0.57468670),
-}
-"""Shares of loans that started current: current, 30, 60, 90, charged off, paid off."""
-
 CHAIN_LOANS, CHAIN_PATHS, CHAIN_MONTHS = 2_000, 20, 1_200
 CHAIN_TRIALS = CHAIN_LOANS * CHAIN_PATHS
-COMPARISONS = 4 + 4 + 3 * 6
+CHAIN_BOUND = normal_bound(FALSE_ALARM, 4 + 4 + 3 * 6)
 
 
 @cache
@@ -154,15 +131,14 @@ def chain_run(matrix: tuple[tuple[float, ...], ...], bucket: int) -> xr.Dataset:
 def test_absorption_of_the_published_chain(bucket: int) -> None:
     """40,000 loans from each bucket; with the test below 26 comparisons, which fail once in 10,000 seeds."""
     results = chain_run(PUBLISHED_CHAIN, bucket)
-    absorbed = ABSORBED[PUBLISHED_CHAIN][bucket]
     counts = [values(results, f"{name}_count").sum() for name in ("charge_off", "prepaid", "matured")]
     assert sum(counts) == CHAIN_TRIALS
     assert counts[2] == 0
-    assert_shares(np.array(counts[:1]), [absorbed], CHAIN_TRIALS, COMPARISONS)
+    assert_shares(np.array(counts[:1]), [ABSORBED[bucket]], CHAIN_TRIALS, CHAIN_BOUND)
     # A loan that leaves in month n was live at the ends of months 0 .. n - 1.
     months = 1.0 + values(results, "live_count").sum() / CHAIN_TRIALS
     z = abs(months - MONTHS_TO_ABSORPTION[bucket]) / math.sqrt(THEIR_VARIANCES[bucket] / CHAIN_TRIALS)
-    assert z < norm.isf(FALSE_ALARM / COMPARISONS / 2.0)
+    assert z < CHAIN_BOUND
 
 
 @pytest.mark.parametrize("month", AFTER)
@@ -172,18 +148,16 @@ def test_distribution_of_the_published_chain(month: int) -> None:
     into = values(results, "transition_count_mean") * CHAIN_PATHS
     stands = into[month - 1].sum(axis=0)[:4]
     absorbed = into[:month].sum(axis=(0, 1))[4:6]
-    assert_shares(np.concatenate([stands, absorbed]), AFTER[month], CHAIN_TRIALS, COMPARISONS)
+    assert_shares(np.concatenate([stands, absorbed]), AFTER[month], CHAIN_TRIALS, CHAIN_BOUND)
 
 
 @pytest.mark.parametrize("bucket", range(4))
 def test_absorption_with_a_direct_charge_off_from_every_bucket(bucket: int) -> None:
     """The fundamental matrix by linear algebra; eight comparisons, which fail once in 10,000 seeds."""
-    rows = np.array(DIRECT_CHAIN)
-    fundamental = np.linalg.inv(np.eye(4) - rows[:, :4])
     results = chain_run(DIRECT_CHAIN, bucket)
     counts = np.array([values(results, "charge_off_count").sum(), values(results, "prepaid_count").sum()])
     assert counts.sum() == CHAIN_TRIALS
-    assert_shares(counts, (fundamental @ rows[:, 4:])[bucket], CHAIN_TRIALS, 8)
+    assert_shares(counts, absorbed_in_the_end(DIRECT_CHAIN)[bucket], CHAIN_TRIALS, normal_bound(FALSE_ALARM, 8))
 
 
 def test_realised_rolls_are_the_matrix() -> None:
@@ -193,4 +167,4 @@ def test_realised_rolls_are_the_matrix() -> None:
         trials = round(moved[bucket].sum())
         possible = np.array(row) > 0.0
         assert moved[bucket, :6][~possible].sum() == 0.0
-        assert_shares(moved[bucket, :6][possible], np.array(row)[possible], trials, 20)
+        assert_shares(moved[bucket, :6][possible], np.array(row)[possible], trials, normal_bound(FALSE_ALARM, 20))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,75 +11,14 @@ import pytest
 import xarray as xr
 
 from reference import simulate_plain
-from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import BOOK_VARIABLES, CHARGED_OFF, MATURED, PREPAID
-from simulator.engine import RUN_OFF_MONTHS, RunSize, months_needed, simulate
-from simulator.parameters import Parameters
+from simulator.engine import RUN_OFF_MONTHS, RunSize, simulate
 from simulator.tape import LoanTape
-from small_books import (
-    AS_OF,
-    macro_at,
-    mixed_book,
-    plain_history,
-    plain_loans,
-    plain_macro,
-    plain_parameters,
-    shipped,
-    subset,
-    with_offset,
-)
+from small_books import busy_macro, busy_seven_buckets, busy_tiers, mixed_book, plain_world, subset
 
 PATHS, MONTHS, SEED = 20, 30, 20_250_101
 RELATIVE = 1e-9
 """Largest relative difference of amounts: what the tabulated response and the order of sums may leave."""
-
-
-def two_tiers(response: str) -> Parameters:
-    """Two shipped tiers, changed until every feature is at work and most loans move."""
-    base = shipped("us_near_prime", "us_subprime")
-    random = np.random.default_rng(3)
-    intensity = base.intensity * random.uniform(0.5, 2.0, base.intensity.shape)
-    intensity[:, 0, 1] *= 3.0
-    intensity[:, 0, 4] = 0.004, 0.008
-    intensity[:, 2:] *= 0.2  # so that some default linger, and reach the end of the run-off
-    return replace(
-        base,
-        response=response,
-        intensity=intensity,
-        sensitivity=random.uniform(-6.0, 6.0, base.sensitivity.shape) * [1.0, 0.5, 1.0, 0.2],
-        nonaccrual_months=2,
-        default_bucket=2,
-        lgd_floor=np.array([np.nan, 0.0]),
-        sale_lag=np.array([4, 2]),
-        sold_share=np.array([0.9, 0.6]),
-        sale_cost=np.array([900.0, 300.0]),
-        sale_cost_share=np.array([0.03, 0.08]),
-    )
-
-
-def seven_buckets() -> Parameters:
-    """The Chinese set: six buckets of arrears, so that draws come from more than one block of words."""
-    base = shipped("cn_auto_finance")
-    intensity = base.intensity.copy()
-    intensity[:, 0, 1] *= 10.0
-    intensity[:, 1:, 1:] *= 1.5
-    intensity[:, 4:] *= 0.06
-    intensity[:, 6, 1:4] += 0.05
-    # The book's amounts are taken as they stand, and its cars' history as the one that is shipped.
-    return replace(base, intensity=intensity, currency="USD")
-
-
-def moving_macro(parameters: Parameters) -> MonthlyMacro:
-    months = np.arange(months_needed(parameters, MONTHS) + 1)
-    macro = macro_at(
-        parameters,
-        int(months[-1]),
-        unemployment=0.03 * np.sin(months / 5.0),
-        prime_rate=0.0004 * months,
-        fuel_price=0.3 * np.cos(months / 7.0),
-        used_car_index=np.exp(-0.01 * np.minimum(months, 24)),
-    )
-    return with_offset(macro, "NV", unemployment=0.02)
 
 
 @dataclass(frozen=True)
@@ -96,21 +35,12 @@ class Pair:
 
 @pytest.fixture(scope="module", params=["lognormal", "probit", "seven buckets"])
 def pair(request: pytest.FixtureRequest) -> Pair:
-    parameters = seven_buckets() if request.param == "seven buckets" else two_tiers(request.param)
-    tape, macro = mixed_book(), moving_macro(parameters)
+    parameters = busy_seven_buckets() if request.param == "seven buckets" else busy_tiers(request.param)
+    tape, macro = mixed_book(), busy_macro(parameters, MONTHS)
     ids = tuple(tape["loan_id"].tolist())
     size = RunSize(threads=2, path_block=7)
     engine = simulate(tape, macro, parameters, paths=PATHS, months=MONTHS, seed=SEED, trace=ids, size=size)
-    world = {
-        "loans": plain_loans(tape),
-        "macro": plain_macro(macro),
-        "parameters": plain_parameters(parameters),
-        "history": plain_history(tape),
-        "as_of": (AS_OF.year, AS_OF.month),
-        "seed": SEED,
-        "months": MONTHS,
-        "run_off": RUN_OFF_MONTHS,
-    }
+    world = plain_world(tape, macro, parameters, months=MONTHS, seed=SEED)
     return Pair(tape, engine, simulate_plain(world, PATHS))
 
 
@@ -203,8 +133,8 @@ def test_moments_by_bucket_agree(pair: Pair) -> None:
 
 
 def test_the_order_of_the_loans_asked_for_is_kept() -> None:
-    parameters = two_tiers("lognormal")
-    tape, macro = mixed_book(), moving_macro(parameters)
+    parameters = busy_tiers("lognormal")
+    tape, macro = mixed_book(), busy_macro(parameters, MONTHS)
     ids = tape["loan_id"].tolist()
     backwards = simulate(tape, macro, parameters, paths=3, months=6, seed=1, trace=[ids[9], ids[2]])
     alone = simulate(subset(tape, np.array([2])), macro, parameters, paths=3, months=6, seed=1, trace=[ids[2]])

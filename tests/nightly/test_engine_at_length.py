@@ -1,0 +1,188 @@
+"""The engine's known answers and agreements on large samples and on books that change with the seed.
+
+`tests/nightly/run` draws a fresh seed. Each statistical test fails about once in a million seeds although all is well.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from hashlib import blake2b
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+from known_cases import (
+    ABSORBED,
+    AFTER,
+    DIRECT_CHAIN,
+    POOLS,
+    PUBLISHED_CHAIN,
+    Pool,
+    absorbed_in_the_end,
+    assert_shares,
+    exact_distribution,
+    gap_bound,
+    largest_gap,
+    normal_bound,
+)
+from reference import simulate_plain
+from simulator.engine import RunSize, simulate
+from simulator.factors import draw_systematic
+from simulator.kernels.random import philox
+from small_books import (
+    BUCKET_DAYS,
+    busy_macro,
+    busy_seven_buckets,
+    busy_tiers,
+    chain,
+    current_only,
+    endless_loans,
+    equal_loans,
+    mixed_book,
+    plain_world,
+    run,
+    shipped,
+    tape_of_columns,
+    values,
+)
+
+pytestmark = pytest.mark.nightly
+
+FALSE_ALARM = 1e-6
+SEED = os.environ.get("CARSTRESS_NIGHTLY_SEED", "20250101")
+
+
+def seed_of(name: str) -> int:
+    """A seed of 64 bits for each test and case."""
+    return int.from_bytes(blake2b(f"{SEED}:{name}".encode(), digest_size=8).digest(), "little")
+
+
+# --- known answers ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("matrix", [PUBLISHED_CHAIN, DIRECT_CHAIN], ids=["published", "direct"])
+@pytest.mark.parametrize("bucket", range(4))
+def test_absorbing_chain(matrix: tuple[tuple[float, ...], ...], bucket: int) -> None:
+    """A million loans from each bucket: absorption, and 18 shares after 12, 36 and 60 months from current."""
+    loans, paths = 40_000, 25
+    bound = normal_bound(FALSE_ALARM, 2 + 18)
+    seed = seed_of(f"chain {matrix[0][0]} {bucket}")
+    results = run(endless_loans(loans, BUCKET_DAYS[bucket]), chain(matrix), paths=paths, months=1_200, seed=seed)
+    counts = np.array([values(results, f"{name}_count").sum() for name in ("charge_off", "prepaid")])
+    assert counts.sum() == loans * paths
+    assert_shares(counts, absorbed_in_the_end(matrix)[bucket], loans * paths, bound)
+    if matrix is not PUBLISHED_CHAIN:
+        return
+    assert absorbed_in_the_end(matrix)[bucket, 0] == pytest.approx(ABSORBED[bucket], abs=5e-9)
+    moved = values(results, "transition_count_mean") * paths
+    for month, shares in AFTER.items() if bucket == 0 else ():
+        stands = np.concatenate([moved[month - 1].sum(axis=0)[:4], moved[:month].sum(axis=(0, 1))[4:6]])
+        assert_shares(stands, shares, loans * paths, bound)
+
+
+MORE_POOLS = tuple(
+    Pool(200, probability, correlation, math.nan, math.nan, {})
+    for probability, correlation in ((0.01, 0.03), (0.01, 0.10), (0.02, 0.01), (0.05, 0.15), (0.10, 0.05))
+)
+
+
+@pytest.mark.parametrize("pool", [*POOLS, *MORE_POOLS], ids=str)
+def test_finite_pools(pool: Pool) -> None:
+    """Whole distribution of defaults over 200,000 paths."""
+    paths = 200_000
+    parameters = current_only(
+        -math.log1p(-pool.probability),
+        response="probit",
+        rho=np.array([pool.correlation]),
+        shares=(1.0, 0.0, 0.0),
+    )
+    results = run(equal_loans(pool.loans), parameters, paths=paths, months=1, seed=seed_of(str(pool)))
+    counts = np.sort(values(results, "charge_off_count")[:, 0])
+    assert largest_gap(counts, exact_distribution(pool)) < gap_bound(FALSE_ALARM, paths)
+
+
+def test_philox_at_length() -> None:
+    random = np.random.default_rng(seed_of("philox"))
+    for address in random.integers(0, 2**32, size=(200_000, 6)).tolist():
+        c0, c1, c2, c3, k0, k1 = address
+        for _ in range(10):
+            high_0, low_0 = divmod(0xD2511F53 * c0, 2**32)
+            high_1, low_1 = divmod(0xCD9E8D57 * c2, 2**32)
+            c0, c1, c2, c3 = high_1 ^ c1 ^ k0, low_1, high_0 ^ c3 ^ k1, low_0
+            k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
+        assert [int(word) for word in philox(*(np.uint64(word) for word in address))] == [c0, c1, c2, c3]
+
+
+def test_quoted_correlation_of_prices_and_credit() -> None:
+    """12-month sums in three years of 200,000 paths, by Fisher's z."""
+    parameters = shipped("us_near_prime")
+    quoted = parameters.sets[0].used_car_index.correlation_with_credit.value
+    returns, credit = [], []
+    for first in range(0, 200_000, 25_000):
+        paths = range(first, first + 25_000)
+        drawn = draw_systematic((), parameters, paths, 36, 36, seed=seed_of("correlation"))
+        log_index = np.log(drawn.index[:, ::12, 0])
+        returns.append(np.diff(log_index, axis=1))
+        credit.append(drawn.factor[:, 0, 1:].reshape(-1, 3, 12).sum(axis=2))
+    # The first segment's own residual differs from a typical one's: bring the correlation to the typical share.
+    total = parameters.index_innovation_sd**2
+    common = total * parameters.index_common_share
+    share = (common + parameters.index_residual_sd[0] ** 2) / total
+    for year in range(3):
+        found = np.corrcoef(*(np.concatenate(part)[:, year] for part in (returns, credit)))[0, 1]
+        gap = math.atanh(found) - math.atanh(quoted / math.sqrt(share))
+        assert abs(gap) * math.sqrt(200_000 - 3) < normal_bound(FALSE_ALARM, 3)
+
+
+# --- agreements -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["lognormal", "probit", "seven buckets"])
+@pytest.mark.parametrize("case", range(4))
+def test_reference_on_fresh_books(kind: str, case: int) -> None:
+    """States exactly, amounts to 1e-9; a uniform within the response table's error fails a run in about 10,000."""
+    seed, months, paths = seed_of(f"reference {kind} {case}"), 40, 25
+    parameters = busy_seven_buckets() if kind == "seven buckets" else busy_tiers(kind, seed)
+    tape, macro = mixed_book(80, seed), busy_macro(parameters, months)
+    ids = tuple(tape["loan_id"].tolist())
+    engine = simulate(tape, macro, parameters, paths=paths, months=months, seed=seed, trace=ids)
+    plain = simulate_plain(plain_world(tape, macro, parameters, months=months, seed=seed), paths)
+    expected = np.array([[path["history"][loan] for path in plain] for loan in ids])
+    assert np.array_equal(values(engine, "trace_state"), expected[..., 0])
+    for item, name in ((1, "trace_balance"), (2, "trace_loss")):
+        np.testing.assert_allclose(values(engine, name), expected[..., item], rtol=1e-9, atol=1e-9)
+    late = [
+        sum(amount for (name, month), amount in path["book"].items() if month > months and name == "recovery")
+        for path in plain
+    ]
+    np.testing.assert_allclose(values(engine, "recovery_after_horizon"), late, rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", range(6))
+def test_bits_on_fresh_books(case: int) -> None:
+    random = np.random.default_rng(seed_of(f"bits {case}"))
+    tape = mixed_book(int(random.integers(40, 9_000)), int(random.integers(2**32)))
+    order = random.permutation(len(tape))
+    shuffled = tape_of_columns({name: column[order] for name, column in tape.columns.items()})
+    parameters = busy_tiers(str(random.choice(["lognormal", "probit"])), int(random.integers(2**32)))
+    paths, months, seed = int(random.integers(1, 150)), int(random.integers(1, 40)), int(random.integers(2**63))
+    macro = busy_macro(parameters, months)
+    first, second = (
+        simulate(book, macro, parameters, paths=paths, months=months, seed=seed, size=size)
+        for book, size in (
+            (tape, RunSize(threads=1, path_block=paths)),
+            (shuffled, RunSize(threads=int(random.integers(2, 6)), path_block=int(random.integers(1, paths + 1)))),
+        )
+    )
+    assert first.identical(second)
+
+
+def test_normal_draws_reach_their_tails() -> None:
+    """Global factor over 400,000 paths: counts beyond ten levels."""
+    parameters = shipped("us_near_prime")
+    factor = draw_systematic((), parameters, range(400_000), 0, 0, seed=seed_of("tails")).factor[:, 0, 0]
+    levels = np.array([1e-4, 1e-3, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999])
+    counts = (factor[:, None] <= ndtri(levels)).sum(axis=0)
+    assert_shares(counts, levels, factor.size, normal_bound(FALSE_ALARM, levels.size))

@@ -27,6 +27,23 @@ def assert_shares(counts: Floats, shares: Sequence[float] | Floats, trials: int,
     assert np.all(z < bound), z
 
 
+# --- draws -------------------------------------------------------------------------------------------------------
+
+WORD = 2**32
+
+
+def plain_philox(counter: list[int], key: list[int]) -> list[int]:
+    """Philox4x32-10 from its paper: Salmon, Moraes, Dror, Shaw (2011), section 3.3."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        high_0, low_0 = divmod(0xD2511F53 * c0, WORD)
+        high_1, low_1 = divmod(0xCD9E8D57 * c2, WORD)
+        c0, c1, c2, c3 = high_1 ^ c1 ^ k0, low_1, high_0 ^ c3 ^ k1, low_0
+        k0, k1 = (k0 + 0x9E3779B9) % WORD, (k1 + 0xBB67AE85) % WORD
+    return [c0, c1, c2, c3]
+
+
 # --- absorbing chain ------------------------------------------------------------------------------------------
 
 PUBLISHED_CHAIN = (

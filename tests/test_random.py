@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 from scipy.stats import kstest
 
+from known_cases import WORD, plain_philox
 from scenarios.errors import InputError
 from scenarios.vocabulary import (
     EVENT_SLOT,
@@ -37,7 +38,6 @@ from small_books import fixed_examples
 LONGEST_RUN = 1200 + 24 + 60
 """Months that the longest horizon, the run-off and the longest sale lag may reach."""
 
-WORD = 2**32
 TOP_BIT = 2**63
 
 # Random123 @9545ff6, tests/kat_vectors lines 27 to 29: philox4x32, 10 rounds.
@@ -54,18 +54,6 @@ def words(text: str) -> list[int]:
 
 def engine_philox(counter: list[int], key: list[int]) -> list[int]:
     return [int(word) for word in philox(*(np.uint64(value) for value in (*counter, *key)))]
-
-
-def plain_philox(counter: list[int], key: list[int]) -> list[int]:
-    """Philox4x32-10 from its paper: Salmon, Moraes, Dror, Shaw (2011), section 3.3."""
-    c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(10):
-        high_0, low_0 = divmod(0xD2511F53 * c0, WORD)
-        high_1, low_1 = divmod(0xCD9E8D57 * c2, WORD)
-        c0, c1, c2, c3 = high_1 ^ c1 ^ k0, low_1, high_0 ^ c3 ^ k1, low_0
-        k0, k1 = (k0 + 0x9E3779B9) % WORD, (k1 + 0xBB67AE85) % WORD
-    return [c0, c1, c2, c3]
 
 
 # --- blocks --------------------------------------------------------------------------------------------

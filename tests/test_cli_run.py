@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import outputs.publish
 import simulator.engine
@@ -21,7 +22,7 @@ from cli import carstress as command
 from command_line import SMALL_STUDY, Answer, carstress, files_below, study_file
 from outputs.console import exit_code_of
 from outputs.manifest import read_manifest, verify_run
-from outputs.store import read_facts, read_inputs, read_results
+from outputs.store import read_inputs, read_results
 from scenarios.vocabulary import BOOK_VARIABLES
 
 LEVELS = {(None, "expected_loss"), (None, "standard_deviation")} | {
@@ -45,11 +46,24 @@ def first(home: Path) -> Answer:
         return carstress("run", "study.yaml", "--json", "--out", "first", "--threads", 2)
 
 
+@pytest.fixture(scope="module")
+def original(home: Path, first: Answer) -> xr.Dataset:
+    """Results of the run `first`."""
+    assert first.code == 0
+    return read_results(home / "first")
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take most of a small run's time; tests that look at other things leave them out."""
+    monkeypatch.setattr(outputs.publish, "draw_pictures", lambda *_: ())
 
 
 def nothing_left(folder: Path) -> bool:
@@ -80,11 +94,10 @@ def test_pictures_have_their_data_beside_them(home: Path, first: Answer) -> None
     assert names == {f"{stem}.{suffix}" for stem in stems for suffix in ("svg", "png", "csv")}
 
 
-def test_manifest_holds_what_identifies_the_run(home: Path, first: Answer) -> None:
-    assert first.code == 0
+def test_manifest_holds_what_identifies_the_run(home: Path, original: xr.Dataset) -> None:
     manifest = read_manifest(home / "first")
     assert verify_run(home / "first") == ()
-    assert (manifest["seed"], manifest["rng_scheme"]) == (7, read_results(home / "first").attrs["rng_scheme"])
+    assert (manifest["seed"], manifest["rng_scheme"]) == (7, original.attrs["rng_scheme"])
     assert list(manifest["input_files"]) == ["study.yaml"]
     assert manifest["run_record"]["command"][:2] == ["carstress", "run"]
 
@@ -102,28 +115,27 @@ def test_same_inputs_give_the_same_bytes_on_any_number_of_threads(home: Path, fi
     assert manifests[0] == manifests[1]
 
 
-def test_a_run_can_be_repeated_from_its_file_alone(home: Path, first: Answer, here: Path) -> None:
-    assert first.code == 0
+def test_a_run_can_be_repeated_from_its_file_alone(home: Path, original: xr.Dataset, here: Path) -> None:
     shutil.copy(home / "first" / "results.nc", here / "kept.nc")
     answer = carstress("run", "kept.nc", "-q", "--out", "other")
     assert (answer.code, answer.out, answer.err) == (0, "", "")
-    original, repeated = read_results(home / "first"), read_results(here / "other")
+    repeated = read_results(here / "other")
     assert original.identical(repeated)
     assert original.attrs == repeated.attrs
     for name in original.variables:
         one, other = original[name].to_numpy(), repeated[name].to_numpy()
         assert one.dtype == other.dtype
         assert one.tolist() == other.tolist() if one.dtype.kind in "OUT" else one.tobytes() == other.tobytes(), name
-    facts = read_facts(here / "other")
-    assert facts["run_id"] == read_facts(home / "first")["run_id"]
-    assert list(facts["input_files"]) == ["kept.nc"]
+    manifest = read_manifest(here / "other")
+    assert manifest["run_id"] == read_manifest(home / "first")["run_id"]
+    assert list(manifest["input_files"]) == ["kept.nc"]
 
 
-def test_a_folder_is_repeated_with_other_paths_and_seed(home: Path, first: Answer, here: Path) -> None:
-    assert first.code == 0
+@pytest.mark.usefixtures("no_pictures")
+def test_a_folder_is_repeated_with_other_paths_and_seed(home: Path, original: xr.Dataset, here: Path) -> None:
     answer = carstress("run", home / "first", "--paths", 20, "--seed", 8, "--out", "other", "--json")
     assert answer.code == 0
-    results, original = read_results(here / "other"), read_results(home / "first")
+    results = read_results(here / "other")
     assert (results.sizes["path"], results.attrs["seed"]) == (20, "8")
     study = json.loads(str(read_inputs(here / "other")["study"]))
     assert (study["paths"], study["seed"]) == (20, 8)
@@ -151,9 +163,15 @@ def test_words_for_a_person_go_where_they_belong(here: Path) -> None:
         "Choose another name with --out, or replace it with --force.\n"
     )
     assert files_below(here) == kept
-    assert carstress("run", "study.yaml", "--seed", 1, "-q", "--force") == Answer(0, "", "")
-    assert read_manifest(here / "runs" / "small")["seed"] == 1
-    assert [path.name for path in (here / "runs").iterdir()] == ["small"]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_force_replaces_an_earlier_run(here: Path) -> None:
+    study_file(here, ONE_SCENARIO)
+    for seed in (1, 2):
+        assert carstress("run", "study.yaml", "--seed", seed, "-q", "--force") == Answer(0, "", "")
+        assert read_manifest(here / "runs" / "small")["seed"] == seed
+        assert [path.name for path in (here / "runs").iterdir()] == ["small"]
 
 
 def test_force_never_replaces_what_is_no_run(here: Path) -> None:
@@ -166,6 +184,7 @@ def test_force_never_replaces_what_is_no_run(here: Path) -> None:
     assert files_below(here / "photos") == {"cat.png": b"cat"}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_limit_that_fails_is_exit_code_1_with_results_written(here: Path) -> None:
     limits = """\
 limits:
@@ -182,6 +201,7 @@ limits:
         assert len(list(csv.reader(stream))) == 3
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_rejected_rows_are_shown_by_line_and_column_and_reconciled(here: Path) -> None:
     table = tape_samples.rows(6)
     table[1]["rate"] = "NaN"
@@ -211,17 +231,17 @@ def test_rejected_rows_are_shown_by_line_and_column_and_reconciled(here: Path) -
 
 
 def spoil_writing(monkeypatch: pytest.MonkeyPatch, here: Path, error: BaseException) -> None:
-    """Make a run fail where results.nc is written and the report is not; leave pictures out."""
+    """Make a run fail where results.nc is written and the report is not."""
 
     def fail(path: Path, _: object) -> None:
         assert (path.parent / "results.nc").is_file()
         assert path.is_relative_to(here)
         raise error
 
-    monkeypatch.setattr(outputs.publish, "draw_pictures", lambda *_: ())
     monkeypatch.setattr(outputs.publish, "write_report", fail)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_failure_while_writing_leaves_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study_file(here, ONE_SCENARIO)
     spoil_writing(monkeypatch, here, OSError(errno.ENOSPC, "No space left on device"))
@@ -234,6 +254,7 @@ def test_a_failure_while_writing_leaves_nothing(here: Path, monkeypatch: pytest.
     assert nothing_left(here)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_an_interrupt_while_writing_leaves_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study_file(here, ONE_SCENARIO)
     spoil_writing(monkeypatch, here, KeyboardInterrupt())

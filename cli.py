@@ -15,17 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from outputs.console import (
-    INTERRUPTED,
-    LIMIT_FAILED,
-    VOICE,
-    Command,
-    exit_code_of,
-    interruptible,
-    leave_at_once,
-    progress_bars,
-    reporting,
-)
+from outputs.console import LIMIT_FAILED, VOICE, Command, end_with, interruptible, progress_bars, reporting
 
 if TYPE_CHECKING:
     from scenarios.spec import Spec
@@ -182,14 +172,7 @@ def synth(
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write: .csv or .parquet.")
 @click.option("--force", is_flag=True, help="Replace the file.")
 @reporting
-def import_tape(
-    file: Path,
-    form: str,
-    mapping: Path | None,
-    strict: bool,
-    out: Path,
-    force: bool,
-) -> None:
+def import_tape(file: Path, form: str, mapping: Path | None, strict: bool, out: Path, force: bool) -> None:
     """Read FILE, report what was rejected, and write the rest as a canonical tape."""
     tape = read_loans(file, form, mapping, strict=strict)
     save_tape(tape, out, force=force)
@@ -386,13 +369,7 @@ def init(folder: Path) -> None:
 @click.option("--paths", type=click.IntRange(1), default=64, show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Worker threads; all cores if not given.")
 @reporting
-def bench(
-    name: str,
-    loans: int,
-    months: int,
-    paths: int,
-    threads: int | None,
-) -> None:
+def bench(name: str, loans: int, months: int, paths: int, threads: int | None) -> None:
     """Time the reference job: loans with at least MONTHS to go, one scenario, on this machine."""
     from calibration.library import find_parameter_set
     from scenarios.library import find_scenario
@@ -407,10 +384,7 @@ def bench(
 
 def main() -> None:
     """Entry point: run the command and turn every way to fail into its exit code."""
-    code = exit_code_of(carstress, sys.argv[1:])
-    if code == INTERRUPTED:
-        leave_at_once(code)
-    sys.exit(code)
+    end_with(carstress, sys.argv[1:])
 
 
 if __name__ == "__main__":

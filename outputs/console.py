@@ -107,13 +107,6 @@ def interruptible(work: Callable[[], Found]) -> Found:
     return done.result()
 
 
-def leave_at_once(code: int) -> NoReturn:
-    """End the process without waiting for threads in compiled code, as the interpreter's own way out would."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 def complain(text: str) -> None:
     """An error, on stderr however quiet."""
     click.echo(text, err=True)
@@ -151,3 +144,13 @@ def exit_code_of(command: click.Command, arguments: list[str]) -> int:
         complain(f"failed: {type(error).__name__}: {error} (-v prints the traceback)")
         return RUNTIME_FAILURE
     return code if isinstance(code, int) else 0
+
+
+def end_with(command: click.Command, arguments: list[str]) -> NoReturn:
+    """Run a command line and end the process with its exit code."""
+    code = exit_code_of(command, arguments)
+    if code == INTERRUPTED:  # at once: the interpreter's own way out would wait for threads in compiled code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -37,13 +37,14 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_of_every_command_imports_nothing_heavy() -> None:
     lines = [
         "import contextlib, io, sys, cli",
+        "from outputs.console import exit_code_of",
         "names = [(), *((name,) for name in cli.carstress.commands)]",
         "for name, group in cli.carstress.commands.items():",
         "    names += [(name, command) for command in getattr(group, 'commands', ())]",
         "assert ('portfolio', 'import') in names",
         "for words in names:",
         "    with contextlib.redirect_stdout(io.StringIO()) as text:",
-        "        assert cli.exit_code_of(cli.carstress, [*words, '--help']) == 0",
+        "        assert exit_code_of(cli.carstress, [*words, '--help']) == 0",
         "    assert 'Usage: carstress' in text.getvalue()",
         f"print([name for name in {HEAVY!r} if name in sys.modules])",
     ]

@@ -34,6 +34,9 @@ RUN_OFF_MONTHS = 24
 LOAN_MONTHS_A_CALL = 50_000_000
 """Aim of one kernel call: under a second, so that progress shows and an interrupt is heard."""
 
+MOST_PATHS_A_CALL = 256
+"""However small the book: the sums of a block of paths must stay small beside the results."""
+
 Progress = Callable[[int], None]
 
 
@@ -181,7 +184,7 @@ def _positions(tape: LoanTape, ids: Iterable[str]) -> NDArray[np.int64]:
 
 def _default_path_block(loans: int, months: int, threads: int) -> int:
     block = LOAN_MONTHS_A_CALL // max(loans * months, 1)
-    return int(np.clip(block, threads, 256)) // threads * threads
+    return max(min(max(block, threads), MOST_PATHS_A_CALL) // threads, 1) * threads
 
 
 def advance(run: ScenarioRun, paths: int, size: RunSize, progress: Progress | None = None) -> Totals:

@@ -75,7 +75,7 @@ def active_pass(spot, listed, bundles, work, result):  # type: ignore[no-untyped
             drawn = leave_current(unit(words[place]), worse, hazards.payoff[month, cell], hazards.direct_share[tier])
         else:
             drawn = leave_arrears(bucket, (entity, path, month, clock.seed), intensity[tier, bucket], multiplier[cell])
-        if last and 1 <= drawn <= MAX_BUCKET:
+        if last and 1 <= drawn <= MAX_BUCKET and month - drawn < loans.term[loan]:
             drawn = CHARGED_OFF
         terms = Terms(loans.growth[loan], loans.payment[loan], loans.term[loan], clock.nonaccrual_months)
         track_open = (tracks[place] + terms.payment) / terms.growth

@@ -244,6 +244,7 @@ def _workspace(run: ScenarioRun, threads: int) -> Workspace:
         loss=np.zeros((threads, block)),
         word=np.zeros((threads, 4, block), np.uint32),
         entry=np.zeros((threads, run.months + 1, run.book.cells.tier.size)),
+        alive=np.zeros((threads, block), np.int32),
         active=np.zeros((threads, block), np.int32),
     )
 

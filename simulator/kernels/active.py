@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scenarios.vocabulary import CHARGED_OFF, MAX_BUCKET, PREPAID
 from simulator.kernels.booking import book_cash, book_charge_off, book_default, book_stocks
 from simulator.kernels.borrower import leave_arrears, leave_current
@@ -66,8 +68,8 @@ def active_pass(spot, listed, bundles, work, result):  # type: ignore[no-untyped
     intensity, multiplier = hazards.intensity, hazards.class_multiplier[month]
     index, depreciation = collateral.index_level[row], collateral.depreciation
     for item in range(listed):
-        place = active[item]
-        loan = spot.start + place
+        place = np.uint64(active[item])  # unsigned: see the dense pass
+        loan = np.uint64(spot.start) + place
         bucket, cell, tier, entity = states[place], loans.cell[loan], loans.tier[loan], loans.entity[loan]
         if bucket == 0:
             age = min(loans.age[loan] + month, hazards.seasoning.shape[1] - 1)

@@ -155,6 +155,8 @@ class Workspace(NamedTuple):
     """[worker, 4, block] dense draws of four months."""
     entry: Floats
     """[worker, T+1, c] intensity of entry on this path."""
+    alive: NDArray[np.int32]
+    """[worker, block] places of the loans that were alive when last looked at, in order."""
     active: NDArray[np.int32]
     """[worker, block] places of the loans that need more than the dense pass in this month."""
 

@@ -54,6 +54,7 @@ def open_block(spot, loans, collateral, clock, work, result):  # type: ignore[no
     for loan in range(spot.start, spot.stop):
         place, bucket, growth = loan - spot.start, loans.bucket[loan], loans.growth[loan]
         states[place] = bucket
+        work.alive[spot.worker, place] = place
         tracks[place] = loans.track[loan]
         work.defaulted[spot.worker, place] = bucket >= clock.default_bucket
         work.loss[spot.worker, place] = 0.0
@@ -128,11 +129,12 @@ def simulate_block(place, loans, hazards, collateral, clock, work, result):  # t
     open_block(spot, loans, collateral, clock, work, result)
     write_traces(spot, loans, work, result)
     fill_words(spot, loans, clock, work)
+    alive = stop - start
     for month in range(1, clock.months + 1):
         spot = Spot(row, month, worker, start, stop)
         if month % WORDS == 0:
             fill_words(spot, loans, clock, work)
-        active = dense_pass(spot, loans, hazards, collateral, work, result)
+        active, alive = dense_pass(spot, alive, loans, hazards, collateral, work, result)
         active_pass(spot, active, (loans, hazards, collateral, clock), work, result)
         write_traces(spot, loans, work, result)
     late = enter_run_off(spot, loans, clock, work, result)

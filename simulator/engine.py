@@ -125,6 +125,7 @@ def simulate(  # noqa: PLR0913 - the engine's door: three inputs, three numbers,
         An identity of methodology (9) fails.
     """
     _check_arguments(tape, paths=paths, months=months, seed=seed)
+    _check_reach(macro, parameters, months)
     run = prepare(tape, macro, parameters, months=months, seed=seed, trace=trace)
     totals = advance(run, paths, size or RunSize(), progress)
     return label_results(run.book, macro, parameters, totals, tape=tape, seed=seed, trace=tuple(trace)).assign_attrs(
@@ -165,6 +166,18 @@ def _check_arguments(tape: LoanTape, *, paths: int, months: int, seed: int) -> N
         faults.append(Fault("tape", "no loan", "at least one loan"))
     if faults:
         raise InputError(faults)
+
+
+def _check_reach(macro: MonthlyMacro, parameters: Parameters, months: int) -> None:
+    """Refuse macro paths that end before the run-off and the last sale do: a kernel would read beyond them."""
+    needed = months_needed(parameters, months)
+    last = min(macro.macro.sizes["month"], macro.used_car_index.sizes["month"]) - 1
+    if last < needed:
+        found = f"the macro paths end in month {last}"
+        remedy = "Make them with monthly_macro(..., n_months=months_needed(parameters, months))."
+        raise InputError(
+            Fault(f"scenario {macro.name}", found, f"month {needed}, run-off and sale lag included", remedy)
+        )
 
 
 def available_cores() -> int:

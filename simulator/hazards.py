@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri
 
+from scenarios.errors import Fault, InputError
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import CAUSE_CLASSES, ENTER, MACRO_VARIABLES, PREPAY
 from simulator.book import Cells
@@ -14,6 +15,9 @@ from simulator.kernels.hazards import TABLE_HIGH, TABLE_LOW, TABLE_STEP
 from simulator.parameters import Parameters
 
 Floats = NDArray[np.float64]
+
+MOST_EXTREME = 20.0
+"""Largest log multiplier of an intensity that is no mistake: published ones stay below 2."""
 
 
 def build_hazards(cells: Cells, macro: MonthlyMacro, parameters: Parameters, months: int, last_month: int) -> Hazards:
@@ -53,6 +57,11 @@ def class_multipliers(cells: Cells, macro: MonthlyMacro, parameters: Parameters,
     log_multiplier = np.zeros((levels.shape[0], len(cells.region), len(CAUSE_CLASSES)))
     for variable in range(len(MACRO_VARIABLES)):
         log_multiplier += gap[:, :, variable, None] * parameters.sensitivity[cells.tier][:, :, variable]
+    largest = np.abs(log_multiplier).max()
+    if not largest <= MOST_EXTREME:
+        found = f"macro variables move an intensity by a factor of exp({largest:.0f})"
+        remedy = "Look for a unit mistake in the scenario's path or the parameter set's sensitivities."
+        raise InputError(Fault(f"scenario {macro.name}", found, f"at most exp({MOST_EXTREME:.0f})", remedy))
     return np.exp(log_multiplier)
 
 

@@ -13,6 +13,7 @@ from scipy.special import roots_hermitenorm
 from scipy.stats import norm
 
 from calibration.library import find_parameter_set
+from scenarios.errors import InputError
 from scenarios.library import find_study
 from simulator.engine import months_needed, simulate
 from simulator.parameters import Parameters
@@ -204,3 +205,19 @@ def test_loans_of_one_sector_move_together_and_others_less() -> None:
         found[label] = math.atanh(float(np.corrcoef(by_half.T)[0, 1]))
     assert found["same"] - found["other"] > norm.isf(FALSE_ALARM) * math.sqrt(2.0 / 2_000)
     assert found["other"] > norm.isf(FALSE_ALARM) / math.sqrt(2_000)
+
+
+# --- what the door refuses ------------------------------------------------------------------------------------
+
+
+def test_macro_paths_that_end_too_early_are_refused() -> None:
+    parameters = subprime()
+    needed = months_needed(parameters, MONTHS)
+    with pytest.raises(InputError, match=rf"macro paths end in month {needed - 1}; expected month {needed}"):
+        simulate(book(), macro_at(parameters, needed - 1), parameters, paths=2, months=MONTHS, seed=SEED)
+
+
+def test_a_sensitivity_that_explodes_is_refused() -> None:
+    """An intensity of infinity would otherwise leave every loan current."""
+    with pytest.raises(InputError, match=r"factor of exp.*unit mistake"):
+        moved(subprime(sensitivity=np.full((1, 5, 4), 1000.0)), unemployment=1.0)

@@ -47,6 +47,17 @@ def book_stocks(book, month, bucket, principal, accrued, value):  # type: ignore
 
 
 @compiled()
+def book_on_time(book, month, balance, principal_paid, interest, value, count):  # type: ignore[no-untyped-def]
+    """Add the sums over a block's loans that paid on time: closing stocks, and the month's cash."""
+    book[BALANCE, month] += balance
+    book[PRINCIPAL_PAID, month] += principal_paid
+    book[INTEREST_PAID, month] += interest
+    book[INTEREST_ACCRUED, month] += interest
+    book[COLLATERAL_VALUE, month] += value
+    book[LIVE_COUNT, month] += count
+
+
+@compiled()
 def book_cash(book, month, move, terms):  # type: ignore[no-untyped-def]
     """Book what a month's state says was paid.
 

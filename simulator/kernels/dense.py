@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scenarios.vocabulary import MAX_BUCKET
-from simulator.kernels.booking import (
-    BALANCE,
-    COLLATERAL_VALUE,
-    INTEREST_ACCRUED,
-    INTEREST_PAID,
-    LIVE_COUNT,
-    PRINCIPAL_PAID,
-)
+from simulator.kernels.booking import book_on_time
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import WORDS, unit
 
@@ -69,13 +62,7 @@ def dense_pass(spot, alive, loans, hazards, collateral, work, result):  # type: 
         interest += accrual
         value += value_as_new[loan] * depreciation[np.uint64(cars[loan]) + ages] * index[np.uint64(segments[loan])]
         count += 1
-    book = result.book[spot.row]
-    book[BALANCE, month] += balance
-    book[PRINCIPAL_PAID, month] += principal_paid
-    book[INTEREST_PAID, month] += interest
-    book[INTEREST_ACCRUED, month] += interest
-    book[COLLATERAL_VALUE, month] += value
-    book[LIVE_COUNT, month] += count
+    book_on_time(result.book[spot.row], month, balance, principal_paid, interest, value, count)
     result.bucket_balance[spot.row, month, 0] += balance
     result.transition[spot.row, month, 0, 0] += count
     return listed, kept

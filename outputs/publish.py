@@ -77,6 +77,6 @@ def report_inputs(
         load_report=inputs.tape.report,
         provenance=provenance(parameters),
         assumptions={macro.name: macro.assumptions for macro in inputs.macro_paths()},
-        notes=(*parameters.notes, *facts.warnings),
+        notes=parameters.notes,  # the book's own notes are the run's warnings, at the report's top
         limits=limits,
     )

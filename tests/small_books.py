@@ -115,7 +115,7 @@ def _mixed_loan(random: np.random.Generator, place: int) -> dict[str, Any]:
     instalment = balance / max(remaining, 4) * float(random.uniform(0.8, 1.6))
     return {
         "loan_id": f"{place:03d}-ü",
-        "origination_date": np.datetime64("2024-12") - int(random.integers(0, 70)),
+        "origination_date": np.datetime64("2024-12") - np.timedelta64(int(random.integers(0, 70)), "M"),
         "original_balance": balance * float(random.uniform(1.0, 1.5)),
         "current_balance": balance,
         "rate": rate,

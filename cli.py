@@ -7,6 +7,7 @@ else to stderr.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -18,7 +19,6 @@ import click
 from outputs.console import LIMIT_FAILED, VOICE, Command, end_with, interruptible, progress_bars, reporting
 
 if TYPE_CHECKING:
-    from scenarios.spec import Spec
     from simulator.study import StudyInputs
     from simulator.tape import LoanTape
 
@@ -63,6 +63,7 @@ def run(
     from outputs.wording import format_summary
     from simulator.engine import RunSize
     from simulator.study import run_study
+    from simulator.tape import load_summary
 
     started = time.time()
     inputs = study_inputs(study).with_run(paths=paths, seed=seed)
@@ -81,6 +82,7 @@ def run(
         "schema": "carstress-run/1",
         "folder": str(folder),
         "files": [str(path) for path in files],
+        "tape": load_summary(inputs.tape.report),
         "summary": as_records(table),
         "limits": [limit.record() for limit in limits],
         "seconds": round(time.time() - started, 1),
@@ -107,13 +109,16 @@ def study_inputs(reference: str) -> StudyInputs:
 
 def announce(inputs: StudyInputs) -> None:
     """Say what is about to run, what the tape's report says, and whether kernels must be compiled first."""
+    from scenarios.counted import counted
     from simulator.kernels.compile import cache_is_warm
 
     study, tape = inputs.study, inputs.tape
     for line in tape.report.lines(tape.currency):
         VOICE.say(line)
     names = ", ".join(scenario.name for scenario in inputs.scenarios)
-    VOICE.say(f"{len(tape):,} loans x {study.paths:,} paths x {study.months} months under {names}")
+    counts = ((len(tape), "loan"), (study.paths, "path"), (study.months, "month"))
+    size = " x ".join(counted(*count) for count in counts)
+    VOICE.say(f"{size} under {names}")
     if not cache_is_warm():
         VOICE.say("Compiling the kernels: half a minute, once ...")
 
@@ -130,8 +135,8 @@ def loan_file(command: Command) -> Command:
     """Argument and options of a command that reads a loan file."""
     forms = click.Choice(["canonical", "reg_ab"])
     meaning = "canonical: our columns or a mapping's; reg_ab: the SEC's asset-level fields as a flat file."
-    mapping = "Mapping file: column names, units, code lists."
-    command = click.option("--mapping", type=click.Path(path_type=Path), help=mapping)(command)
+    mapping = "Mapping, a file or a shipped name: column names, units, code lists."
+    command = click.option("--mapping", help=mapping)(command)
     command = click.option("--format", "form", type=forms, default="canonical", show_default=True, help=meaning)(
         command
     )
@@ -160,7 +165,9 @@ def synth(
     from calibration.library import find_parameter_set
     from scenarios.schema import Synthetic
     from simulator.study import draw_tape
+    from simulator.tape.write import check_target
 
+    check_target(out, force=force)
     wish = Synthetic(loans=loans, seed=seed, as_of=as_of.date(), minimum_remaining_term=minimum_remaining_term)
     tape = draw_tape(wish, find_parameter_set(parameters))
     save_tape(tape, out, force=force)
@@ -172,8 +179,11 @@ def synth(
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write: .csv or .parquet.")
 @click.option("--force", is_flag=True, help="Replace the file.")
 @reporting
-def import_tape(file: Path, form: str, mapping: Path | None, strict: bool, out: Path, force: bool) -> None:
+def import_tape(file: Path, form: str, mapping: str | None, strict: bool, out: Path, force: bool) -> None:
     """Read FILE, report what was rejected, and write the rest as a canonical tape."""
+    from simulator.tape.write import check_target
+
+    check_target(out, force=force)
     tape = read_loans(file, form, mapping, strict=strict)
     save_tape(tape, out, force=force)
 
@@ -181,7 +191,7 @@ def import_tape(file: Path, form: str, mapping: Path | None, strict: bool, out: 
 @portfolio.command()
 @loan_file
 @reporting
-def describe(file: Path, form: str, mapping: Path | None) -> None:
+def describe(file: Path, form: str, mapping: str | None) -> None:
     """Describe the loans of FILE: balances, averages, cuts, arrears, and what was rejected."""
     from simulator.tape import describe_tape, format_description
 
@@ -191,7 +201,7 @@ def describe(file: Path, form: str, mapping: Path | None) -> None:
     VOICE.report(text, description | {"load_report": tape.report.to_dict()})
 
 
-def read_loans(file: Path, form: str, mapping: Path | None, *, strict: bool = False) -> LoanTape:
+def read_loans(file: Path, form: str, mapping: str | None, *, strict: bool = False) -> LoanTape:
     """Read a loan file."""
     from simulator.tape import read_tape
 
@@ -200,10 +210,11 @@ def read_loans(file: Path, form: str, mapping: Path | None, *, strict: bool = Fa
 
 def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:
     """Write a tape and report on it."""
+    from scenarios.counted import counted
     from simulator.tape import write_tape
 
     write_tape(tape, out, force=force)
-    lines = [*tape.report.lines(tape.currency), f"{len(tape):,} loans written to {out}"]
+    lines = [*tape.report.lines(tape.currency), f"{counted(len(tape), 'loan')} written to {out}"]
     document = {"schema": "carstress-tape/1", "file": str(out), "load_report": tape.report.to_dict()}
     VOICE.report("\n".join(lines), document)
 
@@ -232,12 +243,12 @@ def list_scenarios() -> None:
 @reporting
 def show_scenario(name: str, resolve: bool) -> None:
     """Show scenario NAME: a library name or a file."""
-    from scenarios.library import find_scenario, library_text
-    from scenarios.load import is_path, read_text
+    from scenarios.library import find_scenario
+    from scenarios.schema import SCENARIOS
     from scenarios.show import resolved
 
     found = find_scenario(name)
-    text = resolved(found) if resolve else read_text(Path(name)) if is_path(name) else library_text("macro", name)
+    text = resolved(found) if resolve else SCENARIOS.find(name, None, "scenario").text
     VOICE.report(text.rstrip(), found.model_dump(mode="json"))
 
 
@@ -261,11 +272,10 @@ def list_parameters() -> None:
 @reporting
 def show_parameters(name: str) -> None:
     """Show parameter set NAME: a shipped name or a file, every number with its source."""
-    from calibration.library import find_parameter_set, parameter_set_text
-    from scenarios.load import is_path, read_text
+    from calibration.library import PARAMETER_SETS, find_parameter_set
 
     found = find_parameter_set(name)
-    text = read_text(Path(name)) if is_path(name) else parameter_set_text(name)
+    text = PARAMETER_SETS.find(name, None, "parameters").text
     VOICE.report(text.rstrip(), found.model_dump(mode="json"))
 
 
@@ -280,29 +290,22 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 # --- files ---------------------------------------------------------------------------------------------
 
 
-def kinds() -> dict[str, type[Spec]]:
-    """Every kind of YAML file and its spec."""
-    from scenarios.schema import KINDS
-    from simulator.parameter_set import ParameterSet
-    from simulator.tape import TapeMapping
-
-    return {**KINDS, "parameter_set": ParameterSet, "tape_mapping": TapeMapping}
-
-
 @carstress.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @reporting
 def validate(files: tuple[Path, ...]) -> None:
-    """Check FILES: studies (with all that they name), scenarios, parameter sets and tape mappings.
+    """Check FILES: studies (with all that they name), scenarios, parameter sets, mappings, profiles of books.
 
     Every fault of every file is reported; exit code 3 if there is one.
     """
+    from calibration.library import find_parameter_set
     from scenarios.errors import Fault, InputError
+    from simulator.kinds import check_file
 
     faults: list[Fault] = []
     for file in files:
         try:
-            check_file(file)
+            check_file(file, find_parameter_set)
         except InputError as error:
             faults.extend(error.faults)
     if faults:
@@ -313,31 +316,13 @@ def validate(files: tuple[Path, ...]) -> None:
     VOICE.report("\n".join(f"{file}: fine" for file in files), {"schema": "carstress-validate/1", "faults": []})
 
 
-def check_file(file: Path) -> None:
-    """Read a file as `run` would."""
-    from calibration.library import find_parameter_set
-    from scenarios.load import is_path, load_any
-    from scenarios.schema import Study
-    from simulator.parameter_set import ParameterSet
-    from simulator.parameters import build_parameters
-    from simulator.study import load_inputs
-    from simulator.tape import TapeMapping, load_layout
-
-    found = load_any(file, kinds())
-    if isinstance(found, Study):
-        load_inputs(found, find_parameter_set)
-    elif isinstance(found, ParameterSet):
-        build_parameters([found])
-    elif isinstance(found, TapeMapping):
-        load_layout(str(file) if is_path(str(file)) else f"./{file}")
-
-
 @carstress.command()
 def schema() -> None:
     """Print the JSON Schema of all kinds of YAML file, for completion and checks in an editor."""
     from scenarios.load import json_schema
+    from simulator.kinds import ALL_KINDS
 
-    click.echo(json.dumps(json_schema(kinds()), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(json_schema(ALL_KINDS), indent=2, ensure_ascii=False))
 
 
 @carstress.command()
@@ -345,18 +330,11 @@ def schema() -> None:
 @reporting
 def init(folder: Path) -> None:
     """Write a commented study that runs, and a scenario of its own, into FOLDER."""
-    from scenarios.errors import Fault, InputError
+    from outputs.run_folder import write_new_files
     from scenarios.library import init_files
 
     texts = {folder / name: text for name, text in init_files().items()}
-    taken = [path for path in texts if path.exists()]
-    if taken:
-        raise InputError(
-            Fault(str(path), "the file exists already", "a free name", "Name another folder.") for path in taken
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, text in texts.items():
-        path.write_text(text, encoding="utf-8")
+    write_new_files(texts)
     written = "\n".join(f"wrote {path}" for path in texts)
     text = f"{written}\nNext: carstress run {folder / 'study.yaml'}"
     VOICE.report(text, {"files": [str(path) for path in texts]})
@@ -384,6 +362,10 @@ def bench(name: str, loans: int, months: int, paths: int, threads: int | None) -
 
 def main() -> None:
     """Entry point: run the command and turn every way to fail into its exit code."""
+    for name in ("SIGTERM", "SIGHUP"):  # a stop from outside is an interrupt: what is half-written goes the same way
+        stop = getattr(signal, name, None)  # Windows has no SIGHUP
+        if stop is not None and signal.getsignal(stop) is signal.SIG_DFL:
+            signal.signal(stop, signal.default_int_handler)
     end_with(carstress, sys.argv[1:])
 
 

@@ -12,7 +12,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ import xarray as xr
 
 from outputs.run_folder import MANIFEST, write_text
 from scenarios.errors import Fault, InputError, IntegrityError
+from simulator.tape import LoadReport
+from simulator.tape.rejects import load_summary
+from simulator.tape.tape import METADATA
 
 SCHEMA: Final = "carstress-manifest/1"
 PACKAGES: Final = (
@@ -64,6 +67,8 @@ class RunFacts:
     input_files : Mapping[str, str]
         SHA-256 of every input file by the name that the user gave.
     warnings : tuple of str
+    tape : Mapping[str, Any]
+        Rows and cents read, used and rejected, with the reasons (`simulator.tape.rejects.load_summary`).
     """
 
     run_id: str
@@ -73,6 +78,7 @@ class RunFacts:
     platform: Mapping[str, str]
     input_files: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    tape: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_facts(
@@ -101,7 +107,14 @@ def run_facts(
     }
     run_id = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:RUN_ID_LENGTH]
     hashes = {name: file_digest(path) for name, path in sorted((input_files or {}).items())}
-    return RunFacts(run_id, seed, scheme, found, machine(), hashes, warnings)
+    return RunFacts(run_id, seed, scheme, found, machine(), hashes, warnings, _tape_summary(inputs))
+
+
+def _tape_summary(inputs: Inputs) -> dict[str, Any]:
+    """What became of the tape's rows, from the load report that is stored with it."""
+    table = inputs.get("tape")
+    stored = table.attrs.get(METADATA) if isinstance(table, xr.Dataset) else None
+    return {} if stored is None else load_summary(LoadReport.from_dict(json.loads(stored)["report"]))
 
 
 def versions() -> dict[str, str]:
@@ -181,6 +194,7 @@ def write_manifest(folder: Path, facts: RunFacts, run_record: Mapping[str, Any])
         "versions": dict(facts.versions),
         "platform": dict(facts.platform),
         "input_files": dict(facts.input_files),
+        "tape": dict(facts.tape),
         "output_files": {name: file_digest(folder / name) for name in sorted(_files(folder))},
         "warnings": list(facts.warnings),
         "run_record": dict(run_record),

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -38,8 +38,17 @@ def check_destination(folder: Path, *, force: bool) -> None:
     Raises
     ------
     InputError
-        Where the name is taken.
+        Where the name is taken, or no folder can be made there.
     """
+    try:
+        _check_name(folder, force=force)
+        _try_out(folder)
+    except OSError as error:
+        found = f"no folder can be made there ({(error.strerror or str(error)).lower()})"
+        raise InputError(Fault(str(folder), found, "a place to write to", "Name another with --out.")) from None
+
+
+def _check_name(folder: Path, *, force: bool) -> None:
     if not folder.exists() and not folder.is_symlink():
         return
     if folder.is_symlink() or not folder.is_dir():
@@ -52,6 +61,15 @@ def check_destination(folder: Path, *, force: bool) -> None:
         found = f"the folder exists, is not empty and holds no run ({MANIFEST} of carstress is missing)"
         remedy = "--force replaces earlier runs only; choose another name with --out."
         raise InputError(Fault(str(folder), found, "a free name or an earlier run", remedy))
+
+
+def _try_out(folder: Path) -> None:
+    """Make a folder where the run's would stand, or where its parents would, and take it away again.
+
+    Trying tells more than permissions do: a full or read-only disk, a file among the parents, a name too long.
+    """
+    home = next(parent for parent in folder.absolute().parents if parent.exists())
+    Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=home)).rmdir()
 
 
 def is_run(folder: Path) -> bool:
@@ -103,7 +121,7 @@ def _umask() -> int:
 
 def _take_name(building: Path, folder: Path, *, force: bool) -> None:
     """Rename; an earlier run steps aside first and is deleted last, so one of both is always whole."""
-    check_destination(folder, force=force)
+    _check_name(folder, force=force)
     if not folder.exists():
         building.rename(folder)
         return
@@ -116,6 +134,26 @@ def _take_name(building: Path, folder: Path, *, force: bool) -> None:
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_new_files(texts: Mapping[Path, str]) -> None:
+    """Write text files under names that are free.
+
+    Raises
+    ------
+    InputError
+        With every name that is taken; or no file can be written there.
+    """
+    taken = [path for path in texts if path.exists()]
+    if taken:
+        remedy = "Name another folder."
+        raise InputError(Fault(str(path), "the file exists already", "a free name", remedy) for path in taken)
+    for path, text in texts.items():
+        try:
+            write_text(path, text)
+        except OSError as error:
+            found = f"no file can be written there ({(error.strerror or str(error)).lower()})"
+            raise InputError(Fault(str(path), found, "a place to write to", "Name another folder.")) from None
 
 
 def write_text(path: Path, text: str) -> None:

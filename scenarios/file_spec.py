@@ -11,6 +11,7 @@ from pydantic import Discriminator, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from scenarios.checks import Problem, dotted
+from scenarios.shelf import Shelf
 from scenarios.spec import Spec
 from scenarios.yaml_text import YamlDocument
 
@@ -20,8 +21,8 @@ _TELLING_KEYS: Final = ("satellite", "shock_percent", "shock", "revert", "synthe
 class FileSpec(Spec):
     """A spec that is a whole file: it knows where its text stands."""
 
-    library_folder: ClassVar[str | None] = None
-    """Folder below `scenarios/library` in which a bare name is looked up; None: paths only."""
+    shelf: ClassVar[Shelf | None] = None
+    """Where a bare name is looked up; None: this room knows of no shipped ones."""
 
     _document: YamlDocument | None = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)
@@ -59,6 +60,14 @@ class FileSpec(Spec):
     def folder(self) -> Path:
         """Where relative paths start: the file's folder, or the working directory."""
         return self._folder or Path()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it was read from: its own, and those that it extends; none where it is shipped or made."""
+        if self._document is None:
+            return ()
+        own = () if self._folder is None else (Path(self._document.name),)
+        return (*own, *self._document.bases)
 
     def where(self, *path: str | int) -> str:
         """``file:line:column`` of a field, or its path alone where there is no file."""

@@ -11,10 +11,13 @@ import xarray as xr
 from pydantic import Field
 
 from scenarios.checks import PERIOD_PATTERN, add_months, first_month, month_text
-from scenarios.load import library, spec_from_text
+from scenarios.load import spec_from_text
 from scenarios.macro import PERCENT
 from scenarios.schema import IncomeGrowth, IndexLevel, InterestRate, Name, Unemployment
+from scenarios.shelf import Shelf
 from scenarios.spec import Spec
+
+HISTORIES: Final = Shelf("history", "scenarios", "library/history")
 
 QUARTERS: Final = 4
 MIDDLE_MONTH: Final = 1
@@ -114,8 +117,8 @@ def used_car_index_span() -> tuple[tuple[int, int], tuple[int, int]]:
 
 @functools.cache
 def _us() -> MacroHistory:
-    text = library("history")["us"].read_text(encoding="utf-8")
-    history = spec_from_text(text, "library/history/us.yaml", MacroHistory)
+    found = HISTORIES.find("us", None, "history")
+    history = spec_from_text(found.text, found.name, MacroHistory)
     for series in (history.unemployment_percent, history.used_car_index):
         years = [int(year) for year in series]
         whole = all(len(values) == QUARTERS for values in list(series.values())[:-1])

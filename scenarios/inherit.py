@@ -36,6 +36,7 @@ def merged(base: YamlDocument, over: YamlDocument) -> YamlDocument:
         data,
         {**_kept(base.marks, replaced), **over.marks},
         {**_kept(base.key_marks, replaced), **over.key_marks},
+        base.bases,
     )
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from scenarios.errors import Fault, InputError
 from scenarios.explain import nearest
-from scenarios.load import find_text, is_path, library, spec_from_text
-from scenarios.schema import MacroScenario, Study
+from scenarios.load import spec_from_text
+from scenarios.schema import SCENARIOS, STUDIES, MacroScenario, Study
+
+_SHELVES: Final = {"macro": SCENARIOS, "studies": STUDIES}
 
 
 def library_names(folder: Literal["macro", "studies"]) -> tuple[str, ...]:
     """Names of the shipped files of a folder, sorted."""
-    return tuple(library(folder))
-
-
-def library_text(folder: Literal["macro", "studies"], name: str) -> str:
-    """Text of a shipped file, comments included."""
-    return library(folder)[name].read_text(encoding="utf-8")
+    return _SHELVES[folder].names
 
 
 def init_files() -> dict[str, str]:
@@ -46,14 +43,14 @@ def find_scenario(reference: str | Path, folder: Path | None = None, where: str 
     InputError
         There is no such scenario, or its file has faults.
     """
-    text, name, home = find_text(_text(reference), "macro", folder, where)
-    return spec_from_text(text, name, MacroScenario, home)
+    found = SCENARIOS.find(reference, folder, where)
+    return spec_from_text(found.text, found.name, MacroScenario, found.folder)
 
 
 def find_study(reference: str | Path) -> Study:
     """A study by library name or by path; raises InputError as `find_scenario` does."""
-    text, name, home = find_text(_text(reference), "studies", None, "study")
-    return spec_from_text(text, name, Study, home)
+    found = STUDIES.find(reference, None, "study")
+    return spec_from_text(found.text, found.name, Study, found.folder)
 
 
 def study_scenarios(study: Study) -> tuple[MacroScenario, ...]:
@@ -91,10 +88,3 @@ def study_scenarios(study: Study) -> tuple[MacroScenario, ...]:
 def study_path(study: Study, reference: str) -> Path:
     """A path written in a study, from the folder of its file."""
     return study.folder / reference
-
-
-def _text(reference: str | Path) -> str:
-    """A `Path` stays one even where it is a bare name."""
-    if isinstance(reference, Path) and not is_path(str(reference)):
-        return f"./{reference}"
-    return str(reference)

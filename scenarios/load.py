@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from importlib import resources
-from importlib.resources.abc import Traversable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
@@ -18,55 +17,11 @@ from scenarios.errors import Fault, InputError
 from scenarios.explain import faults_of, nearest
 from scenarios.file_spec import FileSpec
 from scenarios.inherit import merged
+from scenarios.shelf import FoundText, read_text
 from scenarios.spec import Spec
-from scenarios.yaml_text import MAX_CHARACTERS, YamlDocument, parse_yaml
+from scenarios.yaml_text import YamlDocument, parse_yaml
 
 S = TypeVar("S", bound=Spec)
-
-MAX_BYTES: Final = 4 * MAX_CHARACTERS
-"""A character takes at most four bytes of UTF-8."""
-
-SUFFIXES: Final = (".yaml", ".yml")
-
-
-def read_text(path: Path) -> str:
-    """Text of a UTF-8 file, a byte order mark removed.
-
-    Raises
-    ------
-    InputError
-        The file is missing, no regular file, unreadable, too large or binary.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(Fault(str(path), "a folder or a device", "a file", "Name the file itself."))
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        remedy = "Check the path; relative paths start from the folder of the file that names them."
-        reason = (error.strerror or "cannot be read").lower()
-        raise InputError(Fault(str(path), f"the file cannot be opened ({reason})", "a readable file", remedy)) from None
-    return decoded(content, str(path))
-
-
-def decoded(content: bytes, name: str) -> str:
-    """UTF-8 text of a file's content; a fault names the first byte that is none."""
-    if len(content) > MAX_BYTES:
-        found, remedy = f"more than {MAX_BYTES} bytes", "Split the file, or keep long tables as CSV."
-        raise InputError(Fault(f"{name}:1:1", found, f"at most {MAX_CHARACTERS} characters", remedy))
-    place = content.find(b"\0")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        place = error.start if place < 0 else min(place, error.start)
-        text = ""
-    if place >= 0:
-        line = content.count(b"\n", 0, place) + 1
-        column = place - content.rfind(b"\n", 0, place)
-        found = f"binary data (byte 0x{content[place]:02X})"
-        remedy = "If it is text, save it as UTF-8; else check that it is the right file."
-        raise InputError(Fault(f"{name}:{line}:{column}", found, "UTF-8 text", remedy))
-    return text
 
 
 def read_spec(source: Path, spec: type[S]) -> S:
@@ -128,76 +83,34 @@ def _line(where: str) -> tuple[str, int, int]:
 # --- files that extend others ---------------------------------------------------------------------
 
 
-def is_path(reference: str) -> bool:
-    """Whether a reference is a path; else it is a library name."""
-    return reference.endswith(SUFFIXES) or "/" in reference or "\\" in reference
-
-
-def library(folder: str) -> dict[str, Traversable]:
-    """Files of a library folder by name, sorted."""
-    root = resources.files("scenarios") / "library" / folder
-    files = {entry.name.removesuffix(".yaml"): entry for entry in root.iterdir() if entry.name.endswith(".yaml")}
-    return dict(sorted(files.items()))
-
-
-def find_text(
-    reference: str, library_folder: str | None, folder: Path | None, where: str
-) -> tuple[str, str, Path | None]:
-    """Text, shown name and folder of what a name or path refers to.
-
-    Parameters
-    ----------
-    reference : str
-        A library name, or a path that starts from `folder`.
-    library_folder : str or None
-        Folder of the library, ``macro`` or ``studies``; None: there is no library of this kind.
-    folder : Path or None
-        Where relative paths start; None: the working directory.
-    where : str
-        Who refers, for the error.
-    """
-    if is_path(reference):
-        path = (folder or Path()) / reference
-        if not path.is_file():
-            found = f"the file {path} does not exist"
-            raise InputError(Fault(where, found, "the path of a file", "Relative paths start from this file's folder."))
-        return read_text(path), str(path), path.parent
-    entries = library(library_folder) if library_folder else {}
-    if reference not in entries:
-        known = f"one of {', '.join(entries)}, or a path ending in .yaml" if entries else "a path ending in .yaml"
-        raise InputError(Fault(where, f"`{reference}` is not in the library", known, nearest(reference, entries)))
-    name = f"library/{library_folder}/{reference}.yaml"
-    return decoded(entries[reference].read_bytes(), name), name, None
-
-
 def _settled(document: YamlDocument, spec: type[Spec], folder: Path | None, chain: tuple[str, ...]) -> YamlDocument:
     """The document laid on what it extends, all the way down, with what refers to the base worked out."""
     if not issubclass(spec, FileSpec):
         return document
     reference = document.data.get("extends")
-    if reference is None or "extends" not in spec.model_fields:
+    if reference is None or "extends" not in spec.model_fields or spec.shelf is None:
         return spec.settled(document, None)
     where = document.where(("extends",))
     if not isinstance(reference, str):
         remedy = "Name one scenario; it may extend another itself."
         raise InputError(Fault(where, f"extends = {json.dumps(reference)}", "a name or a path", remedy))
-    text, name, base_folder = find_text(reference, spec.library_folder, folder, where)
-    here = _identity(document.name)
-    if _identity(name) in (*chain, here):
-        circle = " -> ".join((*chain, here, _identity(name)))
+    found = spec.shelf.find(reference, folder, where)
+    chain = chain or (_identity(document, folder),)
+    if found.identity in chain:
+        circle = " -> ".join((*chain, found.identity))
         raise InputError(Fault(where, f"`extends` goes in a circle: {circle}", "a chain that ends", "Remove one."))
-    base = _settled(parse_yaml(text, name), spec, base_folder, (*chain, here))
+    base = _settled(parse_yaml(found.text, found.name), spec, found.folder, (*chain, found.identity))
     kind = document.data.get("kind")
     if base.data.get("kind") != kind:
-        found = f"{name} is of kind {base.data.get('kind')}"
-        raise InputError(Fault(where, found, f"a file of kind {kind}", "Extend one of the same kind."))
-    _validated(base, spec, base_folder)
-    return spec.settled(merged(base, document), base)
+        other = f"{found.name} is of kind {base.data.get('kind')}"
+        raise InputError(Fault(where, other, f"a file of kind {kind}", "Extend one of the same kind."))
+    _validated(base, spec, found.folder)
+    laid = merged(base, document)
+    return spec.settled(replace(laid, bases=(*found.files, *laid.bases)), base)
 
 
-def _identity(name: str) -> str:
-    path = Path(name)
-    return str(path.resolve()) if path.exists() else name
+def _identity(document: YamlDocument, folder: Path | None) -> str:
+    return FoundText("", document.name, folder).identity
 
 
 # --- the schema for editors -----------------------------------------------------------------------

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -76,12 +77,15 @@ class YamlDocument:
         Keys are always text, as written.
     marks, key_marks : mapping of KeyPath to Mark
         Where a value, and where its key, stands; a path is made of keys and list positions.
+    bases : tuple of Path
+        Files that it extends, the nearest first; shipped ones are none.
     """
 
     name: str
     data: dict[str, Any]
     marks: Mapping[KeyPath, Mark]
     key_marks: Mapping[KeyPath, Mark] = field(default_factory=dict)
+    bases: tuple[Path, ...] = ()
 
     def mark(self, path: KeyPath) -> Mark:
         """Place of the value at `path`, or of the nearest thing around it that exists."""

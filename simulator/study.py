@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import xarray as xr
 
 from scenarios.errors import Fault, InputError
+from scenarios.file_spec import FileSpec
 from scenarios.library import study_path, study_scenarios
-from scenarios.load import is_path
 from scenarios.macro import MonthlyMacro, monthly_macro
-from scenarios.schema import FilePortfolio, MacroScenario, Study, Synthetic
+from scenarios.schema import FilePortfolio, MacroScenario, Study, Synthetic, SyntheticPortfolio
+from scenarios.shelf import is_path
 from simulator.engine import RunSize, months_needed, simulate
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters, seasoned_shares
-from simulator.tape import LoanTape, read_tape, synthetic_tape, tape_from_arrays, tape_to_arrays
+from simulator.tape import LoanTape, load_layout, read_tape, synthetic_tape, tape_from_arrays, tape_to_arrays
+from simulator.tape.rejects import refuse_rejects
 from simulator.tape.tape import METADATA
+
+Found = TypeVar("Found")
 
 FindParameterSet = Callable[[str, Path, str], ParameterSet]
 """Finds a parameter set by name or path from a folder; the third text says who asks (for errors)."""
@@ -42,7 +49,7 @@ class StudyInputs:
     sets : tuple of ParameterSet
         One a tier.
     files : mapping of str to Path
-        Input files that were read, by the name that the user wrote.
+        Every file that was read, those that others extend included, by its path from the study's folder.
     """
 
     study: Study
@@ -86,32 +93,72 @@ def load_inputs(study: Study, find_set: FindParameterSet) -> StudyInputs:
     InputError
         With the faults of every scenario and parameter set, and of the tape.
     """
-    faults = _missing_files(study)
-    sets: list[ParameterSet] = []
-    for place, name in enumerate(study.parameter_sets):
-        where = study.where("parameters") if isinstance(study.parameters, str) else study.where("parameters", place)
-        try:
-            sets.append(find_set(name, study.folder, where))
-        except InputError as error:
-            faults.extend(error.faults)
-    scenarios: tuple[MacroScenario, ...] = ()
-    try:
-        scenarios = study_scenarios(study)
-    except InputError as error:
-        faults.extend(error.faults)
-    if faults:
+    faults: list[Fault] = []
+    portfolio = study.portfolio
+    book = _kept(faults, partial(_read_book, study, portfolio)) if isinstance(portfolio, FilePortfolio) else None
+    sets = [_kept(faults, partial(find_set, *reference)) for reference in _set_references(study)]
+    if isinstance(portfolio, SyntheticPortfolio):
+        described = sets[0] if portfolio.synthetic.parameters is None else sets.pop()
+        book = _kept(faults, partial(_draw_book, portfolio.synthetic, described)) if described else None
+    scenarios = _kept(faults, partial(study_scenarios, study))
+    found = tuple(item for item in sets if item is not None)
+    if faults or scenarios is None or book is None:
         raise InputError(faults)
-    inputs = StudyInputs(study, _tape(study, tuple(sets), find_set), scenarios, tuple(sets), _files(study))
+    inputs = StudyInputs(study, book.tape, scenarios, found, _files(study, (*found, *scenarios), book))
     _check_currency(inputs)
     inputs.macro_paths()
     return inputs
 
 
-def _missing_files(study: Study) -> list[Fault]:
+def _kept(faults: list[Fault], read: Callable[[], Found]) -> Found | None:
+    """What a reader returns; its faults join the others', so that all are reported at once."""
+    try:
+        return read()
+    except InputError as error:
+        faults.extend(error.faults)
+        return None
+
+
+def _set_references(study: Study) -> list[tuple[str, Path, str]]:
+    """Name, folder and place of each parameter set: one a tier, last the one that describes a book to draw."""
+    single = isinstance(study.parameters, str)
+    places: list[tuple[str | int, ...]] = [
+        ("parameters",) if single else ("parameters", place) for place in range(len(study.parameter_sets))
+    ]
+    names = list(study.parameter_sets)
+    if isinstance(study.portfolio, SyntheticPortfolio) and study.portfolio.synthetic.parameters is not None:
+        names.append(study.portfolio.synthetic.parameters)
+        places.append(("portfolio", "synthetic", "parameters"))
+    return [(name, study.folder, study.where(*place)) for name, place in zip(names, places, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    tape: LoanTape
+    files: tuple[Path, ...]
+
+
+def _draw_book(wish: Synthetic, described: ParameterSet) -> _Book:
+    return _Book(draw_tape(wish, described), described.files)
+
+
+def _read_book(study: Study, portfolio: FilePortfolio) -> _Book:
+    """The tape of a study, and the files that it was read from."""
+    faults = _missing_files(study, portfolio)
+    if faults:
+        raise InputError(faults)
+    path, named = study_path(study, portfolio.file), portfolio.mapping or portfolio.format
+    where = study.where("portfolio", "file" if portfolio.mapping is None else "mapping")
+    layout = load_layout(study_path(study, named) if is_path(named) else named, where)
+    tape = read_tape(path, portfolio.format, layout)
+    stated = "rejected_at_most_percent" in portfolio.model_fields_set
+    where = study.where("portfolio", "rejected_at_most_percent" if stated else "file")
+    refuse_rejects(tape.report, path, portfolio.rejected_at_most_percent, where=where, currency=tape.currency)
+    return _Book(tape, (path, *layout.files))
+
+
+def _missing_files(study: Study, portfolio: FilePortfolio) -> list[Fault]:
     """Faults of a tape or mapping that is not where the study says."""
-    portfolio = study.portfolio
-    if not isinstance(portfolio, FilePortfolio):
-        return []
     named = {"file": portfolio.file}
     if portfolio.mapping is not None and is_path(portfolio.mapping):
         named["mapping"] = portfolio.mapping
@@ -121,18 +168,6 @@ def _missing_files(study: Study) -> list[Fault]:
         for key, name in named.items()
         if not study_path(study, name).exists()
     ]
-
-
-def _tape(study: Study, sets: tuple[ParameterSet, ...], find_set: FindParameterSet) -> LoanTape:
-    portfolio = study.portfolio
-    if isinstance(portfolio, FilePortfolio):
-        named = portfolio.mapping
-        mapping = study_path(study, named) if named is not None and is_path(named) else named
-        return read_tape(study_path(study, portfolio.file), portfolio.format, mapping)
-    wish = portfolio.synthetic
-    where = study.where("portfolio", "synthetic", "parameters")
-    described = sets[0] if wish.parameters is None else find_set(wish.parameters, study.folder, where)
-    return draw_tape(wish, described)
 
 
 def draw_tape(wish: Synthetic, described: ParameterSet) -> LoanTape:
@@ -149,14 +184,10 @@ def draw_tape(wish: Synthetic, described: ParameterSet) -> LoanTape:
     )
 
 
-def _files(study: Study) -> dict[str, Path]:
-    """The study's own file by its name, and the files that it names by the words used."""
-    own = Path(study.document.name) if study.document else Path()
-    names = [name for name in (*study.parameter_sets, *study.scenarios) if is_path(name)]
-    if isinstance(study.portfolio, FilePortfolio):
-        names += [name for name in (study.portfolio.file, study.portfolio.mapping) if name is not None]
-    files = {own.name: own, **{name: study_path(study, name) for name in names}}
-    return {name: path for name, path in files.items() if path.is_file()}
+def _files(study: Study, specs: Iterable[FileSpec], book: _Book) -> dict[str, Path]:
+    """Every file that was read, by its path from the study's folder; what is shipped comes with the version."""
+    read = [*study.files, *book.files, *(path for spec in specs for path in spec.files)]
+    return {Path(os.path.relpath(path, study.folder)).as_posix(): path for path in read}
 
 
 def _check_currency(inputs: StudyInputs) -> None:

@@ -123,8 +123,8 @@ CASES = [
     ("study", "scenarios: [baseline, adverse]", "scenarios: [adverse, adverse]", "6:22", "scenario adverse for the second time", "each scenario once"),
     ("study", "measure: value_at_risk", "measure: var", "11:15", 'limits[0].measure = "var"', "`value_at_risk`"),
     # other files
-    ("child", "extends: baseline", "extends: basline", "4:10", "`basline` is not in the library", "Did you mean `baseline`?"),
-    ("child", "extends: baseline", "extends: gone.yaml", "4:10", "gone.yaml does not exist", "the path of a file"),
+    ("child", "extends: baseline", "extends: basline", "4:10", "unknown scenario `basline`", "Did you mean `baseline`?"),
+    ("child", "extends: baseline", "extends: gone.yaml", "4:10", "gone.yaml does not exist", "the path of a scenario"),
     ("child", "extends: baseline", "extends: bad.yaml", "4:10", "`extends` goes in a circle", "a chain that ends"),
     ("child", "extends: baseline", "extends: [baseline]", "4:10", 'extends = ["baseline"]', "a name or a path"),
     # the text itself

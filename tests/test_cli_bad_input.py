@@ -59,7 +59,7 @@ YAML_CASES = [
     ("study.yaml", "parameters: us_near_prime\n", "parameters: us_nere_prime\n", "run study.yaml", ["study.yaml:5:13: unknown parameter set `us_nere_prime`", "Did you mean `us_near_prime`?"]),
     ("study.yaml", "{parameters: us_near_prime", "{parameters: us_nere_prime", "run study.yaml", ["study.yaml:4:27: unknown parameter set `us_nere_prime`", "Did you mean `us_near_prime`?"]),
     ("study.yaml", "parameters: us_near_prime\n", "parameters: cn_auto_finance\n", "run study.yaml", ["study.yaml:5:13: parameter set cn_auto_finance is in CNY but the tape is in USD"]),
-    ("study.yaml", "[baseline, own.yaml]", "[basline, own.yaml]", "run study.yaml", ["study.yaml:6:13: `basline` is not in the library", "Did you mean `baseline`?"]),
+    ("study.yaml", "[baseline, own.yaml]", "[basline, own.yaml]", "run study.yaml", ["study.yaml:6:13: unknown scenario `basline`", "Did you mean `baseline`?"]),
     ("study.yaml", "own.yaml]", "gone.yaml]", "run study.yaml", ["study.yaml:6:23: the file gone.yaml does not exist", "Relative paths start from this file's folder."]),
     ("own.yaml", "[4, 5, 6, 6]", "[4, .nan, 6, 6]", "run study.yaml", ["own.yaml:8:29: `.nan`; expected a finite number"]),
     ("study.yaml", "name: small", "name: !!python/object/apply:os.system [touch hacked]", "run study.yaml", ["study.yaml:2:7: a tag `!!python/object/apply:os.system`", "Remove it"]),
@@ -193,14 +193,25 @@ def test_a_tape_dated_otherwise_runs_from_its_own_date_if_asked(here: Path) -> N
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("run gone.yaml", "the file gone.yaml does not exist; expected the path of a file"),
+        (
+            "run gone.yaml",
+            "study: the file gone.yaml does not exist; expected the path of a study. Shipped ones need no path: default. `carstress init FOLDER` writes one to start from.",
+        ),
+        ("run studi.yaml", "Did you mean `study.yaml`?"),
+        (
+            "run study",
+            "unknown study `study`; expected one of default, or a path ending in .yaml. Did you mean `study.yaml`?",
+        ),
         ("run gone.nc", "gone.nc: no such file; expected the results of a run."),
         ("run folder", "folder/results.nc: no such file; expected the results of a run."),
-        ("run nonsense", "`nonsense` is not in the library; expected one of default, or a path ending in .yaml."),
+        (
+            "run nonsense",
+            "unknown study `nonsense`; expected one of default, or a path ending in .yaml. `carstress init FOLDER`",
+        ),
         ("validate gone.yaml folder", "gone.yaml: the file cannot be opened (no such file or directory)"),
         ("portfolio describe gone.csv", "gone.csv"),
         ("portfolio describe folder", "folder"),
-        ("portfolio describe tape.csv --mapping reg_abc", "no shipped mapping 'reg_abc'"),
+        ("portfolio describe tape.csv --mapping reg_abc", "unknown tape mapping `reg_abc`"),
         ("portfolio import tape.csv --out gone/book.csv", "gone: no such folder; expected an existing folder"),
         ("portfolio import tape.csv --out book.xlsx", "ending '.xlsx'; expected .csv or .parquet"),
         ("run study.yaml --out folder", "folder: the folder exists already; expected a name that is free."),

@@ -202,7 +202,7 @@ def test_parameter_sets_are_listed_and_shown() -> None:
     ("words", "said"),
     [
         (("scenario", "show", "basline"), "Did you mean `baseline`?"),
-        (("scenario", "show", "gone.yaml"), "the file gone.yaml does not exist; expected the path of a file"),
+        (("scenario", "show", "gone.yaml"), "the file gone.yaml does not exist; expected the path of a scenario"),
         (("parameters", "show", "us_near_prim"), "Did you mean `us_near_prime`?"),
     ],
 )
@@ -237,9 +237,9 @@ def test_validate_follows_a_mapping_to_its_base(here: Path) -> None:
     (here / "map.yaml").write_text("kind: tape_mapping\nname: ours\nextends: gone.yaml\n", "utf-8")
     answer = carstress("validate", "map.yaml")
     assert answer.code == 3
-    assert "gone.yaml: the file cannot be opened" in answer.err
+    assert "map.yaml:3:10: the file gone.yaml does not exist; expected the path of a tape mapping" in answer.err
     (here / "map.yaml").write_text("kind: tape_mapping\nname: ours\nfields: {loan_id: {column: id}}\n", "utf-8")
-    assert "mapping ours: fields: no source for as_of_date, " in carstress("validate", "map.yaml").err
+    assert "map.yaml:3:9: no source for as_of_date, " in carstress("validate", "map.yaml").err
     (here / "map.yaml").write_text("kind: tape_mapping\nname: ours\nextends: reg_ab\n", "utf-8")
     assert carstress("validate", "map.yaml").code == 0
 
@@ -257,7 +257,7 @@ def test_validate_reads_parameter_sets(here: Path) -> None:
 def test_schema_knows_all_kinds_of_file() -> None:
     answer = carstress("schema")
     assert (answer.code, answer.err) == (0, "")
-    kinds = {"macro_scenario", "study", "parameter_set", "tape_mapping"}
+    kinds = {"macro_scenario", "study", "parameter_set", "tape_mapping", "tape_market", "tape_profile"}
     document = answer.document
     assert set(document["properties"]["kind"]["enum"]) == kinds
     used = {reference.split("/")[-1] for reference in _references(document)}

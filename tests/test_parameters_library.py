@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.library import US_TIERS, find_parameter_set, parameter_set_names, parameter_set_text
+from calibration.library import PARAMETER_SETS, US_TIERS, find_parameter_set, parameter_set_names
 from scenarios.errors import InputError
 from simulator.intensities import transition_matrix
 from simulator.parameters import Parameters, build_parameters, seasoned_shares
@@ -161,7 +161,7 @@ def test_rows_that_were_renormalised_are_noted() -> None:
 @pytest.mark.parametrize("name", parameter_set_names())
 def test_every_number_has_a_row_with_its_source(name: str) -> None:
     rows = provenance(_parameters(name))
-    evidence = parameter_set_text(name).count("confidence: ")
+    evidence = PARAMETER_SETS.text(name).count("confidence: ")
     assert len({(row.field.split(".to")[0], row.source) for row in rows}) >= evidence - len(rows)
     assert len(rows) >= evidence
     assert all(row.parameter_set == name and row.unit and len(row.source) > 15 for row in rows)

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from calibration.library import find_parameter_set, parameter_set_text
+from calibration.library import PARAMETER_SETS, find_parameter_set
 from scenarios.errors import InputError
 from scenarios.load import read_spec
 from scenarios.vocabulary import CAUSE_CLASSES, MACRO_VARIABLES, SEGMENTS
@@ -20,7 +20,7 @@ WHEN = "assumption: made up for a test"
 
 def _refusal(tmp_path: Path, old: str, new: str, name: str = "us_prime") -> list[str]:
     """Lines of the error that a shipped set with one change gets."""
-    text = parameter_set_text(name)
+    text = PARAMETER_SETS.text(name)
     assert text.count(old) >= 1, old
     path = tmp_path / "mine.yaml"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -30,7 +30,7 @@ def _refusal(tmp_path: Path, old: str, new: str, name: str = "us_prime") -> list
 
 
 def _line_of(name: str, text: str) -> int:
-    return parameter_set_text(name)[: parameter_set_text(name).index(text)].count("\n") + 1
+    return PARAMETER_SETS.text(name)[: PARAMETER_SETS.text(name).index(text)].count("\n") + 1
 
 
 def test_names_are_those_of_the_vocabulary() -> None:
@@ -41,7 +41,7 @@ def test_names_are_those_of_the_vocabulary() -> None:
 
 def test_a_file_may_lie_anywhere(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(parameter_set_text("us_prime"), encoding="utf-8")
+    path.write_text(PARAMETER_SETS.text("us_prime"), encoding="utf-8")
     assert find_parameter_set(path).model_dump() == find_parameter_set("us_prime").model_dump()
     assert find_parameter_set("mine.yaml", tmp_path).name == "us_prime"
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path, old: str, new: str, words: tu
 
 
 def test_all_faults_of_a_file_come_at_once(tmp_path: Path) -> None:
-    text = parameter_set_text("us_prime")
+    text = PARAMETER_SETS.text("us_prime")
     text = text.replace("value: 3.88", "value: 55").replace("  - cause: prepay", "  - cause: prepays")
     path = tmp_path / "mine.yaml"
     path.write_text(text.replace("30-59: 0.008,", "30-95: 0.008,"), encoding="utf-8")

@@ -18,12 +18,20 @@ from scenarios.library import (
     find_study,
     init_files,
     library_names,
-    library_text,
     study_path,
     study_scenarios,
 )
 from scenarios.load import json_schema, load_any, read_spec, spec_from_text
-from scenarios.schema import KINDS, FilePortfolio, MacroScenario, Satellite, Study, SyntheticPortfolio, UsedCarSegment
+from scenarios.schema import (
+    KINDS,
+    SCENARIOS,
+    FilePortfolio,
+    MacroScenario,
+    Satellite,
+    Study,
+    SyntheticPortfolio,
+    UsedCarSegment,
+)
 from scenarios.show import INTERPOLATION, resolved
 from scenarios.vocabulary import SEGMENTS
 
@@ -267,7 +275,7 @@ def test_all_faults_of_a_studys_scenarios_come_at_once(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         study_scenarios(read_spec(written(folder, "study.yaml", text), Study))
     first, second = (str(fault) for fault in caught.value.faults)
-    assert first.startswith(f"{folder / 'study.yaml'}:5:13: `baselin` is not in the library")
+    assert first.startswith(f"{folder / 'study.yaml'}:5:13: unknown scenario `baselin`")
     assert "Did you mean `baseline`?" in first
     assert second.startswith(f"{folder / 'study.yaml'}:5:22: the file {folder / 'gone.yaml'} does not exist")
 
@@ -355,5 +363,5 @@ def test_every_exported_name_exists() -> None:
         _ = scenarios.nothing  # type: ignore[attr-defined]  # the point of the test
 
 
-def test_library_text_keeps_its_comments() -> None:
-    assert library_text("macro", "baseline").startswith("# The economy goes on as it is.")
+def test_shipped_text_keeps_its_comments() -> None:
+    assert SCENARIOS.text("baseline").startswith("# The economy goes on as it is.")

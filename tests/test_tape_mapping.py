@@ -131,7 +131,7 @@ def test_chains_of_mappings_override_field_by_field(tmp_path: Path) -> None:
 
 
 REFUSED = [
-    ("extends: reg_abx\n", ["no shipped mapping 'reg_abx'", "canonical, reg_ab", "reg_ab`?"]),
+    ("extends: reg_abx\n", ["unknown tape mapping `reg_abx`", "canonical, reg_ab", "reg_ab`?"]),
     ("extends: none.yaml\n", ["none.yaml"]),
     ("extends: ours.yaml\n", ["extends itself (ours.yaml -> ours.yaml)", "Remove one `extends`."]),
     ("fields: {region: {constant: X}}\n", ["no source for loan_id, as_of_date", "extend a mapping that has them"]),

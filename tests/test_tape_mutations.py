@@ -148,10 +148,10 @@ REFUSED = [
     ("semicolons", TEXT.replace(",", ";").encode(), ["one single column", "`delimiter`", ";"]),
     ("tabs", TEXT.replace(",", "\t").encode(), ["separated by tab"]),
     ("two dates", samples.as_text(samples.with_cell("as_of_date", "2024-11-30")).encode(),
-     [":3: as_of_date", "as_of_date = 2024-11-30 (1 rows)", "one reporting date", "its own file"]),
+     [":3: as_of_date", "as_of_date = 2024-11-30 (1 row)", "one reporting date", "its own file"]),
     ("two currencies", samples.as_text([{**row, "currency": code} for row, code in
      zip(samples.rows(), ["EUR", "CNY", "EUR", "EUR"], strict=True)], [*samples.HEADER, "currency"]).encode(),
-     ["'EUR' on 3 rows, 'CNY' on 1 rows", "one ISO 4217 code"]),
+     ["'EUR' on 3 rows, 'CNY' on 1 row;", "one ISO 4217 code"]),
     ("unclosed quote", TEXT.replace("RAV4", '"RAV4', 1).encode(), [":2:", "a quote that is not closed"]),
     ("no usable row", samples.as_text([{**row, "rate": "NaN"} for row in samples.rows()]).encode(),
      ["4 of 4 rows rejected", ":5: rate"]),

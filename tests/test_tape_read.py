@@ -76,7 +76,7 @@ def test_absent_optional_columns_take_defaults_and_are_named(tmp_path: Path) -> 
 def test_score_0_means_none_and_is_reported(tmp_path: Path) -> None:
     tape = _read(tmp_path, samples.with_cell("score", "0"))
     assert np.isnan(tape["score"]).tolist() == [False, True, False, False]
-    assert tape.report.guesses == ("score (score): 1 cells hold 0, which was read as not stated.",)
+    assert tape.report.guesses == ("score (score): 1 cell holds 0, which was read as not stated.",)
 
 
 def test_currency_is_read_or_said_to_be_assumed(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_quoted_line_breaks_keep_later_lines_right(tmp_path: Path) -> None:
 def test_fractions_of_a_cent_are_rounded_and_reported(tmp_path: Path) -> None:
     tape = _read(tmp_path, samples.with_cell("current_balance", "100.005"))
     assert tape["current_balance"][1] == 100.0
-    assert "1 balances had fractions of a cent and were rounded, half to even." in tape.report.notes
+    assert "1 balance was rounded to whole cents, half to even." in tape.report.notes
 
 
 def test_unusual_loans_are_noted(tmp_path: Path) -> None:
@@ -142,11 +142,11 @@ def test_unusual_loans_are_noted(tmp_path: Path) -> None:
     table[0].update(current_balance="26000", scheduled_payment="1")
     table[1]["remaining_term"] = "80"
     notes = _read(tmp_path, table).report.notes
-    assert [note.split(" ", 1)[1] for note in notes[1:]] == [
-        "loans owe more than was paid out.",
-        "loans have more months left than they began with.",
-        "loans state an instalment that does not cover a month's interest.",
-    ]
+    assert notes[1:] == (
+        "1 loan owes more than was paid out.",
+        "1 loan has more months left than at its start.",
+        "1 loan states an instalment that does not cover a month's interest.",
+    )
 
 
 def test_arrays_and_back(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_arrears_lean_to_the_weaker_loans() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"profile": "us_near_prim"}, ["no profile 'us_near_prim'", "us_near_prime"]),
+        ({"profile": "us_near_prim"}, ["unknown tape profile `us_near_prim`", "us_near_prime"]),
         ({"n_loans": 0}, ["loans = 0", "at least 1"]),
         ({"seed": -1}, ["seed = -1"]),
         ({"minimum_remaining_term": 78}, ["1 to 77"]),
@@ -202,7 +202,7 @@ def test_faulty_profile_is_refused(tmp_path: Path) -> None:
         ("loan_to_value/arrears: 0.1", "loan_to_value/arrears: 0.99", "positive definite"),
         ("[620, 620,", "[660, 620,", "must not descend"),
         ("{car:", "{spaceship:", "spaceship"),
-        ("market: us", "market: usa", "no market 'usa'"),
+        ("market: us", "market: usa", "unknown tape market `usa`"),
     )
     for number, (old, new, words) in enumerate(changes):
         assert old in text

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.counted import counted
 from scenarios.vocabulary import CUTS
 from simulator.tape.report import CENTS
 from simulator.tape.tape import LoanTape, balance_cents, loan_age, loan_to_value
@@ -115,7 +116,7 @@ def format_description(description: dict[str, Any]) -> str:
     """A description as a readable table."""
     currency = description["currency"]
     lines = [
-        f"{description['loans']:,} loans as of {description['as_of']}, {currency}",
+        f"{counted(description['loans'], 'loan')} as of {description['as_of']}, {currency}",
         f"balance          {description['balance']:>18,.2f}",
         f"amount financed  {description['original_balance']:>18,.2f}",
         "",

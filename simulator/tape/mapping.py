@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -20,15 +20,16 @@ from pydantic import (
 )
 
 from scenarios.errors import Fault, InputError
-from scenarios.explain import nearest
-from scenarios.load import is_path, read_spec
+from scenarios.file_spec import FileSpec
+from scenarios.load import spec_from_text
+from scenarios.shelf import Shelf
 from scenarios.spec import Spec
 from scenarios.vocabulary import TAPE_FIELDS, FieldKind
 from simulator.tape.dates import form_pattern
 from simulator.tape.tape import FIELDS
 
-MAPPINGS: Final = Path(__file__).parent / "mappings"
 CANONICAL: Final = "canonical"
+MAPPINGS: Final = Shelf("tape mapping", "simulator.tape", "mappings", also=(CANONICAL,))
 
 Unit = Literal["fraction", "percent", "guess", "units", "cents", "thousands", "millions", "months", "years"]
 
@@ -151,7 +152,7 @@ def _field_mappings() -> type[_FieldMappingsBase]:
 FieldMappings = _field_mappings()
 
 
-class TapeMapping(Spec):
+class TapeMapping(FileSpec):
     """A mapping file: `kind: tape_mapping`."""
 
     kind: Literal["tape_mapping"]
@@ -195,6 +196,8 @@ class Layout:
     vehicle_by_make: Mapping[str, str] | None = None
     unescape: bool = False
     """Undo `write_tape`'s guard against formulas in text cells."""
+    files: tuple[Path, ...] = ()
+    """Files that it was read from: its own, and those that it extends; shipped ones are none."""
 
     @property
     def source_columns(self) -> tuple[str, ...]:
@@ -205,7 +208,7 @@ class Layout:
 
 def mapping_names() -> tuple[str, ...]:
     """Names of the mappings that need no path."""
-    return (CANONICAL, *sorted(path.stem for path in MAPPINGS.glob("*.yaml")))
+    return MAPPINGS.names
 
 
 @cache
@@ -215,37 +218,36 @@ def canonical_layout() -> Layout:
     return Layout(CANONICAL, fields, currency_column="currency", unescape=True)
 
 
-def load_layout(source: str | Path) -> Layout:
+def load_layout(source: str | Path, where: str = "mapping") -> Layout:
     """Layout of a shipped mapping, or of a mapping file with all that it extends.
 
     Parameters
     ----------
     source : str or Path
         `canonical`, the name of a shipped mapping, or a path of a YAML file.
+    where : str, optional
+        Who refers to it, for errors.
 
     Raises
     ------
     InputError
         The file or one of its bases is missing, faulty, or extends itself.
     """
-    return _load(str(source), Path(), ())
+    return _load(source, None, (), where)
 
 
-def _load(source: str, folder: Path, above: tuple[Path, ...]) -> Layout:
+def _load(source: str | Path, folder: Path | None, chain: tuple[str, ...], where: str) -> Layout:
     if source == CANONICAL:
         return canonical_layout()
-    if not is_path(source) and source not in mapping_names():
-        expected = f"one of {', '.join(mapping_names())}, or a path ending in .yaml"
-        where = str(above[-1]) if above else "mapping"
-        raise InputError(Fault(where, f"no shipped mapping '{source}'", expected, nearest(source, mapping_names())))
-    path = folder / source if is_path(source) else MAPPINGS / f"{source}.yaml"
-    own = path.resolve()
-    if own in above:
-        chain = " -> ".join(item.name for item in (*above, own))
-        raise InputError(Fault(str(path), f"extends itself ({chain})", "a chain that ends", "Remove one `extends`."))
-    spec = read_spec(path, TapeMapping)
-    base = Layout("", {}) if spec.extends is None else _load(spec.extends, path.parent, (*above, own))
-    return layout_of(spec, base)
+    found = MAPPINGS.find(source, folder, where)
+    if found.identity in chain:
+        circle = " -> ".join(Path(item).name for item in (*chain, found.identity))
+        raise InputError(Fault(where, f"extends itself ({circle})", "a chain that ends", "Remove one `extends`."))
+    spec = spec_from_text(found.text, found.name, TapeMapping, found.folder)
+    base = Layout("", {})
+    if spec.extends is not None:
+        base = _load(spec.extends, found.folder, (*chain, found.identity), spec.where("extends"))
+    return replace(layout_of(spec, base), files=(*found.files, *base.files))
 
 
 def layout_of(spec: TapeMapping, base: Layout) -> Layout:
@@ -256,7 +258,7 @@ def layout_of(spec: TapeMapping, base: Layout) -> Layout:
     if unmapped:
         raise InputError(
             Fault(
-                f"mapping {spec.name}: fields",
+                spec.where("fields"),
                 f"no source for {', '.join(unmapped)}",
                 "every required field mapped",
                 "Add `FIELD: {column: NAME}` or `FIELD: {constant: VALUE}`, or extend a mapping that has them.",

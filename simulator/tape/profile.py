@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from scenarios.errors import Fault, InputError
-from scenarios.explain import nearest
-from scenarios.load import is_path, read_spec
+from scenarios.file_spec import FileSpec
+from scenarios.load import spec_from_text
+from scenarios.shelf import Shelf
 from scenarios.spec import Spec
 from scenarios.vocabulary import SEGMENTS
 from simulator.sourced import Evidence, Share
 
-PROFILES: Final = Path(__file__).parent / "profiles"
-MARKETS: Final = Path(__file__).parent / "markets"
+PROFILES: Final = Shelf("tape profile", "simulator.tape", "profiles")
+MARKETS: Final = Shelf("tape market", "simulator.tape", "markets")
 
 CORRELATED: Final = (
     "amount",
@@ -142,7 +141,7 @@ class TapeMarket(Spec):
     """Employment sector -> weight."""
 
 
-class TapeProfile(Spec):
+class TapeProfile(FileSpec):
     """What loans of one credit tier look like at origination, and how a book of them ages: `kind: tape_profile`."""
 
     kind: Literal["tape_profile"]
@@ -224,7 +223,7 @@ def pick(weights: tuple[float, ...], probability: NDArray[np.float64]) -> NDArra
 
 def profile_names() -> tuple[str, ...]:
     """Names of the shipped profiles."""
-    return tuple(sorted(path.stem for path in PROFILES.glob("*.yaml")))
+    return PROFILES.names
 
 
 @cache
@@ -236,20 +235,12 @@ def load_profile(name: str) -> TapeProfile:
     InputError
         No such profile, or a faulty file.
     """
-    return read_spec(_path(name, PROFILES, "profile"), TapeProfile)
+    found = PROFILES.find(name, None, "synthetic book")
+    return spec_from_text(found.text, found.name, TapeProfile, found.folder)
 
 
 @cache
-def load_market(name: str) -> TapeMarket:
+def load_market(name: str, where: str = "synthetic book") -> TapeMarket:
     """A shipped market by name, or the market of a YAML file by path."""
-    return read_spec(_path(name, MARKETS, "market"), TapeMarket)
-
-
-def _path(name: str, folder: Path, what: str) -> Path:
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    if is_path(name):
-        return Path(name)
-    if name not in known:
-        expected = f"one of {', '.join(known)}, or a path ending in .yaml"
-        raise InputError(Fault(f"synthetic {what}", f"no {what} '{name}'", expected, nearest(name, known)))
-    return folder / f"{name}.yaml"
+    found = MARKETS.find(name, None, where)
+    return spec_from_text(found.text, found.name, TapeMarket, found.folder)

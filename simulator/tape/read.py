@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import TapeField
 from simulator.tape.cells import canonical_parser
@@ -102,7 +103,7 @@ def _one_date(path: Path, raw: RawTable, layout: Layout, table: TypedTable) -> d
         expected = f"one reporting date; {len(counts)} stand in the file"
         remedy = "Give each month's tape its own file."
         raise InputError(
-            Fault(f"{path}:{line}: {label}", f"as_of_date = {date} ({counts[date]:,} rows)", expected, remedy)
+            Fault(f"{path}:{line}: {label}", f"as_of_date = {date} ({counted(counts[date], 'row')})", expected, remedy)
             for date, line in list(first_line.items())[:SHOWN_FAULTS]
         )
     return next(iter(first_line), None)
@@ -114,7 +115,7 @@ def _one_currency(path: Path, raw: RawTable, layout: Layout) -> tuple[str, tuple
     if column is not None and column in raw.columns:
         found = Counter(raw.columns[column])
         if len(found) != 1 or not all(len(code) == 3 and code.isascii() and code.isupper() for code in found):
-            shown = ", ".join(f"'{code}' on {count:,} rows" for code, count in found.most_common(SHOWN_FAULTS))
+            shown = ", ".join(f"'{code}' on {counted(count, 'row')}" for code, count in found.most_common(SHOWN_FAULTS))
             remedy = "Give each currency its own file; amounts of one book are in one currency."
             raise InputError(Fault(f"{path}: {column}", shown or "nothing", "one ISO 4217 code, as USD", remedy))
         return next(iter(found)), ()
@@ -140,9 +141,9 @@ def _refusal(path: Path, rejected: Sequence[RejectedRow], used: int) -> InputErr
         return InputError(Fault(str(path), "a header without rows", "at least one loan"))
     faults = [fault for row in rejected for fault in row.as_faults(str(path))]
     expected = "none rejected (strict)" if used else "at least one usable row"
-    summary = Fault(str(path), f"{len(rejected):,} of {len(rejected) + used:,} rows rejected", expected)
+    summary = Fault(str(path), f"{len(rejected):,} of {counted(len(rejected) + used, 'row')} rejected", expected)
     more = len(faults) - SHOWN_FAULTS
-    rest = [Fault(str(path), f"{more:,} more faults", "none")] if more > 0 else []
+    rest = [Fault(str(path), counted(more, "more fault"), "none")] if more > 0 else []
     return InputError([summary, *faults[:SHOWN_FAULTS], *rest])
 
 
@@ -178,9 +179,14 @@ def _array(field: TapeField, values: list[Any]) -> Column:
 def _book_notes(columns: dict[str, Column]) -> list[str]:
     """What is unusual about the used loans, though not wrong."""
     monthly = columns["current_balance"] * columns["rate"] / 12.0
-    counted = (
-        (columns["current_balance"] > columns["original_balance"], "owe more than was paid out"),
-        (columns["remaining_term"] > columns["original_term"], "have more months left than they began with"),
-        (columns["scheduled_payment"] <= monthly, "state an instalment that does not cover a month's interest"),
+    short = columns["scheduled_payment"] <= monthly
+    unusual = (
+        (columns["current_balance"] > columns["original_balance"], "owes", "owe", "more than was paid out"),
+        (columns["remaining_term"] > columns["original_term"], "has", "have", "more months left than at its start"),
+        (short, "states", "state", "an instalment that does not cover a month's interest"),
     )
-    return [f"{int(np.sum(found)):,} loans {what}." for found, what in counted if np.any(found)]
+    return [
+        f"{counted(int(np.sum(found)), f'loan {one}', f'loans {many}')} {what}."
+        for found, one, many, what in unusual
+        if np.any(found)
+    ]

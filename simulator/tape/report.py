@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
+from scenarios.counted import counted
 from scenarios.errors import Fault, IntegrityError
 
 CENTS: Final = 100
@@ -16,6 +17,9 @@ SHOWN_REASONS: Final = 20
 
 SHOWN_LINES: Final = 5
 """Line numbers that a sentence names before it counts the rest."""
+
+OPEN_LOAN: Final = "an open loan"
+"""What a row is expected to be; its absence is no fault of the file, which may list closed loans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class RejectedRow:
     def column(self) -> str:
         """Source column of the first fault; empty where the whole row is at fault."""
         return self.faults[0].column
+
+    @property
+    def closed(self) -> bool:
+        """Whether the row is a loan that owes nothing."""
+        return self.balance_cents == 0
 
     @property
     def reason(self) -> str:
@@ -148,6 +157,22 @@ class LoadReport:
         """Rejected rows whose balance cannot be read: they are in no sum of money."""
         return sum(row.balance_cents is None for row in self.rejected)
 
+    @property
+    def rows_closed(self) -> int:
+        """Rejected rows that owe nothing: closed loans, which a book does not miss."""
+        return sum(row.closed for row in self.rejected)
+
+    @property
+    def rejected_share_of_rows(self) -> float:
+        """Rejected rows over rows read, closed loans in neither; a fraction."""
+        return (self.rows_rejected - self.rows_closed) / max(self.rows_read - self.rows_closed, 1)
+
+    @property
+    def rejected_share_of_balance(self) -> float:
+        """Rejected over all balance that can be read, without sign, so that no error offsets another; a fraction."""
+        rejected = sum(abs(row.balance_cents) for row in self.rejected if row.balance_cents is not None)
+        return rejected / max(self.balance_used_cents + rejected, 1)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data for JSON; `from_dict` reads it back."""
         data = asdict(self)
@@ -193,11 +218,12 @@ class LoadReport:
             f"{money_text(self.balance_used_cents)} used + {money_text(self.balance_rejected_cents)} rejected",
         ]
         if self.rows_without_balance:
-            text.append(f"{self.rows_without_balance:,} rejected rows have no readable balance and are in no sum.")
+            rows = counted(self.rows_without_balance, "rejected row has", "rejected rows have")
+            text.append(f"{rows} no readable balance and no part in the sums.")
         text += self._reject_lines()
         text += [f"guess: {sentence}" for sentence in self.guesses]
-        text += [f"default: {name} was empty for {count:,} loans." for name, count in self.defaults.items()]
-        text += [f"missing: {name} is not known for {count:,} loans." for name, count in self.missing.items()]
+        text += [f"default: {name} was empty for {counted(count, 'loan')}." for name, count in self.defaults.items()]
+        text += [f"missing: {name} is not known for {counted(count, 'loan')}." for name, count in self.missing.items()]
         return text + [f"note: {sentence}" for sentence in self.notes]
 
     def _reject_lines(self) -> list[str]:
@@ -207,7 +233,7 @@ class LoadReport:
             groups.setdefault(f"{row.column or 'row'}: {row.reason}", []).append(row.line)
         text = [f"{lines_text(lines)}: {reason}" for reason, lines in list(groups.items())[:SHOWN_REASONS]]
         more = len(groups) - SHOWN_REASONS
-        return [*text, f"... and {more:,} more reasons for rejecting rows."] if more > 0 else text
+        return [*text, f"... and {counted(more, 'more reason')} for rejecting rows."] if more > 0 else text
 
 
 def lines_text(lines: Sequence[int]) -> str:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from simulator.tape.mapping import Layout
-from simulator.tape.report import CellFault, lines_text
+from simulator.tape.report import OPEN_LOAN, CellFault, lines_text
+from simulator.tape.schedule import GREATEST_GROWTH, growth_to_maturity
 from simulator.tape.source import RawTable
 from simulator.tape.typed import TypedTable
 
@@ -30,10 +32,14 @@ LASTING_FIELDS: Final = (
 )
 """Fields that stay the same over a loan's life, in the order in which they are tried to tell loans apart."""
 
+SLOW_GROWTH: Final = f"principal that, unpaid, grows at most {GREATEST_GROWTH:,.0f}-fold until maturity"
+MISREAD_RATE: Final = "Check the units: rounding errors grow as fast and would swamp the last balances."
+
 
 def row_faults(table: TypedTable, layout: Layout, lines: Sequence[int]) -> Iterator[tuple[int, CellFault]]:
     """Faults that no single cell shows, as (row, fault)."""
     yield from _closed_or_overdue(table, layout)
+    yield from _beyond_arithmetic(table, layout)
     yield from _born_later(table, layout)
     yield from _duplicates(table.columns["loan_id"], layout, lines)
 
@@ -44,10 +50,21 @@ def _closed_or_overdue(table: TypedTable, layout: Layout) -> Iterator[tuple[int,
     terms = table.columns["remaining_term"]
     for row, balance in enumerate(table.columns["current_balance"]):
         if balance == 0.0:
-            yield row, CellFault(balance_label, "current_balance = 0: a closed loan", "an open loan")
+            yield row, CellFault(balance_label, "current_balance = 0: a closed loan", OPEN_LOAN)
         elif balance is not None and terms[row] == 0:
             remedy = "State the months that the balance is to be repaid in, at least 1."
             yield row, CellFault(term_label, "remaining_term = 0 with a balance", "at least 1 month", remedy)
+
+
+def _beyond_arithmetic(table: TypedTable, layout: Layout) -> Iterator[tuple[int, CellFault]]:
+    """Loans whose balances double precision cannot follow to maturity."""
+    label = layout.fields["rate"].label
+    terms = table.columns["remaining_term"]
+    for row, rate in enumerate(table.columns["rate"]):
+        months = terms[row]
+        if rate is not None and months is not None and growth_to_maturity(rate, months) > GREATEST_GROWTH:
+            found = f"rate = {rate:g} a year and {months} months to go"
+            yield row, CellFault(label, found, SLOW_GROWTH, MISREAD_RATE)
 
 
 def _born_later(table: TypedTable, layout: Layout) -> Iterator[tuple[int, CellFault]]:
@@ -99,7 +116,7 @@ def refuse_damaged_ids(path: Path, raw: RawTable, layout: Layout, ids: Sequence[
     raise InputError(
         Fault(
             f"{path}: {mapping.label}",
-            f"{counts.total():,} rows share {len(counts):,} ids that lost their last digits in floating point"
+            f"{counts.total():,} rows share {counted(len(counts), 'id')} that lost their last digits in floating point"
             f" ('{example}' stands on {counts[example]:,} rows{_step_text(counts)})",
             "an id that occurs once, digit by digit",
             f"{_RE_EXPORT} {_proposal(raw, layout)}",

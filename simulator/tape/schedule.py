@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+GREATEST_GROWTH: Final = 1e6
+"""Largest factor by which unpaid principal may grow until maturity.
+
+Balances follow (1), one multiplication a month, and every multiplication enlarges the earlier ones' rounding errors:
+by maturity the balance is off by about 9 x 2^-52 x growth of the opening one (the largest of 3,000 loans of up to
+400 %, 180 months and 6 instalments of arrears, against 80 digits).  At this growth the largest error was 9e-10 of the
+balance; at 1e13 it is a twentieth of the loan.  400 % over 48 months, 100 % over 172, 36 % over any term lie below.
+"""
 
 
 def level_instalment(principal: Floats, rate: Floats, months: Integers) -> Floats:
@@ -54,3 +65,16 @@ def balance_after(principal: Floats, rate: Floats, instalment: Floats, paid: Int
     with np.errstate(divide="ignore", invalid="ignore"):
         annuity = np.where(monthly > 0.0, (growth - 1.0) / monthly, paid)
     return principal * growth - instalment * annuity
+
+
+def growth_to_maturity(rate: float, months: int) -> float:
+    """Factor by which principal would grow in so many months without a payment, g^n of methodology (1).
+
+    Parameters
+    ----------
+    rate : float
+        Contract rate, fraction a year, compounded monthly.
+    months : int
+        Months to maturity.
+    """
+    return float((1.0 + rate / 12.0) ** months)

@@ -22,7 +22,7 @@ from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import MAX_BUCKET
 from simulator.tape.profile import CORRELATED, TapeMarket, TapeProfile, load_market, load_profile, pick
 from simulator.tape.report import CENTS, LoadReport
-from simulator.tape.schedule import balance_after, level_instalment
+from simulator.tape.schedule import GREATEST_GROWTH, balance_after, growth_to_maturity, level_instalment
 from simulator.tape.tape import FIELDS, Column, LoanTape, balance_cents, make_tape
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,7 @@ def synthetic_tape(
         No such profile, a wish that cannot be met, or buckets that do not fit together.
     """
     profile = load_profile(profile) if isinstance(profile, str) else profile
-    market = load_market(profile.market)
+    market = load_market(profile.market, profile.where("market"))
     arrears = _arrears(bucket_shares, bucket_edges)
     least = 1 if minimum_remaining_term is None else minimum_remaining_term
     _refuse_wishes(profile, n_loans, seed, least)
@@ -135,8 +135,11 @@ def _arrears(shares: Sequence[float] | Floats | None, edges: Sequence[int]) -> _
 
 
 def _refuse_wishes(profile: TapeProfile, n_loans: int, seed: int, least: int) -> None:
-    longest = profile.term.values[-1]
+    longest, highest = profile.term.values[-1], profile.rate.values[-1]
+    followed = growth_to_maturity(highest, longest) <= GREATEST_GROWTH
+    slower = f"rates and terms that unpaid principal grows by at most {GREATEST_GROWTH:,.0f}-fold under"
     wishes = (
+        (followed, f"a rate of {highest:g} a year over {longest} months", slower),
         (n_loans >= 1, f"loans = {n_loans}", "at least 1"),
         (seed >= 0, f"seed = {seed}", "at least 0"),
         (1 <= least <= longest, f"minimum_remaining_term = {least}", f"1 to {longest}, the longest term"),

@@ -151,8 +151,10 @@ def loan_age(tape: LoanTape) -> NDArray[np.int64]:
 
 
 def loan_to_value(tape: LoanTape) -> NDArray[np.float64]:
-    """Amount financed over the car's value at origination, a fraction."""
-    ratio: NDArray[np.float64] = tape.columns["original_balance"] / tape.columns["vehicle_value"]
+    """Amount financed over the car's value at origination, a fraction; not finite where no value is known."""
+    # A file's value of 0 is refused at its door; a tape made in Python may carry one, and readers look for finite ones.
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        ratio: NDArray[np.float64] = tape.columns["original_balance"] / tape.columns["vehicle_value"]
     return ratio
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import SEGMENTS, TapeField
 from simulator.tape.cells import (
@@ -114,14 +115,16 @@ def _typed_column(
 def _nothing_sentences(tape_field: TapeField, mapping: FieldMapping, column: ParsedColumn) -> list[str]:
     """What was taken for "not stated", in sentences."""
     listed = ", ".join(mapping.missing_values)
-    counted = (
-        (column.zeros, "hold 0"),
-        (column.unreadable, f"are not {'a number' if tape_field.kind == 'number' else 'readable'}"),
-        (column.coded, f"hold {listed}"),
+    readable = "a number" if tape_field.kind == "number" else "readable"
+    silent = (
+        (column.zeros, "holds 0", "hold 0"),
+        (column.unreadable, f"is not {readable}", f"are not {readable}"),
+        (column.coded, f"holds {listed}", f"hold {listed}"),
     )
+    field_text = f"{tape_field.name} ({mapping.label})"
     return [
-        f"{tape_field.name} ({mapping.label}): {count:,} cells {what}, which was read as not stated."
-        for count, what in counted
+        f"{field_text}: {counted(count, f'cell {one}', f'cells {many}')}, which was read as not stated."
+        for count, one, many in silent
         if count
     ]
 
@@ -172,7 +175,8 @@ def _set_balances(amounts: Sequence[tuple[int, bool] | None], table: TypedTable)
             values[row] = cents / CENTS
     rounded = sum(amount[1] for amount in amounts if amount is not None)
     if rounded:
-        table.notes.append(f"{rounded:,} balances had fractions of a cent and were rounded, half to even.")
+        balances = counted(rounded, "balance was", "balances were")
+        table.notes.append(f"{balances} rounded to whole cents, half to even.")
 
 
 def _refine_vehicles(layout: Layout, table: TypedTable) -> None:
@@ -190,4 +194,5 @@ def _refine_vehicles(layout: Layout, table: TypedTable) -> None:
         if segment is not None and segment != vehicles[row]:
             vehicles[row], refined = segment, refined + 1
     if refined:
-        table.notes.append(f"{refined:,} vehicles took their segment from the make ({', '.join(sorted(by_make))}).")
+        vehicles_text = counted(refined, "vehicle took its segment", "vehicles took their segment")
+        table.notes.append(f"{vehicles_text} from the make ({', '.join(sorted(by_make))}).")

@@ -40,22 +40,45 @@ def write_tape(tape: LoanTape, path: Path | str, *, force: bool = False) -> None
         Another ending, a folder that does not exist, or an existing file without `force`.
     """
     path = Path(path)
-    writers: dict[str, Callable[[LoanTape, Path], None]] = {".csv": _write_csv, ".parquet": _write_parquet}
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise InputError(Fault(str(path), f"ending '{path.suffix}'", ".csv or .parquet", "Name the file so."))
+    check_target(path, force=force)
+    with _complete_or_absent(path) as unfinished:
+        _WRITERS[path.suffix.lower()](tape, unfinished)
+
+
+def check_target(path: Path, *, force: bool) -> None:
+    """Refuse a name that `write_tape` could not write to; cheap, so ask before reading or drawing a book.
+
+    Raises
+    ------
+    InputError
+        As `write_tape` does.
+    """
+    if path.suffix.lower() not in _WRITERS:
+        raise InputError(Fault(str(path), f"ending '{path.suffix}'", " or ".join(_WRITERS), "Name the file so."))
     if not path.parent.is_dir():
         raise InputError(Fault(str(path.parent), "no such folder", "an existing folder", "Create it first."))
-    if path.exists() and not force:
-        raise InputError(Fault(str(path), "an existing file", "a new name", "Choose another, or replace it by force."))
-    with _complete_or_absent(path) as unfinished:
-        writer(tape, unfinished)
+    try:
+        if path.is_dir():
+            raise InputError(Fault(str(path), "a folder", "a file's name", "Choose another name."))
+        if path.exists() and not force:
+            remedy = "Choose another, or replace it with --force."
+            raise InputError(Fault(str(path), "an existing file", "a new name", remedy))
+        probe = _unfinished(path)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        found = f"no file can be written there ({(error.strerror or str(error)).lower()})"
+        raise InputError(Fault(str(path), found, "a place to write to", "Choose another name.")) from None
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
 
 
 @contextlib.contextmanager
 def _complete_or_absent(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` that becomes `path` once the body has ended well."""
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    unfinished = _unfinished(path)
     try:
         yield unfinished
         with unfinished.open("rb+") as stream:
@@ -63,6 +86,8 @@ def _complete_or_absent(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+    if os.name == "nt":  # Windows cannot open a folder
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -128,3 +153,6 @@ def _parquet_value(name: str, column: Column) -> str:
         if column.dtype.kind in "iU"
         else name
     )
+
+
+_WRITERS: Final[dict[str, Callable[[LoanTape, Path], None]]] = {".csv": _write_csv, ".parquet": _write_parquet}

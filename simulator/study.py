@@ -21,7 +21,15 @@ from scenarios.shelf import is_path
 from simulator.engine import RunSize, months_needed, simulate
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters, seasoned_shares
-from simulator.tape import LoanTape, load_layout, read_tape, synthetic_tape, tape_from_arrays, tape_to_arrays
+from simulator.tape import (
+    LoanTape,
+    load_layout,
+    profile_names,
+    read_tape,
+    synthetic_tape,
+    tape_from_arrays,
+    tape_to_arrays,
+)
 from simulator.tape.rejects import refuse_rejects
 from simulator.tape.tape import METADATA
 
@@ -99,7 +107,7 @@ def load_inputs(study: Study, find_set: FindParameterSet) -> StudyInputs:
     sets = [_kept(faults, partial(find_set, *reference)) for reference in _set_references(study)]
     if isinstance(portfolio, SyntheticPortfolio):
         described = sets[0] if portfolio.synthetic.parameters is None else sets.pop()
-        book = _kept(faults, partial(_draw_book, portfolio.synthetic, described)) if described else None
+        book = _kept(faults, partial(_draw_book, study, portfolio.synthetic, described)) if described else None
     scenarios = _kept(faults, partial(study_scenarios, study))
     found = tuple(item for item in sets if item is not None)
     if faults or scenarios is None or book is None:
@@ -138,7 +146,12 @@ class _Book:
     files: tuple[Path, ...]
 
 
-def _draw_book(wish: Synthetic, described: ParameterSet) -> _Book:
+def _draw_book(study: Study, wish: Synthetic, described: ParameterSet) -> _Book:
+    if described.name not in profile_names():
+        where = study.where("portfolio", "synthetic", *([] if wish.parameters is None else ["parameters"]))
+        found = f"no tape profile describes a book of parameter set {described.name}"
+        remedy = "Name a shipped set under `portfolio.synthetic.parameters`; `parameters` may still be another."
+        raise InputError(Fault(where, found, f"one of {', '.join(profile_names())}", remedy))
     return _Book(draw_tape(wish, described), described.files)
 
 

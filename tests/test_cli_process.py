@@ -123,25 +123,66 @@ def read_rest(reader: int) -> str:
     return text.decode()
 
 
-def interrupt(running: subprocess.Popen[bytes], reader: int) -> tuple[str, float]:
+def interrupt(running: subprocess.Popen[bytes], reader: int, by: str = "SIGINT") -> tuple[str, float]:
     """Interrupt a process; returns what it still said, and the seconds until it had ended."""
     start = time.monotonic()
-    running.send_signal(signal.SIGINT)
+    running.send_signal(getattr(signal, by))
     text = read_rest(reader)
     running.wait(timeout=START_SECONDS)
     return text, time.monotonic() - start
 
 
 @needs_posix
-def test_an_interrupt_is_answered_while_kernels_compile(tmp_path: Path, started: Running) -> None:
+@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupt_is_answered_while_kernels_compile(tmp_path: Path, started: Running, by: str) -> None:
     running, reader = started(terminal=False, CARSTRESS_KERNEL_CACHE="0")
     before = read_until(reader, "Compiling the kernels")
     time.sleep(1.0)
-    after, seconds = interrupt(running, reader)
+    after, seconds = interrupt(running, reader, by)
     assert (running.returncode, seconds < PROMPT_SECONDS) == (130, True)
     assert after.rstrip().endswith("Interrupted; nothing was left half-written.")
     assert "\x1b" not in before + after
     assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
+@needs_posix
+@pytest.mark.parametrize("by", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_files_are_written_leaves_none(tmp_path: Path, by: str) -> None:
+    (tmp_path / "slow.py").write_text(SLOW_WRITING, "utf-8")
+    command = [sys.executable, "slow.py", "run", "study.yaml", "--out", "deep/run"]
+    study_file(tmp_path, SMALL_STUDY)
+    reader, writer = os.pipe()
+    variables = environment(NUMBA_DISABLE_JIT="1")
+    with subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=subprocess.DEVNULL, stderr=writer) as running:
+        os.close(writer)
+        try:
+            read_until(reader, "half of a file is written")
+            after, _ = interrupt(running, reader, by)
+        finally:
+            running.kill()
+    assert running.returncode == 130
+    assert after.rstrip().endswith("Interrupted; nothing was left half-written.")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "slow.py", "study.yaml"]
+
+
+SLOW_WRITING = """\
+import sys, time
+import cli, outputs.publish, simulator.study
+
+def run(inputs, *, size, progress):
+    return few(inputs.with_run(paths=4))
+
+def write(folder, pictures):
+    folder.mkdir()
+    (folder / "half.svg").write_text("<svg")
+    print("half of a file is written", file=sys.stderr, flush=True)
+    time.sleep(60)
+
+few, simulator.study.run_study = simulator.study.run_study, run
+outputs.publish.write_figures = write
+cli.main()
+"""
+"""A run of few paths that takes its time over the first picture."""
 
 
 @needs_posix

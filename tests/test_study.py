@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import tape_samples
-from calibration.library import find_parameter_set
+from calibration.library import PARAMETER_SETS, find_parameter_set
 from command_line import SMALL_STUDY
 from scenarios.errors import InputError
 from scenarios.library import find_study
@@ -67,6 +67,63 @@ def test_files_are_known_by_the_words_of_the_study_wherever_it_lies(tmp_path: Pa
         "map.yaml": home / "map.yaml",
         "../../own.yaml": tmp_path / "own.yaml",
     }
+
+
+def test_what_a_file_extends_is_known_too(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "deep").mkdir(parents=True)
+    tape_samples.write(home, tape_samples.as_text(tape_samples.rows()))
+    head = "kind: macro_scenario\nname: {}\nsource: Assumption, for a test.\nextends: {}\n"
+    texts = {
+        "map.yaml": MAPPING.replace("canonical", "deep/base_map.yaml"),
+        "deep/base_map.yaml": MAPPING,
+        "own.yaml": head.format("own", "deep/middle.yaml"),
+        "deep/middle.yaml": head.format("middle", "../bottom.yaml"),
+        "bottom.yaml": head.format("bottom", "baseline"),
+        "set.yaml": PARAMETER_SETS.text("us_near_prime"),
+    }
+    for name, text in texts.items():
+        (home / name).write_text(text, "utf-8")
+    study = TAPED.replace("severely_adverse", "own.yaml").replace("parameters: us_near_prime", "parameters: set.yaml")
+    found = inputs_of(home, study).files
+    assert set(found) == {"study.yaml", "tape.csv", *texts}
+    assert {path.resolve() for path in found.values()} == {home / name for name in found}
+    drawn = SMALL_STUDY.replace("{parameters: us_near_prime", "{parameters: set.yaml")
+    assert set(inputs_of(home, drawn).files) == {"study.yaml", "set.yaml"}
+
+
+def test_a_tape_of_which_too_much_is_rejected_is_refused(tmp_path: Path) -> None:
+    table = tape_samples.rows(10)
+    table[4]["rate"] = "NaN"
+    tape_samples.write(tmp_path, tape_samples.as_text(table))
+    taped = TAPED.replace("  mapping: map.yaml\n", "")
+    first, second = faults_of(tmp_path, taped)
+    assert first.startswith(
+        "study.yaml:4:9: 1 of 10 open loans (10.00 %) and 10.32 % of the balance of tape.csv rejected"
+    )
+    assert "`rejected_at_most_percent:`" in first
+    assert second.startswith("tape.csv:6: rate: rate = 'NaN'; expected a number.")
+    bounded = taped.replace("file: tape.csv", "file: tape.csv\n  rejected_at_most_percent: {}")
+    assert len(inputs_of(tmp_path, bounded.format(12)).tape) == 9
+    (first, _) = faults_of(tmp_path, bounded.format(0))
+    assert first.startswith("study.yaml:5:29: ")
+    assert "expected at most 0 % of either" in first
+
+
+def test_faults_of_a_tape_come_with_those_of_scenarios(tmp_path: Path) -> None:
+    tape_samples.write(tmp_path, "")
+    found = faults_of(tmp_path, TAPED.replace("  mapping: map.yaml\n", "").replace("baseline,", "basline,"))
+    assert [fault.partition(": ")[0] for fault in found] == ["tape.csv", "study.yaml:6:13"]
+
+
+def test_a_set_without_a_profile_cannot_be_drawn(tmp_path: Path) -> None:
+    text = PARAMETER_SETS.text("us_near_prime").replace("name: us_near_prime", "name: mine", 1)
+    (tmp_path / "mine.yaml").write_text(text, "utf-8")
+    (found,) = faults_of(tmp_path, SMALL_STUDY.replace("us_near_prime", "mine.yaml"))
+    assert found.startswith("study.yaml:4:27: no tape profile describes a book of parameter set mine; expected one of ")
+    assert "Name a shipped set under `portfolio.synthetic.parameters`" in found
+    said = SMALL_STUDY.replace("\nparameters: us_near_prime", "\nparameters: mine.yaml")
+    assert inputs_of(tmp_path, said).sets[0].name == "mine"
 
 
 def test_a_shipped_mapping_is_named_without_a_path(tmp_path: Path) -> None:

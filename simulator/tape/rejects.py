@@ -122,10 +122,8 @@ def refuse_rejects(report: LoadReport, path: Path, at_most_percent: float, *, wh
     if 100.0 * max(by_rows, by_balance) <= at_most_percent:
         return
     rejected, total = report.rows_rejected - report.rows_closed, report.rows_read - report.rows_closed
-    found = (
-        f"{rejected:,} of {counted(total, 'open loan')} ({by_rows:.2%}) and {by_balance:.2%} of the balance"
-        f" of {report.source} rejected"
-    )
+    loans = f"{rejected:,} of {counted(total, 'open loan')} ({100.0 * by_rows:.2f} %)"
+    found = f"{loans} and {100.0 * by_balance:.2f} % of the balance of {report.source} rejected"
     expected = f"at most {at_most_percent:g} % of either"
     remedy = "Mend the tape or its mapping; or allow more with `rejected_at_most_percent:` beside `file:`."
     raise InputError([Fault(where, found, expected, remedy), *_reason_faults(report, path, currency)])
@@ -136,7 +134,7 @@ def _reason_faults(report: LoadReport, path: Path, currency: str) -> Iterator[Fa
     for reason in reasons[:SHOWN_REASONS]:
         where = f"{path}:{reason.lines[0]}" + (f": {reason.column}" if reason.column else "")
         money = f"{money_text(reason.balance_cents)} {currency}"
-        others = f" ({counted(reason.rows, 'row')} so, {money})" if reason.rows > 1 else ""
+        others = f" (the first of {reason.rows:,} rows, {money})" if reason.rows > 1 else ""
         yield Fault(where, f"{reason.example}{others}", reason.expected, reason.remedy)
     if (more := len(reasons) - SHOWN_REASONS) > 0:
         remedy = "`carstress portfolio describe` lists them all."

@@ -12,7 +12,7 @@ import numpy as np
 import pandas
 import xarray as xr
 
-from outputs import estimators, measures
+from outputs import arrears, estimators, measures, rates
 from outputs.style import run_labels
 from outputs.wording import measure_label
 from scenarios.vocabulary import SEGMENTS
@@ -100,13 +100,19 @@ def _marks(losses: xr.DataArray, dataset: xr.Dataset) -> Iterator[dict[str, Any]
 
 
 def exceedance(dataset: xr.Dataset) -> pandas.DataFrame:
-    """Exceedance curves, thinned: run, loss, percent_of_opening, probability, return_period, unreliable."""
+    """Exceedance curves, thinned: run, loss, percent_of_opening, probability, return_period, unreliable.
+
+    The steps at which the marked levels are crossed are kept whatever is thinned: there the values at risk are read.
+    """
     curves = []
     for label, run in labelled_runs(dataset):
         curve = measures.exceedance_curve(dataset, run)
-        wanted = np.geomspace(curve["probability"].iloc[-1], 1.0, CURVE_POINTS)
-        places = np.searchsorted(-curve["probability"].to_numpy(), -wanted)
-        kept = np.unique(np.minimum(places, len(curve) - 1))
+        probability = curve["probability"].to_numpy()
+        smallest = probability[probability > 0.0].min(initial=1.0)
+        wanted = np.geomspace(smallest, 1.0, CURVE_POINTS)
+        crossings = np.searchsorted(-probability, [level - 1.0 - estimators.ROUNDING for level in measures.LEVELS])
+        places = np.concatenate([np.searchsorted(-probability, -wanted), crossings, crossings - 1, [0, len(curve) - 1]])
+        kept = np.unique(np.clip(places, 0, len(curve) - 1))
         curves.append(curve.iloc[kept].assign(run=label))
     table = pandas.concat(curves, ignore_index=True)
     return table[["run", *(name for name in table.columns if name != "run")]]
@@ -117,7 +123,7 @@ def exceedance(dataset: xr.Dataset) -> pandas.DataFrame:
 
 def net_loss_fan(dataset: xr.Dataset) -> pandas.DataFrame:
     """Fan of cumulative net loss: run, month, month_end, q05 .. q95, mean (percent of opening balance)."""
-    return _fan(100.0 * measures.cumulative_net_loss(dataset), dataset, start=0.0)
+    return _fan(100.0 * rates.cumulative_net_loss(dataset), dataset, start=0.0)
 
 
 def used_car_fan(dataset: xr.Dataset) -> pandas.DataFrame:
@@ -163,24 +169,22 @@ def quantile_column(level: float) -> str:
 
 
 def delinquency(dataset: xr.Dataset) -> pandas.DataFrame:
-    """Mean balance by bucket: run, month, month_end, bucket, balance (currency), percent_of_balance."""
-    balance = dataset["bucket_balance_mean"]
-    total = balance.sum("bucket")
-    share = (100.0 * balance / total.where(total > 0.0)).fillna(0.0)
-    ends = month_ends(dataset)[1:]
+    """Mean live loans by bucket, the tape first: run, month 0..T, month_end, bucket, loans, percent_of_loans."""
+    loans = arrears.bucket_loans(dataset)
+    share = 100.0 * arrears.share_of_loans(loans)
     rows = []
     for label, run in labelled_runs(dataset):
-        for bucket in balance["bucket"].values:
-            columns = {"run": label, "month": dataset["month"].values, "month_end": ends, "bucket": str(bucket)}
-            columns["balance"] = balance.sel(run).sel(bucket=bucket).values
-            columns["percent_of_balance"] = share.sel(run).sel(bucket=bucket).values
-            rows.append(pandas.DataFrame(columns))
+        for bucket in loans["bucket"].values:
+            columns = {"run": label, "month": loans["month"].values, "month_end": month_ends(dataset)}
+            chosen = {**run, "bucket": bucket}
+            columns |= {"bucket": str(bucket), "loans": loans.sel(chosen).values}
+            rows.append(pandas.DataFrame({**columns, "percent_of_loans": share.sel(chosen).values}))
     return pandas.concat(rows, ignore_index=True)
 
 
 def roll_rates(dataset: xr.Dataset) -> pandas.DataFrame:
     """Realised monthly transitions: run, from_bucket, to_state, percent (missing where nobody stood in the bucket)."""
-    realised = 100.0 * measures.roll_rates(dataset)
+    realised = 100.0 * rates.roll_rates(dataset)
     rows = []
     for label, run in labelled_runs(dataset):
         for origin in realised["from_bucket"].values:

@@ -1,4 +1,4 @@
-"""What a result means: loss measures with their errors, rates, curves and fans.
+"""What a result means: loss measures with their errors, curves and fans.
 
 Everything here takes the result Dataset of `scenarios.vocabulary.DATASET_VARIABLES` and returns labelled
 values; nothing is drawn or written. Losses are positive and in the Dataset's currency.
@@ -25,7 +25,6 @@ Loss = Literal["ultimate_loss", "net_loss"]
 LEVELS: Final = (0.95, 0.99, 0.999)
 RETURN_PERIODS: Final = (10, 20, 50, 100, 200, 500, 1000)
 FAN_LEVELS: Final = (0.05, 0.25, 0.50, 0.75, 0.95)
-DEFAULT_RATE_HORIZON: Final = 12
 
 
 def path_loss(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> xr.DataArray:
@@ -84,7 +83,7 @@ def summary(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.DataFra
     for run in runs(dataset):
         sample = sample_of(losses.sel(run), dataset)
         for measure, level, estimate in _loss_measures(sample):
-            rows.append({**run, "loss": loss, "measure": measure, "level": level, **_columns(estimate, scale)})
+            rows.append({**run, "loss": loss, "measure": measure, "level": level, **estimate_columns(estimate, scale)})
     return pandas.DataFrame(rows)
 
 
@@ -97,7 +96,8 @@ def _loss_measures(sample: Sample) -> Iterator[tuple[str, float, Estimate]]:
         yield "expected_shortfall", level, estimators.expected_shortfall(sample, level)
 
 
-def _columns(estimate: Estimate, scale: float) -> dict[str, float | bool]:
+def estimate_columns(estimate: Estimate, scale: float) -> dict[str, float | bool]:
+    """Columns of an estimate in currency; `scale` makes it percent of the opening balance."""
     return {
         "value": estimate.value,
         "standard_error": estimate.standard_error,
@@ -115,152 +115,42 @@ def as_records(table: pandas.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in records]
 
 
-# --- rates and stocks ------------------------------------------------------------------------------
-
-
-def default_rate(dataset: xr.Dataset, horizon: int = DEFAULT_RATE_HORIZON) -> xr.DataArray:
-    """Share of the opening loans that default for the first time within `horizon` months.
-
-    Returns
-    -------
-    xr.DataArray
-        float64[scenario, strategy, programme, path], fraction of opening count.
-    """
-    months = dataset.sizes["month"]
-    if horizon > months:
-        raise ValueError(f"a {horizon}-month default rate of a run of {months} months; expected {horizon} or more.")
-    defaults = dataset["default_count"].isel(month=slice(0, horizon)).sum("month", skipna=False)
-    return (defaults / float(dataset.attrs["opening_count"])).rename(f"default_rate_{horizon}m")
-
-
-def cumulative_net_loss(dataset: xr.Dataset) -> xr.DataArray:
-    """CNL: gross charge-off less recovery to date over opening balance; months booked and of cash, undiscounted.
-
-    Returns
-    -------
-    xr.DataArray
-        float64[scenario, strategy, programme, path, month], fraction of opening balance.
-    """
-    net = (dataset["charge_off"] - dataset["recovery"]).cumsum("month", skipna=False)
-    share = net / float(dataset.attrs["opening_balance"])
-    return share.assign_coords(month=dataset["month"]).rename("cumulative_net_loss")
-
-
-def delinquent_share(dataset: xr.Dataset) -> xr.Dataset:
-    """Stock in arrears by month end: mean balance in arrears over mean balance.
-
-    A ratio of means, so that paths on which the book has nearly run off do not dominate.
-
-    Returns
-    -------
-    xr.Dataset
-        `one_or_more` and `two_or_more` instalments past due: float64[scenario, strategy, programme, month],
-        fraction of balance; 0 where no balance is left.
-    """
-    weight = path_weight(dataset)
-    balance = dataset["balance"].weighted(weight).mean("path", skipna=False)
-    stocks = {"one_or_more": "delinquent_balance", "two_or_more": "seriously_delinquent_balance"}
-    means = {name: dataset[source].weighted(weight).mean("path", skipna=False) for name, source in stocks.items()}
-    return xr.Dataset({name: (stock / balance.where(balance > 0.0)).fillna(0.0) for name, stock in means.items()})
-
-
 def path_weight(dataset: xr.Dataset) -> xr.DataArray:
     """Weight of each path relative to the largest: float64[path]."""
     log_weight = dataset["log_weight"].values
     return xr.DataArray(np.exp(log_weight - log_weight.max()), dims="path", name="weight")
 
 
-def rates(dataset: xr.Dataset) -> pandas.DataFrame:
-    """Key rates of the book by run, in percent.
-
-    Returns
-    -------
-    pandas.DataFrame
-        scenario, strategy, programme, measure, value, standard_error, low, high (all percent): the first-default
-        rate over 12 months (or the horizon, where shorter), cumulative net loss at the horizon, and the mean and
-        the peak over months of the stock in arrears (no error given for a peak: it is one of expected values).
-    """
-    horizon = min(DEFAULT_RATE_HORIZON, dataset.sizes["month"])
-    by_path = {
-        f"default_rate_{horizon}m": default_rate(dataset, horizon),
-        "cumulative_net_loss": cumulative_net_loss(dataset).isel(month=-1),
-    }
-    rows: list[dict[str, Any]] = []
-    for run in runs(dataset):
-        for name, values in by_path.items():
-            estimate = estimators.mean(sample_of(100.0 * values.sel(run), dataset))
-            rows.append({**run, "measure": name, **_percent_columns(estimate)})
-        rows.extend({**run, **row} for row in _stock_rates(dataset, run))
-    return pandas.DataFrame(rows)
-
-
-def _percent_columns(estimate: Estimate) -> dict[str, float]:
-    return {
-        "value": estimate.value,
-        "standard_error": estimate.standard_error,
-        "low": estimate.low,
-        "high": estimate.high,
-    }
-
-
-def _stock_rates(dataset: xr.Dataset, run: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    shares = delinquent_share(dataset)
-    balance = dataset["balance"].sel(run).sum("month", skipna=False)
-    for name, source in (("one_or_more", "delinquent_balance"), ("two_or_more", "seriously_delinquent_balance")):
-        ratio = _ratio(dataset[source].sel(run).sum("month", skipna=False), balance, dataset)
-        yield {"measure": f"stock_{name}_mean", **_percent_columns(ratio)}
-        peak = 100.0 * float(shares[name].sel(run).max())
-        unknown = estimators.NOT_ESTIMABLE
-        yield {"measure": f"stock_{name}_peak", **_percent_columns(Estimate(peak, unknown, unknown, unknown))}
-
-
-def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dataset: xr.Dataset) -> Estimate:
-    """Ratio of two means over paths, in percent; its error from the linearised ratio (the delta method)."""
-    weight = path_weight(dataset)
-    base = float(denominator.weighted(weight).mean(skipna=False))
-    if base == 0.0:
-        return Estimate(0.0, 0.0, 0.0, 0.0)
-    value = float(numerator.weighted(weight).mean(skipna=False)) / base
-    error = estimators.mean(sample_of((numerator - value * denominator) / base, dataset)).standard_error
-    half = estimators.Z * error
-    return Estimate(100.0 * value, 100.0 * error, 100.0 * (value - half), 100.0 * (value + half))
-
-
-def roll_rates(dataset: xr.Dataset) -> xr.DataArray:
-    """Realised monthly transition rates over the horizon: moves out of each bucket over loans that stood in it.
-
-    Returns
-    -------
-    xr.DataArray
-        float64[scenario, strategy, programme, from_bucket, to_state], fraction a month; each row sums to 1,
-        NaN where no loan ever stood in the bucket.
-    """
-    counts = dataset["transition_count_mean"].sum("month", skipna=False)
-    base = counts.sum("to_state", skipna=False)
-    return (counts / base.where(base > 0.0)).transpose(*RUN_DIMS, "from_bucket", "to_state").rename("roll_rate")
-
-
 # --- curves and fans -------------------------------------------------------------------------------
 
 
 def exceedance_curve(dataset: xr.Dataset, run: Mapping[str, str], loss: Loss = "ultimate_loss") -> pandas.DataFrame:
-    """P(loss >= x) at every simulated loss x of one run, over the run's whole horizon (not a year).
+    """P(loss > x) at every distinct simulated loss x of one run, over the run's whole horizon (not a year).
+
+    Between two rows the probability is that of the upper row (the curve is a staircase, continuous from the right),
+    so the value at risk of a level is the first loss at which it is 1 - level or less.
 
     Returns
     -------
     pandas.DataFrame
-        loss (currency, ascending), percent_of_opening, probability, return_period = 1 / probability
-        ("1 in N paths"), unreliable (fewer than ten effective paths at or beyond it).
+        loss (currency, ascending), percent_of_opening, probability (0 at the largest loss), return_period =
+        1 / probability ("1 in N paths", infinite at the largest loss), unreliable (fewer than ten effective paths
+        beyond it).
     """
     sample = sample_of(path_loss(dataset, loss).sel(run), dataset)
-    probability = 1.0 - np.concatenate([[0.0], sample.cumulative[:-1]])
+    last_of_equals = np.append(sample.value[1:] > sample.value[:-1], True)
+    values = sample.value[last_of_equals]
+    probability = np.maximum(1.0 - sample.cumulative[last_of_equals], 0.0)
+    probability[-1] = 0.0
     effective_paths = _effective_paths(sample)
+    with np.errstate(divide="ignore"):
+        periods = 1.0 / probability
     return pandas.DataFrame(
         {
-            "loss": sample.value,
-            "percent_of_opening": sample.value * 100.0 / float(dataset.attrs["opening_balance"]),
+            "loss": values,
+            "percent_of_opening": values * 100.0 / float(dataset.attrs["opening_balance"]),
             "probability": probability,
-            "return_period": 1.0 / probability,
+            "return_period": periods,
             "unreliable": [estimators.too_few(share * effective_paths) for share in probability],
         }
     )
@@ -272,7 +162,7 @@ def _effective_paths(sample: Sample) -> float:
 
 
 def return_periods(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.DataFrame:
-    """Loss reached once in N paths, with its interval, for N up to 1,000: scenario, ..., return_period, value, ..."""
+    """Loss exceeded once in N paths, with its interval, for N up to 1,000: scenario, ..., return_period, value, ..."""
     losses = path_loss(dataset, loss)
     scale = 100.0 / float(dataset.attrs["opening_balance"])
     rows = []
@@ -280,7 +170,7 @@ def return_periods(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.
         sample = sample_of(losses.sel(run), dataset)
         for period in RETURN_PERIODS:
             estimate = estimators.value_at_risk(sample, 1.0 - 1.0 / period)
-            rows.append({**run, "loss": loss, "return_period": period, **_columns(estimate, scale)})
+            rows.append({**run, "loss": loss, "return_period": period, **estimate_columns(estimate, scale)})
     return pandas.DataFrame(rows)
 
 

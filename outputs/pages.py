@@ -10,6 +10,7 @@ import pandas
 import xarray as xr
 
 from outputs import figure_data, plots
+from outputs.estimators import ROUNDING
 from outputs.figure_data import quantile_column
 from outputs.measures import FAN_LEVELS
 from outputs.picture import Picture
@@ -25,6 +26,7 @@ from outputs.style import (
     wrap,
 )
 from outputs.wording import LOSS_LABELS, percent
+from scenarios.counted import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,25 +121,25 @@ def distribution_picture(page: Page) -> Picture:
 def exceedance_picture(page: Page) -> Picture:
     """Exceedance curves of all runs."""
     data = figure_data.exceedance(page.dataset)
-    title = "Exceedance curve: how likely is a loss of x or more"
+    title = "Exceedance curve: how likely is a loss of more than x"
     subtitle = (
-        f"% of opening balance as of {page.marks.as_of}, over {page.dataset.sizes['month']} months and run-off; "
-        "probability on a log axis"
+        f"% of opening balance as of {page.marks.as_of}, over {counted(page.dataset.sizes['month'], 'month')} and "
+        "run-off; probability on a log axis"
     )
     sheet = new_sheet(title, subtitle, page.marks, 4.3, legend=list(page.styles))
     axes = sheet.figure.subplots()
     plots.plot_exceedance(axes, data, page.styles)
     _legend_from(sheet, [axes])
     caption = (
-        "Read upwards from a loss to its curve, then left for its probability or right for its return period. The "
-        "horizon is that of the run, not a year. Dots: fewer than ten paths lie at or beyond, so the curve is "
-        "unreliable there."
+        "Read upwards from a loss to its curve, then left for its probability or right for its return period. A curve "
+        "reaches the line of a VaR at that VaR's loss. The horizon is that of the run, not a year. Dots and a thin "
+        "line: fewer than ten paths lie beyond, so the curve is unreliable there."
     )
     words = []
     for run, curve in data.groupby("run", sort=False):
-        nearest = curve.iloc[(curve["probability"] - 0.01).abs().argmin()]
-        words.append(f"{run}: one path in a hundred loses {percent(nearest['percent_of_opening'])} % or more")
-    alternative = f"Falling curves of probability against loss; {'; '.join(words)}."
+        crossed = curve[curve["probability"] <= 1.0 - figure_data.MARKED_LEVEL + ROUNDING].iloc[0]
+        words.append(f"{run}: at most one path in a hundred loses more than {percent(crossed['percent_of_opening'])} %")
+    alternative = f"Falling staircases of probability against loss; {'; '.join(words)}."
     return Picture("exceedance_curve", title, caption, alternative, sheet.figure, data)
 
 
@@ -177,16 +179,13 @@ def used_car_picture(page: Page) -> Picture:
 
 def _fan_page(page: Page, data: pandas.DataFrame, name: str, words: tuple[str, str, str], unit: str) -> Picture:
     title, subtitle, caption = words
-    count = len(page.styles)
-    height = 2.7 * panel_rows(count)
-    sheet = new_sheet(title, subtitle, page.marks, height, legend=["25 % to 75 % of paths"] * 2 + ["median"] * 2)
-    axes_list = panels(sheet.figure, count)
-    for axes, (run, style) in zip(axes_list, page.styles.items(), strict=True):
-        plots.plot_fan(axes, data[data["run"] == run], style)
-        axes.set_title(wrap(run, panel_width(count)))
-    _name_rows(axes_list, unit)
-    handles, labels = axes_list[0].get_legend_handles_labels()
-    legend = sheet.legend(handles, labels)
+    labels = ["25 % to 75 % of paths"] * 2 + ["median"] * 2
+
+    def draw(axes: Axes, run: str) -> None:
+        plots.plot_fan(axes, data[data["run"] == run], page.styles[run])
+
+    sheet, axes_list = _panel_a_run(page, (title, subtitle), labels, unit, draw)
+    legend = sheet.legend(*axes_list[0].get_legend_handles_labels())
     for patch, grey in zip(legend.get_patches(), FAN_GREYS, strict=True):
         patch.set(facecolor=grey, alpha=None)
     last = data[data["month"] == data["month"].max()]
@@ -199,39 +198,49 @@ def _fan_page(page: Page, data: pandas.DataFrame, name: str, words: tuple[str, s
     return Picture(name, title, caption, alternative, sheet.figure, data)
 
 
-def _name_rows(axes_list: Sequence[Axes], unit: str) -> None:
-    """The unit beside the first panel of each row only: the scale is common."""
+def _panel_a_run(
+    page: Page, words: tuple[str, str], legend: Sequence[str], unit: str, draw: Callable[[Axes, str], None]
+) -> tuple[Sheet, list[Axes]]:
+    """A sheet (title, subtitle) with one panel a run on common scales; the unit stands beside the first of a row."""
+    count = len(page.styles)
+    sheet = new_sheet(*words, page.marks, 2.7 * panel_rows(count), legend=legend)
+    axes_list = panels(sheet.figure, count)
+    for axes, run in zip(axes_list, page.styles, strict=True):
+        draw(axes, run)
+        axes.set_title(wrap(run, panel_width(count)))
     for axes in axes_list[::PANELS_A_ROW]:
         axes.set_ylabel(unit)
+    return sheet, axes_list
 
 
 def delinquency_picture(page: Page) -> Picture:
-    """Stacked stock in arrears."""
+    """Stacked stock in arrears, the tape's first."""
     data = figure_data.delinquency(page.dataset)
-    title = "Stock in arrears by days past due"
-    subtitle = f"Mean over paths, % of each month's balance; as of {page.marks.as_of}; the current balance is left out"
-    count = len(page.styles)
+    title = "Loans in arrears by days past due, from the tape on"
+    subtitle = (
+        f"Mean over paths, % of each month's live loans; month 0 is the tape as of {page.marks.as_of}; current loans "
+        "are left out"
+    )
     buckets = list(dict.fromkeys(data["bucket"]))[1:]
-    sheet = new_sheet(title, subtitle, page.marks, 2.7 * panel_rows(count), legend=buckets)
-    axes_list = panels(sheet.figure, count)
-    for axes, run in zip(axes_list, page.styles, strict=True):
+
+    def draw(axes: Axes, run: str) -> None:
         plots.plot_delinquency(axes, data[data["run"] == run])
-        axes.set_title(wrap(run, panel_width(count)))
-    late = data[data["bucket"].isin(buckets)].groupby(["run", "month"], sort=False)["percent_of_balance"].sum()
+
+    sheet, axes_list = _panel_a_run(page, (title, subtitle), buckets, "% of loans", draw)
+    late = data[data["bucket"].isin(buckets)].groupby(["run", "month"], sort=False)["percent_of_loans"].sum()
     axes_list[0].set_ylim(0.0, HEADROOM * float(late.max()) or 1.0)
-    _name_rows(axes_list, "% of balance")
     handles, labels = axes_list[0].get_legend_handles_labels()
     sheet.legend(handles, [f"{label} days" if label[:1].isdigit() else label for label in labels])
     caption = (
-        "Early buckets rise months before charge-offs do. The share can rise late although fewer loans fall behind, "
-        "because sound loans are repaid and leave the balance."
+        "The left edge is the tape itself. A jump in the first months says that the parameter set's borrowers are not "
+        "this book's. Early buckets rise months before charge-offs do."
     )
     words = "; ".join(
-        f"{run}: from {percent(stock.iloc[0], 2)} % in the first month to {percent(stock.iloc[-1], 2)} % in the last, "
-        f"at most {percent(stock.max(), 2)} %"
+        f"{run}: {percent(stock.iloc[0], 2)} % on the tape, {percent(stock.iloc[1], 2)} % after a month, "
+        f"{percent(stock.iloc[-1], 2)} % in the last, at most {percent(stock.max(), 2)} %"
         for run, stock in late.groupby("run", sort=False)
     )
-    alternative = f"Stacked areas of balance in arrears. {words}."
+    alternative = f"Stacked areas of loans in arrears. {words}."
     return Picture("delinquency", title, caption, alternative, sheet.figure, data)
 
 
@@ -240,8 +249,8 @@ def roll_rate_picture(page: Page) -> Picture:
     data = figure_data.roll_rates(page.dataset)
     title = "Realised monthly roll rates"
     subtitle = (
-        f"% of the loans in a bucket at the opening of a month, mean over {page.dataset.sizes['month']} months and all "
-        f"paths; as of {page.marks.as_of}"
+        "% of the loans in a bucket at the opening of a month, mean over "
+        f"{counted(page.dataset.sizes['month'], 'month')} and all paths; as of {page.marks.as_of}"
     )
     runs = len(page.styles)
     count = 2 * runs - 1 if runs <= MOST_RUNS_WITH_CHANGES else runs

@@ -26,7 +26,7 @@ DARK: Final = 0.6
 
 
 def plot_delinquency(axes: Axes, table: pandas.DataFrame) -> Axes:
-    """Stacked shares of the balance in arrears, the latest bucket on top; current balance is left out.
+    """Stacked shares of the live loans in arrears, the latest bucket on top; current loans are left out.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def plot_delinquency(axes: Axes, table: pandas.DataFrame) -> Axes:
     from matplotlib import colormaps
 
     buckets = list(dict.fromkeys(table["bucket"]))[1:]
-    wide = table.pivot(index="month_end", columns="bucket", values="percent_of_balance")
+    wide = table.pivot(index="month_end", columns="bucket", values="percent_of_loans")
     colours = colormaps["cividis_r"](np.linspace(0.10, 0.95, len(buckets)))
     stacks = axes.stackplot(
         wide.index.to_numpy(),

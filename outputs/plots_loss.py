@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MARK_LINES: Final = ("solid", (0, (5, 2)), (0, (1, 1.2)))
 """Lines of EL, VaR and ES, in this order."""
 TAIL_HATCH: Final = "//////"
+FLOOR_OF_ONE_STEP: Final = 0.1
+"""Lower end of the probability axis where every curve is one step from 1 to 0."""
 
 
 def plot_loss_distribution(axes: Axes, table: pandas.DataFrame, style: RunStyle) -> Axes:
@@ -78,7 +80,9 @@ def _mark_label(mark: pandas.Series) -> str:
 
 
 def plot_exceedance(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, RunStyle]) -> Axes:
-    """Exceedance curves on a logarithmic axis, a return period ("1 in N paths") on the right.
+    """Exceedance curves P(loss > x) as steps on a logarithmic axis, a return period ("1 in N paths") on the right.
+
+    A curve falls to or below the line of a level where the loss is that level's value at risk.
 
     Parameters
     ----------
@@ -91,23 +95,14 @@ def plot_exceedance(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, Ru
     -------
     Axes
     """
+    lowest = 0.7 * float(table.loc[table["probability"] > 0.0, "probability"].min())
+    lowest = lowest if np.isfinite(lowest) else FLOOR_OF_ONE_STEP
     for label, curve in table.groupby("run", sort=False):
-        style = styles[str(label)]
-        firm = curve[~curve["unreliable"]]
-        thin = curve[curve["unreliable"]]
-        axes.plot(
-            firm["percent_of_opening"],
-            firm["probability"],
-            color=style.colour,
-            linestyle=style.line,
-            label=plain(str(label)),
-        )
-        axes.plot(thin["percent_of_opening"], thin["probability"], ".", color=style.colour, markersize=3.5)
+        _plot_steps(axes, curve, styles[str(label)], lowest, plain(str(label)))
     axes.set_yscale("log")
-    lowest = 0.7 * float(table["probability"].min())
     axes.set_ylim(lowest, 1.15)
     axes.set_xlabel("loss x, % of opening balance")
-    axes.set_ylabel("probability that the loss is x or more")
+    axes.set_ylabel("probability that the loss is more than x")
     axes.grid(visible=True, which="major")
     for level in (level for level in LEVELS if 1.0 - level > lowest):
         axes.axhline(1.0 - level, color=GREY, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -118,6 +113,20 @@ def plot_exceedance(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, Ru
     axes.set_xlim(left=_left_end(float(losses.min()), float(losses.max())))
     _return_period_axis(axes)
     return axes
+
+
+def _plot_steps(axes: Axes, curve: pandas.DataFrame, style: RunStyle, lowest: float, label: str) -> None:
+    """One curve: firm steps, then thin ones with dots where too few paths lie beyond; it ends at the largest loss."""
+    losses = curve["percent_of_opening"].to_numpy()
+    probability = np.maximum(curve["probability"].to_numpy(), lowest)
+    first = int(np.argmax(curve["unreliable"].to_numpy())) if bool(curve["unreliable"].any()) else len(curve)
+    start = min(0.0, float(losses[0]))
+    firm = np.append(start, losses[: first + 1]), np.append(1.0, probability[: first + 1])
+    steps: dict[str, Any] = {"color": style.colour, "drawstyle": "steps-post"}
+    axes.plot(*firm, linestyle=style.line, label=label, **steps)
+    axes.plot(losses[first:], probability[first:], linewidth=0.7, **steps)
+    dots = curve["unreliable"].to_numpy() & (curve["probability"].to_numpy() > 0.0)
+    axes.plot(losses[dots], probability[dots], ".", color=style.colour, markersize=3.5)
 
 
 def _return_period_axis(axes: Axes) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import xarray as xr
 
+from outputs.arrears import settled_shares
+from outputs.caveats import caveats
 from outputs.figures import draw_pictures, write_figures
 from outputs.limits import LimitResult
 from outputs.manifest import RunFacts, run_facts
@@ -15,10 +17,12 @@ from outputs.report import ReportInputs, write_report
 from outputs.run_folder import FIGURES, REPORT, TABLES
 from outputs.store import write_run
 from outputs.tables import write_tables
+from outputs.wording import arrears_warnings
 from scenarios.history import us_history
 from simulator.collateral import HISTORY_CURRENCY
 from simulator.provenance import provenance
 from simulator.study import StudyInputs, inputs_to_store
+from simulator.tape import describe_tape
 
 
 def publish_run(
@@ -51,7 +55,8 @@ def publish_run(
         All files, by name.
     """
     stored = inputs_to_store(inputs)
-    facts = run_facts(results, stored, inputs.files, tuple(str(results.attrs["notes"]).splitlines()))
+    warnings = (*arrears_warnings(results), *str(results.attrs["notes"]).splitlines())
+    facts = run_facts(results, stored, inputs.files, warnings)
     document = report_inputs(inputs, results, facts, limits)
 
     def write_documents(building: Path) -> None:
@@ -68,6 +73,7 @@ def report_inputs(
 ) -> ReportInputs:
     """Gather what the report shows."""
     parameters = inputs.parameters()
+    rows = provenance(parameters)
     history = us_history() if inputs.tape.currency == HISTORY_CURRENCY else None
     return ReportInputs(
         title=inputs.study.title or inputs.study.name,
@@ -75,8 +81,11 @@ def report_inputs(
         facts=facts,
         pictures=draw_pictures(results, facts.run_id, history),
         load_report=inputs.tape.report,
-        provenance=provenance(parameters),
+        provenance=rows,
         assumptions={macro.name: macro.assumptions for macro in inputs.macro_paths()},
         notes=parameters.notes,  # the book's own notes are the run's warnings, at the report's top
         limits=limits,
+        caveats=caveats(inputs, rows),
+        book=describe_tape(inputs.tape),
+        settled=settled_shares(inputs.tape, parameters).tolist(),
     )

@@ -17,22 +17,26 @@ import pandas
 import xarray as xr
 
 from outputs import measures
+from outputs.book_view import book_view
+from outputs.caveats import share_on_assumption
 from outputs.limits import LimitResult
 from outputs.manifest import RunFacts
 from outputs.picture import Picture
-from outputs.provenance_view import ProvenanceGroup, confidence_counts, provenance_groups
+from outputs.provenance_view import CONFIDENCE, ProvenanceGroup, confidence_counts, provenance_groups
+from outputs.report_views import arrears_view, cut_tables, difference_label, differences, rate_matrix
 from outputs.run_folder import write_text
 from outputs.wording import (
     LOSS_LABELS,
     NOT_AVAILABLE,
-    SHORT_LABELS,
     UNRELIABLE_NOTE,
     amount,
+    arrears_warnings,
     measure_label,
     percent,
     run_label,
     varying,
 )
+from scenarios.counted import counted
 from simulator.tape.report import money_text
 
 if TYPE_CHECKING:
@@ -82,6 +86,12 @@ class ReportInputs:
         Sentences of the run itself, as guesses and defaults of the book.
     limits : sequence of LimitResult
     limitations : sequence of str
+    caveats : sequence of str
+        The largest assumptions, for the top of the report.
+    book : mapping or None
+        What `simulator.tape.describe_tape` says of the tape.
+    settled : sequence of float
+        Share of loans in each bucket in arrears or a worse one to which the parameter sets lead, fractions.
     """
 
     title: str
@@ -94,6 +104,9 @@ class ReportInputs:
     notes: Sequence[str] = ()
     limits: Sequence[LimitResult] = ()
     limitations: Sequence[str] = LIMITATIONS
+    caveats: Sequence[str] = ()
+    book: Mapping[str, Any] | None = None
+    settled: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,8 @@ def render_report(inputs: ReportInputs) -> str:
         "inline": inline_svg,
         "label": _row_label,
         "interval": _interval,
+        "counted": counted,
+        "difference_label": difference_label,
     }
     return environment.get_template(TEMPLATE).render(_context(inputs))
 
@@ -134,27 +149,52 @@ def write_report(path: Path, inputs: ReportInputs) -> Path:
 
 
 def _context(inputs: ReportInputs) -> dict[str, Any]:
-    summary = measures.summary(inputs.results)
-    counts = confidence_counts(inputs.provenance)
+    results = inputs.results
+    summary = measures.summary(results)
     return {
         "inputs": inputs,
         "facts": inputs.facts,
-        "attrs": inputs.results.attrs,
-        "paths": inputs.results.sizes["path"],
-        "months": inputs.results.sizes["month"],
-        "headline": headline(summary, inputs.results),
+        "attrs": results.attrs,
+        "paths": results.sizes["path"],
+        "months": results.sizes["month"],
+        "headline": headline(summary, results),
+        "remarks": _remarks(inputs),
         "summary": by_run(summary),
-        "net_loss": by_run(measures.summary(inputs.results, "net_loss")),
-        "rates": by_run(measures.rates(inputs.results)),
-        "return_periods": by_run(measures.return_periods(inputs.results)),
+        "differences": differences(results),
+        "rates": rate_matrix(results),
+        "book": None if inputs.book is None else book_view(inputs.book),
+        "arrears": arrears_view(results, inputs.settled),
+        "arrears_differ": bool(arrears_warnings(results)),
+        "cuts": cut_tables(results),
+        "net_loss": by_run(measures.summary(results, "net_loss")),
+        "return_periods": by_run(measures.return_periods(results)),
         "loss_labels": LOSS_LABELS,
         "unreliable_note": UNRELIABLE_NOTE if bool(summary["unreliable"].any()) else "",
         "load": inputs.load_report,
         "shown_rejects": SHOWN_REJECTS,
-        "confidence": counts,
-        "on_assumption": _share_on_assumption(counts),
-        "parameters": _parameter_rows(inputs.provenance),
+        **_provenance_context(inputs.provenance),
         "style": _style_sheet(),
+    }
+
+
+def _remarks(inputs: ReportInputs) -> list[str]:
+    """What stands in the box at the top, worst first: arrears that do not fit, large assumptions, the run's notes."""
+    return list(dict.fromkeys([*arrears_warnings(inputs.results), *inputs.caveats, *inputs.facts.warnings]))
+
+
+def _provenance_context(rows: Sequence[ProvenanceRow]) -> dict[str, Any]:
+    """Numbers of the parameter sets by confidence, the weakest first."""
+    by_letter = {letter: [row for row in rows if row.confidence == letter] for letter in reversed(CONFIDENCE)}
+    counts = confidence_counts(rows)
+    groups: dict[str, list[ProvenanceGroup]] = {
+        letter: provenance_groups(chosen) for letter, chosen in by_letter.items() if chosen
+    }
+    return {
+        "confidence": counts,
+        "counts": {letter: len(chosen) for letter, chosen in by_letter.items()},
+        "meanings": CONFIDENCE,
+        "on_assumption": share_on_assumption(counts),
+        "parameters": groups,
     }
 
 
@@ -173,7 +213,7 @@ def _row_label(row: Mapping[str, Any]) -> str:
     if "return_period" in row:
         return f"1 in {row['return_period']:,} paths"
     level = float(row.get("level", math.nan))
-    return measure_label(row["measure"], level, long=math.isnan(level) and row["measure"] not in SHORT_LABELS)
+    return measure_label(row["measure"], level)
 
 
 def _interval(row: Mapping[str, Any]) -> str:
@@ -196,16 +236,6 @@ def headline(summary: pandas.DataFrame, dataset: xr.Dataset) -> list[tuple[str, 
         )
         sentences.append((block.run, sentence))
     return sentences
-
-
-def _share_on_assumption(counts: Mapping[str, Mapping[str, int]]) -> str:
-    total = sum(sum(by_letter.values()) for by_letter in counts.values())
-    low = sum(by_letter["L"] for by_letter in counts.values())
-    return f"{low} of {total} numbers ({100 * low / total:.0f} %)" if total else ""
-
-
-def _parameter_rows(rows: Sequence[ProvenanceRow]) -> list[ProvenanceGroup]:
-    return provenance_groups(rows)
 
 
 def _style_sheet() -> Markup:

@@ -19,6 +19,7 @@ import xarray as xr
 
 from outputs.measures import runs
 from outputs.wording import amount, run_label
+from scenarios.counted import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +78,7 @@ def stamp(dataset: xr.Dataset, run_id: str) -> Stamp:
     """Stamp of a result."""
     attrs = dataset.attrs
     opening = f"opening balance {amount(float(attrs['opening_balance']))} {attrs['currency']}"
-    paths = f"{dataset.sizes['path']:,} paths over {dataset.sizes['month']} months"
+    paths = f"{counted(dataset.sizes['path'], 'path')} over {counted(dataset.sizes['month'], 'month')}"
     footer = f"carstress run {run_id} | seed {attrs['seed']} | {paths} | {opening} as of {attrs['as_of']}"
     return Stamp(str(attrs["as_of"]), str(attrs["currency"]), footer)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas
 
-from outputs import measures
+from outputs import arrears, compare, contributions, measures, rates
+from outputs.book_view import averages_table, book_table
 from outputs.csv_text import to_csv
 from outputs.report import ReportInputs
 from outputs.run_folder import write_text
@@ -43,11 +44,16 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "summary": measures.summary(results),
         "summary_net_loss": measures.summary(results, "net_loss"),
         "return_periods": measures.return_periods(results),
-        "rates": measures.rates(results),
+        "differences": compare.paired_differences(results),
+        "rates": rates.rates(results),
+        "arrears": arrears.arrears_table(results),
+        "loss_by_cut": contributions.loss_by_cut(results),
         "limits": _rows([asdict(limit) for limit in inputs.limits], "scenario", "label", "at_most_percent"),
         "parameters": _rows([_parameter(row) for row in inputs.provenance], "parameter_set", "field", "value"),
         "assumptions": _assumptions(inputs),
     }
+    if inputs.book is not None:
+        tables |= {"book": book_table(inputs.book), "book_averages": averages_table(inputs.book)}
     return tables | ({} if inputs.load_report is None else _load_tables(inputs.load_report))
 
 

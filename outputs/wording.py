@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
 import pandas
 import xarray as xr
+
+from outputs.arrears import early_jumps
+from scenarios.counted import counted
 
 SHORT_LABELS: Final = {
     "expected_loss": "EL",
@@ -20,12 +25,44 @@ LONG_LABELS: Final = {
     "standard_deviation": "Standard deviation (SD)",
     "value_at_risk": "Value at risk (VaR)",
     "expected_shortfall": "Expected shortfall (ES)",
-    "cumulative_net_loss": "Cumulative net loss (CNL) at the horizon, % of opening balance",
-    "stock_one_or_more_mean": "In arrears by one instalment or more, mean over months, % of balance",
-    "stock_one_or_more_peak": "In arrears by one instalment or more, worst month, % of balance",
-    "stock_two_or_more_mean": "In arrears by two instalments or more, mean over months, % of balance",
-    "stock_two_or_more_peak": "In arrears by two instalments or more, worst month, % of balance",
 }
+RATE_LABELS: Final = {
+    "gross_charge_off": (
+        "Gross charge-off",
+        "principal and accrued interest charged off within the horizon, month booked, over opening balance",
+    ),
+    "recovery": (
+        "Recoveries",
+        "cash from sales net of costs that arrives within the horizon, over opening balance; undiscounted",
+    ),
+    "cumulative_net_loss": (
+        "Cumulative net loss (CNL)",
+        "gross charge-off less recoveries, both within the horizon, over opening balance; undiscounted",
+    ),
+    "loss_given_charge_off": (
+        "Loss given charge-off",
+        "loss after discounted recoveries over gross charge-off, run-off included on both sides; not a loss given "
+        "default: a default may cure",
+    ),
+    "prepaid": ("Prepaid principal", "paid off before maturity within the horizon, over opening balance"),
+    "prepayment_rate": (
+        "Prepayment speed, a month",
+        "loans prepaid over loans alive at the opening of the month, over all months (single monthly mortality)",
+    ),
+    "loan_to_value_first": (
+        "Current LTV, month 1",
+        "principal of live loans over the wholesale value of their cars in that month",
+    ),
+    "loan_to_value_last": ("Current LTV, horizon", "the same in the last month"),
+    "stock_one_or_more_mean": (
+        "In arrears by one instalment or more, mean over months",
+        "principal of these loans over principal of live loans",
+    ),
+    "stock_one_or_more_peak": ("In arrears by one instalment or more, worst month", "of the mean over paths"),
+    "stock_two_or_more_mean": ("In arrears by two instalments or more, mean over months", "the same, for two"),
+    "stock_two_or_more_peak": ("In arrears by two instalments or more, worst month", "of the mean over paths"),
+}
+"""What each rate of `outputs.rates.rates` is called, and what is divided by what; all are shown in percent."""
 LOSS_LABELS: Final = {
     "ultimate_loss": "loss after recoveries discounted at the contract rate",
     "net_loss": "gross charge-off less recovery, undiscounted",
@@ -34,6 +71,7 @@ UNRELIABLE: Final = "unreliable"
 UNRELIABLE_NOTE: Final = f"{UNRELIABLE}: fewer than 10 paths lie beyond it; more paths are needed"
 PERCENT_DECIMALS: Final = 3
 NOT_AVAILABLE: Final = "n/a"
+TERMINAL_WIDTH: Final = 100
 
 
 def percent_level(level: float) -> str:
@@ -44,10 +82,17 @@ def percent_level(level: float) -> str:
 def measure_label(measure: str, level: float = math.nan, *, long: bool = False) -> str:
     """Label of a measure, as 'VaR 99.9 %'; unknown names are shown with blanks for underscores."""
     labels = LONG_LABELS if long else SHORT_LABELS
-    if measure.startswith("default_rate_"):
-        return f"First defaults within {measure.removeprefix('default_rate_').removesuffix('m')} months, % of loans"
     label = labels.get(measure, measure.replace("_", " "))
     return label if math.isnan(level) else f"{label} {percent_level(level)}"
+
+
+def rate_label(measure: str) -> tuple[str, str]:
+    """What a rate of the book is called, and its definition."""
+    if measure.startswith("default_rate_"):
+        months = int(measure.removeprefix("default_rate_").removesuffix("m"))
+        definition = "loans that reach the default bucket, or are charged off, for the first time, over opening loans"
+        return f"First defaults within {counted(months, 'month')}", definition
+    return RATE_LABELS[measure]
 
 
 def amount(value: float) -> str:
@@ -120,6 +165,8 @@ def format_summary(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     lines = [summary_heading(table, dataset), "", align(rows, text_columns=2)]
     if bool(table["unreliable"].any()):
         lines.append(f"* {UNRELIABLE_NOTE}")
+    for warning in arrears_warnings(dataset):
+        lines += ["", textwrap.fill(f"Warning: {warning}", TERMINAL_WIDTH, break_on_hyphens=False)]
     return "\n".join(lines)
 
 
@@ -128,7 +175,40 @@ def summary_heading(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     attrs, sizes = dataset.attrs, dataset.sizes
     definition = LOSS_LABELS[str(table["loss"].iloc[0])]
     return (
-        f"Loss over {sizes['month']} months and run-off ({definition}); {sizes['path']:,} paths;\n"
+        f"Loss over {counted(sizes['month'], 'month')} and run-off ({definition}); {counted(sizes['path'], 'path')};\n"
         f"opening balance {amount(float(attrs['opening_balance']))} {attrs['currency']} "
-        f"of {int(attrs['opening_count']):,} loans as of {attrs['as_of']}"
+        f"of {counted(int(attrs['opening_count']), 'loan')} as of {attrs['as_of']}"
     )
+
+
+def late_label(bucket: str) -> str:
+    """A bucket or a worse one: '30-59' -> '30 or more days past due'."""
+    days = re.match(r"\d+", bucket)
+    return f"{days[0]} or more days past due" if days else f"{bucket} or worse"
+
+
+def arrears_warnings(dataset: xr.Dataset) -> tuple[str, ...]:
+    """Say where the simulation's early arrears are not the tape's: one sentence for each direction, or none."""
+    jumps = list(early_jumps(dataset))
+    vary = [dim for dim in ("strategy", "programme") if dataset.sizes[dim] > 1]
+    found = []
+    for group in (
+        [jump for jump in jumps if jump.found > jump.tape],
+        [jump for jump in jumps if jump.found < jump.tape],
+    ):
+        if not group:
+            continue
+        first = group[0]
+        cases = "; ".join(
+            f"{percent(100.0 * jump.found, 1)} % after {counted(jump.month, 'month')} under "
+            f"{run_label(**jump.run, vary=vary)}"
+            for jump in group
+        )
+        few = "few" if first.found > first.tape else "many"
+        found.append(
+            f"On the tape {percent(100.0 * first.tape, 1)} % of loans are {late_label(first.bucket)}; in the "
+            f"simulation it is {cases}. Scenarios hardly act so fast. Either the tape was picked so as to hold {few} "
+            "loans in arrears, or the parameter set describes other borrowers than this book's, and then its losses "
+            "are not this book's. Calibrate a set to the book, or choose one that fits, before quoting a figure."
+        )
+    return tuple(found)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from outputs import estimators, measures, wording
+from outputs import estimators, measures, rates, wording
 from outputs.estimators import draw_up_sample
 from outputs.limits import check_limits
 from sample_results import OPENING, sample_results
@@ -268,7 +268,7 @@ def test_a_loss_that_is_no_number_is_an_integrity_error(results: xr.Dataset) -> 
         measures.path_loss(broken)
     broken["charge_off"][0, 0, 0, 3, 5] = np.nan
     with pytest.raises(IntegrityError, match="1 of 400 values by path are not finite numbers"):
-        measures.rates(broken)
+        rates.rates(broken)
 
 
 def test_summary_has_each_measure_with_its_error_for_each_scenario(results: xr.Dataset) -> None:
@@ -322,48 +322,39 @@ def test_amounts_are_worded_with_thousands(value: float, text: str) -> None:
     assert wording.amount(value) == text
 
 
-def test_rates_of_the_book(results: xr.Dataset) -> None:
-    rate = measures.default_rate(results)
-    by_hand = results["default_count"].isel(month=slice(0, 12)).sum("month") / results.attrs["opening_count"]
-    np.testing.assert_allclose(rate.values, by_hand.values)
-    assert rate.name == "default_rate_12m"
-    with pytest.raises(ValueError, match="a 37-month default rate of a run of 36 months"):
-        measures.default_rate(results, 37)
-    share = measures.delinquent_share(results)
-    by_hand = results["delinquent_balance"].mean("path") / results["balance"].mean("path")
-    np.testing.assert_allclose(share["one_or_more"].values, by_hand.values)
-    cnl = measures.cumulative_net_loss(results).isel(month=-1)
-    net = (results["charge_off"] - results["recovery"]).sum("month")
-    np.testing.assert_allclose(cnl.values, (net / OPENING).values)
-    table = measures.rates(results).set_index(["scenario", "measure"])["value"]
-    assert table["baseline", "cumulative_net_loss"] == pytest.approx(100 * float(cnl[0].mean()))
-    assert table["baseline", "stock_one_or_more_peak"] == pytest.approx(100 * float(share["one_or_more"][0].max()))
-
-
-def test_roll_rates_of_a_row_sum_to_one_and_are_missing_where_nobody_stood(results: xr.Dataset) -> None:
-    np.testing.assert_allclose(measures.roll_rates(results).sum("to_state").values, 1.0)
-    emptied = results.copy(deep=True)
-    emptied["transition_count_mean"][..., 3, :] = 0.0
-    assert np.isnan(measures.roll_rates(emptied).isel(from_bucket=3).values).all()
-
-
 def test_exceedance_curve_is_the_survivor_function(results: xr.Dataset) -> None:
     first_run = next(measures.runs(results))
     curve = measures.exceedance_curve(results, first_run)
     losses = measures.path_loss(results).sel(first_run).values
-    assert curve["probability"].iloc[0] == 1.0
-    assert curve["return_period"].iloc[-1] == pytest.approx(400.0)
+    assert curve["probability"].iloc[-1] == 0.0
+    assert curve["return_period"].iloc[-2] == pytest.approx(400.0)
     for place in (0, 17, 399):
-        share = np.mean(losses >= curve["loss"].iloc[place])
+        share = np.mean(losses > curve["loss"].iloc[place])
         assert curve["probability"].iloc[place] == pytest.approx(share)
-    assert curve["unreliable"].sum() == 9
+    assert curve["unreliable"].sum() == 10
     table = measures.return_periods(results)
     first = table[(table["scenario"] == "baseline") & (table["return_period"] == 20)].iloc[0]
     assert first["value"] == estimators.quantile(draw_up_sample(losses), 0.95)
 
 
+def test_exceedance_curve_meets_a_level_at_its_value_at_risk(results: xr.Dataset) -> None:
+    """Equal losses are one step; the first loss that 1 - level of the paths exceed at most is the value at risk."""
+    rounded = results.copy()
+    rounded["ultimate_loss"] = (results["ultimate_loss"] / 2e5).round() * 2e5
+    rounded["ultimate_loss_after_horizon"] = 0.0 * results["ultimate_loss_after_horizon"]
+    for dataset in (results, rounded):
+        for run_labels in measures.runs(dataset):
+            curve = measures.exceedance_curve(dataset, run_labels)
+            assert curve["loss"].is_monotonic_increasing
+            assert curve["loss"].is_unique
+            sample = measures.sample_of(measures.path_loss(dataset).sel(run_labels), dataset)
+            for level in measures.LEVELS:
+                met = curve[curve["probability"] <= 1.0 - level + estimators.ROUNDING]["loss"].iloc[0]
+                assert met == estimators.value_at_risk(sample, level).value
+
+
 def test_fan_is_the_inverted_distribution_function_month_by_month(results: xr.Dataset) -> None:
-    cnl = measures.cumulative_net_loss(results)
+    cnl = rates.cumulative_net_loss(results)
     fan = measures.quantile_fan(cnl, results["log_weight"])
     expected = np.quantile(cnl.values, measures.FAN_LEVELS, axis=3, method="inverted_cdf")
     np.testing.assert_allclose(np.moveaxis(fan.transpose(..., "month", "quantile").values, -1, 0), expected)

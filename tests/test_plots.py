@@ -104,7 +104,7 @@ def test_every_picture_says_as_of_and_run(name: str, pictures: dict[str, Picture
         ("loss_distribution", "% of opening balance"),
         ("exceedance_curve", "% of opening balance"),
         ("cumulative_net_loss", "% of opening balance"),
-        ("delinquency", "% of each month's balance"),
+        ("delinquency", "% of each month's live loans"),
         ("used_car_index", "2024-12-31 = 1"),
         ("roll_rates", "% of the loans in a bucket"),
     ],
@@ -136,10 +136,27 @@ def test_distribution_holds_every_path_and_the_measures_of_the_summary(results: 
 def test_exceedance_keeps_first_and_last_path_and_marks_thin_tails(results: xr.Dataset) -> None:
     data = figure_data.exceedance(results)
     for _, curve in data.groupby("run"):
-        assert curve["probability"].iloc[0] == 1.0
-        assert curve["return_period"].iloc[-1] == pytest.approx(300.0)
-        assert curve["unreliable"].sum() == 9
+        assert curve["probability"].iloc[0] > 0.99
+        assert curve["probability"].iloc[-1] == 0.0
+        assert curve["return_period"].iloc[-2] == pytest.approx(300.0)
+        assert curve["unreliable"].sum() == 10
         assert curve["percent_of_opening"].is_monotonic_increasing
+
+
+def test_thinned_exceedance_curve_is_drawn_through_the_values_at_risk() -> None:
+    """Of 3,000 paths some 400 steps are drawn; the steps at the levels are those of the whole curve."""
+    many = sample_results(n_paths=3_000, n_months=3)
+    data = figure_data.exceedance(many)
+    table = measures.summary(many).set_index(["scenario", "measure", "level"])["percent_of_opening"]
+    with style.look():
+        axes = Figure().subplots()
+        plots.plot_exceedance(axes, data, style.run_styles(list(data["run"])))
+    for run, curve in data.groupby("run"):
+        assert len(curve) < 500
+        for level in measures.LEVELS:
+            first = curve[curve["probability"] <= 1 - level + 1e-9].iloc[0]
+            assert first["percent_of_opening"] == pytest.approx(table[run, "value_at_risk", level])
+    assert all(line.get_drawstyle() == "steps-post" for line in axes.lines if line.get_label() in set(data["run"]))
 
 
 def test_fans_begin_at_the_as_of_date_and_are_ordered(results: xr.Dataset) -> None:
@@ -161,9 +178,12 @@ def test_used_car_index_is_weighted_by_balance_and_says_over_what(
     assert "car, suv, truck" in pictures["used_car_index"].figure.texts[1].get_text()
 
 
-def test_delinquency_shares_leave_out_the_current_balance_in_the_picture_only(results: xr.Dataset) -> None:
+def test_delinquency_begins_with_the_tape_and_leaves_out_current_loans_in_the_picture_only(results: xr.Dataset) -> None:
     data = figure_data.delinquency(results)
-    np.testing.assert_allclose(data.groupby(["run", "month"])["percent_of_balance"].sum(), 100.0)
+    np.testing.assert_allclose(data.groupby(["run", "month"])["percent_of_loans"].sum(), 100.0)
+    tape = data[(data["run"] == "baseline") & (data["month"] == 0)]
+    np.testing.assert_allclose(tape["percent_of_loans"], [95.0, 3.0, 1.2, 0.8], err_msg="where the sample begins")
+    assert (tape["month_end"] == np.datetime64("2024-12-31")).all()
     with style.look():
         axes = Figure().subplots()
         plots.plot_delinquency(axes, data[data["run"] == "baseline"])

@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from outputs import measures, report, tables
+from outputs import book_view, measures, report, tables
 from outputs.csv_text import cell, harmless, to_csv
 from outputs.figures import Picture, draw_pictures
 from outputs.limits import LimitResult
@@ -28,6 +28,8 @@ from simulator.provenance import ProvenanceRow
 from simulator.tape.report import CellFault, LoadReport, RejectedRow
 
 CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+LAST_SECTIONS = ("further", "reconciliation", "assumptions", "run", "limitations")
 
 MARKUP = (
     "<script>alert(1)</script>",
@@ -105,6 +107,18 @@ def pictures(results: xr.Dataset) -> tuple[Picture, ...]:
     return draw_pictures(results, "0123456789ab")
 
 
+BOOK = {
+    "loans": 1,
+    "balance": 9_000.0,
+    "original_balance": 10_000.0,
+    "averages": dict.fromkeys(book_view.AVERAGES),
+    "days_past_due": {},
+    "loan_to_value": {},
+    "cuts": {},
+}
+"""What a description of a tape holds, as far as the report reads it."""
+
+
 def rejected(line: int, loan_id: str, cents: int | None = 12_345) -> RejectedRow:
     fault = CellFault("rate", "rate = -5.0", "0 to 4", "Write fractions.")
     return RejectedRow(line, loan_id, (fault,), cents)
@@ -167,7 +181,7 @@ def page(html: str) -> Page:
 
 def test_sections_stand_in_order(page: Page) -> None:
     sections = [value for tag, name, value in page.attributes if (tag, name) == ("section", "id")]
-    assert sections == ["summary", "pictures", "further", "reconciliation", "assumptions", "run", "limitations"]
+    assert sections == ["summary", "book", "pictures", "cuts", *LAST_SECTIONS]
 
 
 def test_summary_is_that_of_the_measures(page: Page, results: xr.Dataset) -> None:
@@ -184,13 +198,13 @@ def test_reconciliation_ties_to_the_cent(page: Page) -> None:
     text = " ".join(page.text.split())
     assert "7 00123 rate rate = -5.0; expected 0 to 4. Write fractions. 123.45" in text
     assert "unreadable" in text
-    assert "1 rejected rows have no readable balance" in text
+    assert "1 rejected row has no readable balance; it is in no sum of money." in text
     assert "payment_to_income is read as a fraction: its median is 0.08" in text
 
 
 def test_assumptions_stand_with_source_and_confidence(page: Page) -> None:
     text = " ".join(page.text.split())
-    assert "1 of 3 numbers (33 %) rest on an assumption" in text
+    assert "1 of 3 numbers (33 %) have confidence L" in text
     assert "transitions[current].30-59 = 0.0282 (probability a month, plausible 0.01 to 0.05)" in text
     assert "S&P Global, auto loan ABS tracker note" in text
     assert "The used-car index is a satellite of unemployment." in text
@@ -224,7 +238,7 @@ def test_a_run_without_tape_limits_or_parameters_has_a_report(inputs: ReportInpu
     bare = replace(inputs, load_report=None, provenance=(), assumptions=None, notes=(), limits=(), pictures=())
     text = render_report(bare)
     assert "No tape was read for this run." in text
-    assert "rest on an assumption" not in text
+    assert "confidence L" not in text
 
 
 # --- self-contained ----------------------------------------------------------------------------------
@@ -272,7 +286,10 @@ def with_text(text: str, inputs: ReportInputs, results: xr.Dataset) -> Page:
     row = provenance_row(text, "L", text)._replace(parameter_set=text, unit=text, note=text)
     figure = Figure()
     figure.text(0.1, 0.5, plain(text.replace("\t", " ")))
-    named = results.assign_coords(scenario=[text, "severely_adverse"]).assign_attrs(currency=text)
+    named = results.assign_coords(scenario=[text, "severely_adverse"], region=[text, "CA", "FL"])
+    named = named.assign_attrs(currency=text)
+    level = {text: {"loans": 1, "balance": 2.0, "share": 0.5}, f"{text} 2": {"loans": 1, "balance": 2.0, "share": 0.5}}
+    book = {**BOOK, "cuts": {text: level}, "score": level}
     hostile = replace(
         inputs,
         title=text,
@@ -285,6 +302,8 @@ def with_text(text: str, inputs: ReportInputs, results: xr.Dataset) -> Page:
         notes=(text,),
         limits=(LimitResult(text, text, 1.0, 2.0, 0.1, False, False),),
         limitations=(text,),
+        caveats=(text,),
+        book=book,
     )
     return Page(render_report(hostile))
 

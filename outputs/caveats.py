@@ -1,0 +1,83 @@
+"""The few sentences that a reader needs before any figure: what the largest assumptions of a run are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from outputs.provenance_view import confidence_counts
+from scenarios.checks import month_text
+from scenarios.counted import counted
+from scenarios.schema import MacroScenario, Satellite
+
+if TYPE_CHECKING:
+    from simulator.provenance import ProvenanceRow
+    from simulator.study import StudyInputs
+
+
+def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ...]:
+    """Largest assumptions of a run, largest first.
+
+    Parameters
+    ----------
+    inputs : StudyInputs
+        What was run.
+    rows : sequence of ProvenanceRow
+        Every number of its parameter sets.
+    """
+    tape = month_text((inputs.tape.as_of.year, inputs.tape.as_of.month))
+    shifted = [scenario for scenario, path in zip(inputs.scenarios, inputs.macro_paths(), strict=True) if path.shifted]
+    return (*_shifts(shifted, tape), *_satellites(inputs.scenarios), *_assumed(rows))
+
+
+def _shifts(shifted: Sequence[MacroScenario], tape: str) -> Iterator[str]:
+    if shifted:
+        starts = " and ".join(dict.fromkeys(month_text(scenario.first_month) for scenario in shifted))
+        yield (
+            f"The calendar is shifted: {_named(shifted)} {_verb(shifted, 'was', 'were')} written for months from "
+            f"{starts} on and {_verb(shifted, 'is', 'are')} run on a tape of {tape}. A book of one time meets "
+            "the economy of another; this is an experiment, not a forecast of that pool."
+        )
+
+
+def _satellites(scenarios: Sequence[MacroScenario]) -> Iterator[str]:
+    """One sentence a kind of satellite: which scenarios take used-car prices from no publication."""
+    kinds: dict[str, list[MacroScenario]] = {}
+    for scenario in scenarios:
+        for path in scenario.used_car_index.values():
+            if isinstance(path, Satellite) and scenario not in kinds.setdefault(path.satellite, []):
+                kinds[path.satellite].append(scenario)
+    manners = {"flat": "they stay flat", "unemployment_gap": "they follow its unemployment"}
+    for kind, found in kinds.items():
+        yield (
+            f"Used-car prices of {_named(found)} are an assumption, for the published path has none: {manners[kind]}. "
+            "Recoveries, and with them every loss, hang on it."
+        )
+
+
+def _assumed(rows: Sequence[ProvenanceRow]) -> Iterator[str]:
+    words = share_on_assumption(confidence_counts(rows))
+    if words:
+        yield (
+            f"{words} of the parameter sets {_rest(rows)} on an assumption, judgement or memory (confidence L), and "
+            "errors below are those of the simulation only: they do not tell how wrong a parameter may be."
+        )
+
+
+def share_on_assumption(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """How many numbers have confidence L, as '1 of 3 numbers (33 %)'; empty where there is no number."""
+    total = sum(sum(by_letter.values()) for by_letter in counts.values())
+    low = sum(by_letter["L"] for by_letter in counts.values())
+    return f"{low:,} of {counted(total, 'number')} ({100 * low / total:.0f} %)" if total else ""
+
+
+def _rest(rows: Sequence[ProvenanceRow]) -> str:
+    return "rests" if sum(row.confidence == "L" for row in rows) == 1 else "rest"
+
+
+def _named(scenarios: Sequence[MacroScenario]) -> str:
+    return ", ".join(scenario.name for scenario in scenarios)
+
+
+def _verb(scenarios: Sequence[MacroScenario], one: str, many: str) -> str:
+    return one if len(scenarios) == 1 else many

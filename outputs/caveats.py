@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from outputs.provenance_view import confidence_counts
 from scenarios.checks import month_text
@@ -13,6 +13,9 @@ from scenarios.schema import MacroScenario, Satellite
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow
     from simulator.study import StudyInputs
+
+MANNERS: Final = {"flat": "stay flat", "unemployment_gap": "follow unemployment"}
+"""What used-car prices do under each satellite."""
 
 
 def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ...]:
@@ -41,17 +44,17 @@ def _shifts(shifted: Sequence[MacroScenario], tape: str) -> Iterator[str]:
 
 
 def _satellites(scenarios: Sequence[MacroScenario]) -> Iterator[str]:
-    """One sentence a kind of satellite: which scenarios take used-car prices from no publication."""
+    """One sentence on the scenarios that take used-car prices from no publication."""
     kinds: dict[str, list[MacroScenario]] = {}
     for scenario in scenarios:
         for path in scenario.used_car_index.values():
             if isinstance(path, Satellite) and scenario not in kinds.setdefault(path.satellite, []):
                 kinds[path.satellite].append(scenario)
-    manners = {"flat": "they stay flat", "unemployment_gap": "they follow its unemployment"}
-    for kind, found in kinds.items():
+    cases = [f"they {MANNERS[kind]} in {_named(found)}" for kind, found in kinds.items()]
+    if cases:
         yield (
-            f"Used-car prices of {_named(found)} are an assumption, for the published path has none: {manners[kind]}. "
-            "Recoveries, and with them every loss, hang on it."
+            f"Used-car prices are an assumption where the published path has none: {'; '.join(cases)}. Recoveries, and "
+            "with them every loss, hang on it."
         )
 
 
@@ -59,7 +62,7 @@ def _assumed(rows: Sequence[ProvenanceRow]) -> Iterator[str]:
     words = share_on_assumption(confidence_counts(rows))
     if words:
         yield (
-            f"{words} of the parameter sets {_rest(rows)} on an assumption, judgement or memory (confidence L), and "
+            f"{words} of the parameters {_rest(rows)} on an assumption, judgement or memory (confidence L), and "
             "errors below are those of the simulation only: they do not tell how wrong a parameter may be."
         )
 

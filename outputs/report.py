@@ -151,6 +151,7 @@ def write_report(path: Path, inputs: ReportInputs) -> Path:
 def _context(inputs: ReportInputs) -> dict[str, Any]:
     results = inputs.results
     summary = measures.summary(results)
+    remarks = _remarks(inputs)
     return {
         "inputs": inputs,
         "facts": inputs.facts,
@@ -158,7 +159,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "paths": results.sizes["path"],
         "months": results.sizes["month"],
         "headline": headline(summary, results),
-        "remarks": _remarks(inputs),
+        "remarks": remarks,
+        "warnings": [text for text in inputs.facts.warnings if text not in remarks],
         "summary": by_run(summary),
         "differences": differences(results),
         "rates": rate_matrix(results),
@@ -178,8 +180,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
 
 
 def _remarks(inputs: ReportInputs) -> list[str]:
-    """What stands in the box at the top, worst first: arrears that do not fit, large assumptions, the run's notes."""
-    return list(dict.fromkeys([*arrears_warnings(inputs.results), *inputs.caveats, *inputs.facts.warnings]))
+    """What stands in the box at the top, worst first: arrears that do not fit, then the largest assumptions."""
+    return [*arrears_warnings(inputs.results), *inputs.caveats]
 
 
 def _provenance_context(rows: Sequence[ProvenanceRow]) -> dict[str, Any]:

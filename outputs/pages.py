@@ -232,8 +232,8 @@ def delinquency_picture(page: Page) -> Picture:
     handles, labels = axes_list[0].get_legend_handles_labels()
     sheet.legend(handles, [f"{label} days" if label[:1].isdigit() else label for label in labels])
     caption = (
-        "The left edge is the tape itself. A jump in the first months says that the parameter set's borrowers are not "
-        "this book's. Early buckets rise months before charge-offs do."
+        "The left edge is the tape itself. A jump in the first months is the parameter set's, not the scenario's. "
+        "Early buckets rise months before charge-offs do."
     )
     words = "; ".join(
         f"{run}: {percent(stock.iloc[0], 2)} % on the tape, {percent(stock.iloc[1], 2)} % after a month, "

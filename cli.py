@@ -26,6 +26,9 @@ EXIT_CODES = """\b
 Exit codes: 0 fine, 1 a declared limit failed, 2 usage, 3 bad input,
 4 runtime failure, 5 integrity check failed, 130 interrupted."""
 
+MANY = click.IntRange(1, 10_000_000)
+"""Loans or paths, as many as a study may ask for."""
+
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="carstress")
@@ -38,9 +41,9 @@ def carstress() -> None:
 
 @carstress.command(epilog=EXIT_CODES)
 @click.argument("study", default="default")
-@click.option("--paths", type=click.IntRange(1), help="Number of paths instead of the study's.")
+@click.option("--paths", type=MANY, help="Number of paths instead of the study's.")
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed instead of the study's.")
-@click.option("--threads", type=click.IntRange(1), help="Worker threads; all cores if not given. Changes no result.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given. Changes no result.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; runs/NAME if not given.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in that folder.")
 @reporting
@@ -145,7 +148,7 @@ def loan_file(command: Command) -> Command:
 
 @portfolio.command()
 @click.option("--parameters", default="us_near_prime", show_default=True, help="Parameter set that describes the book.")
-@click.option("--loans", type=click.IntRange(1), default=10_000, show_default=True, help="Number of loans.")
+@click.option("--loans", type=MANY, default=10_000, show_default=True, help="Number of loans.")
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), required=True, help="Seed of the draw.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Reporting date, YYYY-MM-DD.")
 @click.option("--minimum-remaining-term", type=click.IntRange(1, 180), help="Keep loans with so many months to go.")
@@ -342,10 +345,10 @@ def init(folder: Path) -> None:
 
 @carstress.command()
 @click.option("--parameters", "name", default="us_near_prime", show_default=True, help="Parameter set of the book.")
-@click.option("--loans", type=click.IntRange(1), default=100_000, show_default=True)
+@click.option("--loans", type=MANY, default=100_000, show_default=True)
 @click.option("--months", type=click.IntRange(1, 120), default=60, show_default=True)
-@click.option("--paths", type=click.IntRange(1), default=64, show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="Worker threads; all cores if not given.")
+@click.option("--paths", type=MANY, default=64, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given.")
 @reporting
 def bench(name: str, loans: int, months: int, paths: int, threads: int | None) -> None:
     """Time the reference job: loans with at least MONTHS to go, one scenario, on this machine."""

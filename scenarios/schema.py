@@ -190,7 +190,7 @@ class MacroScenario(FileSpec):
     """What this file is."""
 
     name: Name
-    """Its name in results: letters, digits, `_`, `.` and `-`."""
+    """Its name in results: letters, digits, `_`, `.` and `-`, a letter or digit first."""
 
     title: str = ""
     """One line for pictures and tables."""
@@ -333,7 +333,7 @@ class Study(FileSpec):
     """What this file is."""
 
     name: Name
-    """Its name, and its folder's below `runs/`."""
+    """Its name, and its folder's below `runs/`: letters, digits, `_`, `.` and `-`, a letter or digit first."""
 
     title: str = ""
     """One line for the report."""

@@ -176,11 +176,13 @@ def _missing_files(study: Study, portfolio: FilePortfolio) -> list[Fault]:
     if portfolio.mapping is not None and is_path(portfolio.mapping):
         named["mapping"] = portfolio.mapping
     remedy = "Relative paths start from this file's folder."
-    return [
-        Fault(study.where("portfolio", key), f"the file {study_path(study, name)} does not exist", "a file", remedy)
-        for key, name in named.items()
-        if not study_path(study, name).exists()
-    ]
+    faults = []
+    for key, name in named.items():
+        path = study_path(study, name)
+        if not path.is_file():
+            found = f"{path} is a folder or a device" if path.exists() else f"the file {path} does not exist"
+            faults.append(Fault(study.where("portfolio", key), found, "a file", remedy))
+    return faults
 
 
 def draw_tape(wish: Synthetic, described: ParameterSet) -> LoanTape:

@@ -13,31 +13,11 @@ from hypothesis import strategies as st
 from scenarios.errors import Fault, InputError
 from scenarios.load import load_any, spec_from_text
 from scenarios.schema import KINDS, MacroScenario, Study
+from yaml_samples import SCENARIO, heir
 
-SCENARIO = """\
-kind: macro_scenario
-name: bad
-source: Assumption, for a test.
-start: 2025Q1
-end: 2025Q4
-frequency: quarterly
-jump_off: {unemployment_percent: 4, disposable_income_growth_percent: 2, prime_rate_percent: 8}
-macro:
-  unemployment_percent: [4, 5, 6, 6]
-  disposable_income_growth_percent: [2, 2, 2, 2]
-  prime_rate_percent: [8, 7, 6, 5]
-used_car_index:
-  all: [100, 90, 80, 80]
-beyond: hold
-"""
-
-CHILD = """\
-kind: macro_scenario
-name: bad
-source: Assumption, for a test.
-extends: baseline
-macro:
-  unemployment_percent: {shock: [0, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6]}
+CHILD = f"""\
+{heir("own", "baseline")}macro:
+  unemployment_percent: {{shock: [0, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6]}}
 """
 
 STUDY = """\
@@ -60,10 +40,10 @@ DOCUMENTS = {"scenario": SCENARIO, "child": CHILD, "study": STUDY}
 CASES = [
     # keys
     ("scenario", "  unemployment_percent: [4", "  unemploymnt_percent: [4", "9:3", "unknown key macro.unemploymnt_percent", "Did you mean `unemployment_percent`?"),
-    ("scenario", "name: bad", "name: bad\nname: worse", "3:1", "key `name` for the second time", "line 2"),
+    ("scenario", "name: own", "name: own\nname: worse", "3:1", "key `name` for the second time", "line 2"),
     ("scenario", "beyond: hold", "beyond: hold\nscenarios: []", "15:1", "unknown key scenarios", "one of beyond,"),
     ("scenario", "  all: [", "  suvs: [1, 1, 1, 1]\n  all: [", "13:3", "unknown key used_car_index.suvs", "Did you mean `suv`?"),
-    ("scenario", "name: bad\n", "", "1:1", "name is missing", "`name:`"),
+    ("scenario", "name: own\n", "", "1:1", "name is missing", "`name:`"),
     ("scenario", "start: 2025Q1\n", "", "1:1", "start is missing", "`2025Q1` or `2025-01`"),
     ("scenario", "source: Assumption, for a test.\n", "", "1:1", "source is missing", "Where its numbers come from"),
     ("scenario", "  prime_rate_percent: [8, 7, 6, 5]\n", "", "9:3", "macro.prime_rate_percent is missing", "Prime rate"),
@@ -113,7 +93,7 @@ CASES = [
     ("scenario", "frequency: quarterly", "frequency: weekly", "6:12", 'frequency = "weekly"', "`quarterly` or `monthly`"),
     ("scenario", "all: [100, 90, 80, 80]", "all: {satellite: unemploymnt_gap}", "13:20", 'satellite = "unemploymnt_gap"', "Did you mean `unemployment_gap`?"),
     ("scenario", "all: [100, 90, 80, 80]", "all: {satellite: unemployment_gap, lag_quarter: 1}", "13:38", "unknown key used_car_index.all.lag_quarter", "Did you mean `lag_quarters`?"),
-    ("scenario", "name: bad", "name: a b", "2:7", 'name = "a b"', "letters, digits"),
+    ("scenario", "name: own", "name: a b", "2:7", 'name = "a b"', "letters, digits"),
     ("study", "paths: 100", "paths: 1e2", "7:8", "paths = 100.0; expected a whole number", "Write 100."),
     ("study", "seed: 7", "seed: 7\nshift_calendar: yes", "10:17", 'shift_calendar = "yes"', "true or false"),
     ("study", "as_of: 2024-12-31", "as_of: 31/12/2024", "4:70", 'as_of = "31/12/2024"', "2024-12-31"),
@@ -131,7 +111,7 @@ CASES = [
     ("scenario", "[4, 5, 6, 6]", "[4, .nan, 6, 6]", "9:29", "`.nan`; expected a finite number", "leave the key out"),
     ("scenario", "[4, 5, 6, 6]", "[4, 1e400, 6, 6]", "9:29", "`1e400`; expected a finite number", ""),
     ("scenario", "[4, 5, 6, 6]", "[4, NaN, 6, 6]", "9:29", '"NaN"; expected a number', ""),
-    ("scenario", "name: bad", "name: !!python/name:os.system bad", "2:7", "a tag `!!python/name:os.system`", "Remove it"),
+    ("scenario", "name: own", "name: !!python/name:os.system own", "2:7", "a tag `!!python/name:os.system`", "Remove it"),
     ("scenario", "macro:", "x: &x [1]\ny: [*x, *x]\nmacro:", "8:4", "an anchor `&x`", "aliases are refused"),
     ("scenario", "macro:", "<<: {a: 1}\nmacro:", "8:1", "a merge key `<<`", "extends"),
     ("scenario", "macro:", "? [a, b]\n: 1\nmacro:", "8:3", "a key that is not plain text", ""),
@@ -139,8 +119,8 @@ CASES = [
     ("scenario", "[4, 5, 6, 6]", "[4, 5, 6, 6", "10:35", "flow sequence begun in line 9, expected ',' or ']'", ""),
     ("scenario", "for a test.", "for: a test.", "3:24", "mapping values are not allowed", "quotes"),
     ("scenario", "for a test.", "for a test.\n---", "4:1", "a second document", "Remove the line"),
-    ("scenario", "name: bad", 'name: "bad', "15:1", "a quoted scalar begun in line 2", ""),
-    ("scenario", "name: bad", "name: b\x07ad", "2:8", "a control character (U+0007)", "text file"),
+    ("scenario", "name: own", 'name: "own', "15:1", "a quoted scalar begun in line 2", ""),
+    ("scenario", "name: own", "name: o\x07wn", "2:8", "a control character (U+0007)", "text file"),
     ("scenario", "[4, 5, 6, 6]", "[" * 60, "9:75", "nesting deeper than 50 levels", "brackets"),
 ]  # fmt: skip
 

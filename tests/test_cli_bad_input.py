@@ -12,22 +12,10 @@ from pathlib import Path
 import pytest
 
 import tape_samples
+import yaml_samples
 from command_line import SMALL_STUDY, carstress, files_below
 
-SCENARIO = """\
-kind: macro_scenario
-name: own
-source: Assumption, for a test.
-start: 2025Q1
-frequency: quarterly
-jump_off: {unemployment_percent: 4, disposable_income_growth_percent: 2, prime_rate_percent: 8}
-macro:
-  unemployment_percent: [4, 5, 6, 6]
-  disposable_income_growth_percent: [2, 2, 2, 2]
-  prime_rate_percent: [8, 7, 6, 5]
-used_car_index:
-  all: [100, 90, 80, 80]
-"""
+SCENARIO = yaml_samples.SCENARIO.replace("end: 2025Q4\n", "").replace("beyond: hold\n", "")
 STUDY = SMALL_STUDY.replace("severely_adverse", "own.yaml")
 TAPE_STUDY = STUDY.replace(
     "synthetic: {parameters: us_near_prime, loans: 200, seed: 1, as_of: 2024-12-31}", "file: tape.csv"
@@ -215,13 +203,54 @@ def test_a_tape_dated_otherwise_runs_from_its_own_date_if_asked(here: Path) -> N
         ("portfolio import tape.csv --out gone/book.csv", "gone: no such folder; expected an existing folder"),
         ("portfolio import tape.csv --out book.xlsx", "ending '.xlsx'; expected .csv or .parquet"),
         ("run study.yaml --out folder", "folder: the folder exists already; expected a name that is free."),
+        (
+            "run study.yaml --out tape.csv/run",
+            "tape.csv/run: no folder can be made there (not a directory); expected a place to write to",
+        ),
+        (f"run study.yaml --out {'x' * 300}", "no folder can be made there (file name too long)"),
+        ("init tape.csv/book", "no file can be written there (not a directory)"),
+        ("init .", "study.yaml: the file exists already; expected a free name."),
+        ("portfolio import tape.csv --out folder.csv --force", "folder.csv: a folder; expected a file's name."),
+        (f"portfolio import tape.csv --out {'x' * 300}.csv", "no file can be written there (file name too long)"),
+        (
+            "portfolio synth --seed 1 --as-of 0001-12-31 --out new.csv",
+            "as_of = 0001-12-31; expected a year from 1996 to 2100.",
+        ),
+        (
+            "portfolio synth --seed 1 --as-of 2024-12-31 --out tape.csv",
+            "tape.csv: an existing file; expected a new name. Choose another, or replace it with --force.",
+        ),
         ("run study.yaml --out tape.csv --force", "tape.csv: is a file or a link; expected a name that is free"),
     ],
 )
 def test_a_file_or_folder_that_is_not_as_it_should_be(here: Path, command: str, said: str) -> None:
     (here / "folder").mkdir()
     (here / "folder" / "note.txt").write_text("mine", "utf-8")
+    (here / "folder.csv").mkdir()
     assert said in refusal(here, command)
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_simulated(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("outputs.run_folder.tempfile.mkdtemp", refuse)
+    assert "deep/run: no folder can be made there (permission denied)" in refusal(here, "run study.yaml --out deep/run")
+
+
+def test_a_tape_that_is_a_folder(here: Path) -> None:
+    (here / "tape.csv").unlink()
+    (here / "tape.csv").mkdir()
+    assert "taped.yaml:4:9: tape.csv is a folder or a device; expected a file." in refusal(here, "run taped.yaml")
+
+
+@pytest.mark.parametrize("options", ["run --paths 0", "run --paths 10000001", "run --seed -1", "run --threads 2000", "bench --loans 10000001", "portfolio synth --loans 10000001"])  # fmt: skip
+def test_numbers_out_of_range_are_usage(here: Path, options: str) -> None:
+    answer = carstress(*options.split())
+    assert (answer.code, answer.out) == (2, "")
+    assert "is not in the range" in answer.err
 
 
 def test_a_results_file_that_is_damaged(here: Path) -> None:

@@ -85,6 +85,8 @@ def test_json_names_folder_files_and_the_summary_by_scenario_and_measure(home: P
         assert row["standard_error"] is None or row["standard_error"] >= 0
         assert row["unreliable"] == (row["level"] is not None and row["level"] > 0.9)  # 100 paths: 5 beyond 95 %
     assert document["limits"] == []
+    assert document["tape"] == read_manifest(home / "first")["tape"]
+    assert (document["tape"]["rows_used"], document["tape"]["rejected_by_reason"]) == (200, [])
 
 
 def test_pictures_have_their_data_beside_them(home: Path, first: Answer) -> None:
@@ -210,12 +212,22 @@ def test_rejected_rows_are_shown_by_line_and_column_and_reconciled(here: Path) -
     lines = tape_samples.as_text(table).splitlines()
     lines[6] += ",one,more"
     tape_samples.write(here, "\n".join(lines) + "\n")
-    portfolio = "  file: tape.csv\n"
+    portfolio = "  file: tape.csv\n  rejected_at_most_percent: 100\n"
     drawn = "  synthetic: {parameters: us_near_prime, loans: 200, seed: 1, as_of: 2024-12-31}\n"
     study_file(here, ONE_SCENARIO.replace(drawn, portfolio))
     answer = carstress("run", "study.yaml", "--out", "r")
     assert answer.code == 0
     assert "6 read = 1 used + 5 rejected" in answer.err
+    summed = read_manifest(here / "r")["tape"]
+    assert (summed["rows_read"], summed["rows_used"], summed["rows_rejected"]) == (6, 1, 5)
+    assert summed["balance_read_cents"] == summed["balance_used_cents"] + summed["balance_rejected_cents"]
+    reasons = {reason["column"]: (reason["rows"], reason["lines"]) for reason in summed["rejected_by_reason"]}
+    assert reasons == {
+        "loan_id": (2, "lines 5, 6"),
+        "rate": (1, "line 3"),
+        "current_balance": (1, "line 4"),
+        "": (1, "line 7"),
+    }
     report = (here / "r" / "report.html").read_text("utf-8")
     rejected = (here / "r" / "tables" / "rejected_rows.csv").read_text("utf-8")
     for line, column, found in (

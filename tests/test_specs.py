@@ -34,37 +34,16 @@ from scenarios.schema import (
 )
 from scenarios.show import INTERPOLATION, resolved
 from scenarios.vocabulary import SEGMENTS
+from yaml_samples import SCENARIO, heir
 
-BASE = """\
-kind: macro_scenario
-name: base
-title: The base
-source: Assumption, for a test.
-start: 2025Q1
-end: 2025Q4
-frequency: quarterly
-jump_off: {unemployment_percent: 4, disposable_income_growth_percent: 2, prime_rate_percent: 8}
-macro:
-  unemployment_percent: [4, 5, 6, 6]
-  disposable_income_growth_percent: [2, 2, 2, 2]
-  prime_rate_percent: [8, 7, 6, 5]
-used_car_index:
-  all: [100, 90, 80, 80]
-weight: 0.5
-beyond: hold
-"""
-
-CHILD = """\
-kind: macro_scenario
-name: child
-source: Assumption, for a test.
-extends: base.yaml
-macro:
-  unemployment_percent: {shock: [0, 1, 2, 0.5]}
+BASE = SCENARIO.replace("name: own\n", "name: base\ntitle: The base\n").replace("beyond:", "weight: 0.5\nbeyond:")
+CHILD = f"""\
+{heir("child", "base.yaml")}macro:
+  unemployment_percent: {{shock: [0, 1, 2, 0.5]}}
   prime_rate_percent: [1, 1, 1, 1]
 used_car_index:
-  all: {shock_percent: [0, -10, 0, 10]}
-  ev: {shock_percent: [-50, -50, -50, -50]}
+  all: {{shock_percent: [0, -10, 0, 10]}}
+  ev: {{shock_percent: [-50, -50, -50, -50]}}
 """
 
 STUDY = """\

@@ -17,6 +17,7 @@ from scenarios.library import find_study
 from scenarios.schema import Synthetic
 from simulator.engine import RunSize, months_needed
 from simulator.study import StudyInputs, draw_tape, inputs_from_store, inputs_to_store, load_inputs, run_study
+from yaml_samples import heir
 
 TAPED = SMALL_STUDY.replace(
     "  synthetic: {parameters: us_near_prime, loans: 200, seed: 1, as_of: 2024-12-31}\n",
@@ -57,9 +58,7 @@ def test_files_are_known_by_the_words_of_the_study_wherever_it_lies(tmp_path: Pa
     home.mkdir(parents=True)
     tape_samples.write(home, tape_samples.as_text(tape_samples.rows()))
     (home / "map.yaml").write_text(MAPPING, "utf-8")
-    (tmp_path / "own.yaml").write_text(
-        "kind: macro_scenario\nname: own\nsource: Assumption, for a test.\nextends: baseline\n", "utf-8"
-    )
+    (tmp_path / "own.yaml").write_text(heir("own", "baseline"), "utf-8")
     found = inputs_of(home, TAPED.replace("severely_adverse", "../../own.yaml"))
     assert {name: path.resolve() for name, path in found.files.items()} == {
         "study.yaml": home / "study.yaml",
@@ -73,13 +72,12 @@ def test_what_a_file_extends_is_known_too(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "deep").mkdir(parents=True)
     tape_samples.write(home, tape_samples.as_text(tape_samples.rows()))
-    head = "kind: macro_scenario\nname: {}\nsource: Assumption, for a test.\nextends: {}\n"
     texts = {
         "map.yaml": MAPPING.replace("canonical", "deep/base_map.yaml"),
         "deep/base_map.yaml": MAPPING,
-        "own.yaml": head.format("own", "deep/middle.yaml"),
-        "deep/middle.yaml": head.format("middle", "../bottom.yaml"),
-        "bottom.yaml": head.format("bottom", "baseline"),
+        "own.yaml": heir("own", "deep/middle.yaml"),
+        "deep/middle.yaml": heir("middle", "../bottom.yaml"),
+        "bottom.yaml": heir("bottom", "baseline"),
         "set.yaml": PARAMETER_SETS.text("us_near_prime"),
     }
     for name, text in texts.items():

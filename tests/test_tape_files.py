@@ -143,7 +143,7 @@ def test_writing_refuses_what_it_should(tmp_path: Path) -> None:
         write_tape(tape, tmp_path / "tape.xlsx")
     with pytest.raises(InputError, match="no such folder"):
         write_tape(tape, tmp_path / "none" / "tape.csv")
-    with pytest.raises(InputError, match="an existing file"):
+    with pytest.raises(InputError, match=r"an existing file; .* replace it with --force\."):
         write_tape(tape, tmp_path / "tape.csv")
 
 

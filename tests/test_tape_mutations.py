@@ -34,6 +34,7 @@ SPOILT_CELLS = [
     ("rate", "0,0999", ["decimal point"]),
     ("as_of_date", "31.12.2024", ["a date as YYYY-MM-DD", "date_format"]),
     ("as_of_date", "2024-13-01", ["a date"]),
+    ("origination_date", "0023-06", ["a year from 1980 to 2100", "Check `date_format`."]),
     ("as_of_date", "2023-02-29", ["a date"]),
     ("as_of_date", "", ["not stated"]),
     ("origination_date", "06/2023", ["YYYY-MM"]),

@@ -12,7 +12,8 @@ from scipy.stats import binom, norm, rankdata
 import tape_samples as samples
 from scenarios.errors import InputError
 from scenarios.vocabulary import SEGMENTS, TAPE_FIELDS
-from simulator.tape import LoanTape, load_profile, profile_names, synthetic_tape
+from simulator.tape import LoanTape, load_profile, make_tape, profile_names, synthetic_tape
+from simulator.tape.dates import FIRST_YEAR, LAST_YEAR
 from simulator.tape.profile import CORRELATED, load_market
 from simulator.tape.schedule import balance_after, level_instalment
 from simulator.tape.tape import loan_age, loan_to_value
@@ -168,6 +169,7 @@ def test_arrears_lean_to_the_weaker_loans() -> None:
         ({"profile": "us_near_prim"}, ["unknown tape profile `us_near_prim`", "us_near_prime"]),
         ({"n_loans": 0}, ["loans = 0", "at least 1"]),
         ({"seed": -1}, ["seed = -1"]),
+        ({"as_of": datetime.date(1, 1, 31)}, ["as_of = 0001-01-31", "a year from 1996 to 2100"]),
         ({"minimum_remaining_term": 78}, ["1 to 77"]),
         ({"minimum_remaining_term": 0}, ["1 to 77"]),
         ({"bucket_shares": [0.9, 0.1]}, ["2 bucket_shares"]),
@@ -191,6 +193,25 @@ def test_a_wish_that_hardly_any_loan_meets_ends_with_an_error(tmp_path: Path) ->
     rare = profile.model_copy(update={"term": term})
     with pytest.raises(InputError, match="a term that more loans reach"):
         synthetic_tape(rare, 100, seed=1, as_of=AS_OF, minimum_remaining_term=24)
+
+
+def test_a_profile_whose_balances_double_precision_cannot_follow_is_refused() -> None:
+    profile = load_profile("us_near_prime")
+    steep = profile.rate.model_copy(update={"values": tuple(20.0 * value for value in profile.rate.values)})
+    with pytest.raises(InputError, match=r"a rate of .* a year over 77 months; expected .* at most 1,000,000-fold"):
+        synthetic_tape(profile.model_copy(update={"rate": steep}), 100, seed=1, as_of=AS_OF)
+
+
+def test_a_car_without_value_makes_no_noise() -> None:
+    tape = synthetic_tape("us_near_prime", 3, seed=1, as_of=AS_OF)
+    columns = {**tape.columns, "vehicle_value": np.array([0.0, 1e-320, 100.0])}
+    ratio = loan_to_value(make_tape(columns, as_of=AS_OF, currency="USD", report=tape.report))
+    assert np.isfinite(ratio).tolist() == [False, False, True]
+
+
+def test_years_are_those_of_cars() -> None:
+    field = next(field for field in TAPE_FIELDS if field.name == "model_year")
+    assert (field.low, field.high) == (FIRST_YEAR, LAST_YEAR)
 
 
 def test_faulty_profile_is_refused(tmp_path: Path) -> None:

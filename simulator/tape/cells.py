@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, Final
 
 from scenarios.vocabulary import TapeField
-from simulator.tape.dates import DATE_FORM, MONTH_FORM, parse_date
+from simulator.tape.dates import DATE_FORM, FIRST_YEAR, LAST_YEAR, MONTH_FORM, parse_date
 from simulator.tape.mapping import FieldMapping
 from simulator.tape.report import CENTS, CellFault
 from simulator.tape.tape import FIELD_DEFAULTS
@@ -285,6 +285,8 @@ def _date(cell: str, forms: tuple[str, ...]) -> datetime.date:
     date = parse_date(cell, forms)
     if date is None:
         raise UnreadableCellError(f"a date as {' or '.join(forms)}", "State other forms with `date_format`.")
+    if not FIRST_YEAR <= date.year <= LAST_YEAR:
+        raise UnreadableCellError(f"a year from {FIRST_YEAR} to {LAST_YEAR}", "Check `date_format`.")
     return date
 
 

@@ -20,6 +20,7 @@ from scipy.special import ndtr, ndtri
 
 from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import MAX_BUCKET
+from simulator.tape.dates import FIRST_YEAR, LAST_YEAR
 from simulator.tape.profile import CORRELATED, TapeMarket, TapeProfile, load_market, load_profile, pick
 from simulator.tape.report import CENTS, LoadReport
 from simulator.tape.schedule import GREATEST_GROWTH, balance_after, growth_to_maturity, level_instalment
@@ -93,7 +94,7 @@ def synthetic_tape(
     market = load_market(profile.market, profile.where("market"))
     arrears = _arrears(bucket_shares, bucket_edges)
     least = 1 if minimum_remaining_term is None else minimum_remaining_term
-    _refuse_wishes(profile, n_loans, seed, least)
+    _refuse_wishes(profile, n_loans, seed, least, as_of)
     blocks: list[dict[str, Column]] = []
     found = 0
     for number, block in enumerate(_blocks(profile, market, arrears, seed=seed, as_of=as_of)):
@@ -134,12 +135,14 @@ def _arrears(shares: Sequence[float] | Floats | None, edges: Sequence[int]) -> _
     return _Arrears(given, np.array(lower, dtype=np.int64), widths.astype(np.int64))
 
 
-def _refuse_wishes(profile: TapeProfile, n_loans: int, seed: int, least: int) -> None:
+def _refuse_wishes(profile: TapeProfile, n_loans: int, seed: int, least: int, as_of: datetime.date) -> None:
     longest, highest = profile.term.values[-1], profile.rate.values[-1]
     followed = growth_to_maturity(highest, longest) <= GREATEST_GROWTH
+    first_year = FIRST_YEAR + -(-longest // 12) + profile.used_vehicle_age.values[-1]
     slower = f"rates and terms that unpaid principal grows by at most {GREATEST_GROWTH:,.0f}-fold under"
     wishes = (
         (followed, f"a rate of {highest:g} a year over {longest} months", slower),
+        (first_year <= as_of.year <= LAST_YEAR, f"as_of = {as_of}", f"a year from {first_year} to {LAST_YEAR}"),
         (n_loans >= 1, f"loans = {n_loans}", "at least 1"),
         (seed >= 0, f"seed = {seed}", "at least 0"),
         (1 <= least <= longest, f"minimum_remaining_term = {least}", f"1 to {longest}, the longest term"),

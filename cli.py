@@ -43,7 +43,9 @@ def carstress() -> None:
 @click.argument("study", default="default")
 @click.option("--paths", type=MANY, help="Number of paths instead of the study's.")
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed instead of the study's.")
-@click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given. Changes no result.")
+@click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given. Changes no result."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; runs/NAME if not given.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in that folder.")
 @reporting
@@ -102,10 +104,12 @@ def study_inputs(reference: str) -> StudyInputs:
     from outputs.run_folder import RESULTS
     from outputs.store import read_inputs
     from scenarios.library import find_study, library_names
+    from scenarios.shelf import SUFFIXES
     from simulator.study import inputs_from_store, load_inputs
 
     path = Path(reference)
-    if path.suffix == ".nc" or (path.is_dir() and reference not in library_names("studies")):
+    named = path.suffix in SUFFIXES or reference in library_names("studies")
+    if path.suffix == ".nc" or (not named and path.is_dir()):
         return inputs_from_store(read_inputs(path), path / RESULTS if path.is_dir() else path)
     return load_inputs(find_study(reference), find_parameter_set)
 
@@ -143,7 +147,7 @@ def loan_file(command: Command) -> Command:
     command = click.option("--format", "form", type=forms, default="canonical", show_default=True, help=meaning)(
         command
     )
-    return click.argument("file", type=click.Path(path_type=Path))(command)
+    return click.argument("file", type=click.Path(path_type=Path, readable=False))(command)
 
 
 @portfolio.command()
@@ -294,7 +298,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 @carstress.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @reporting
 def validate(files: tuple[Path, ...]) -> None:
     """Check FILES: studies (with all that they name), scenarios, parameter sets, mappings, profiles of books.

@@ -16,6 +16,7 @@ from scenarios.yaml_text import KeyPath
 Month = tuple[int, int]
 """Year and month, 1 to 12."""
 
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 PERIOD_PATTERN: Final = r"^[0-9]{4}(Q[1-4]|-(0[1-9]|1[0-2]))$"
 MONTHS_PER_PERIOD: Final = {"quarterly": 3, "monthly": 1}
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from scenarios.checks import dotted
+from scenarios.checks import NAME_PATTERN, dotted
 from scenarios.errors import Fault
 from scenarios.spec import Spec
 from scenarios.yaml_text import KeyPath, YamlDocument
@@ -121,6 +121,9 @@ class _Explainer:
         return Fault(self.document.where(path), f"{dotted(path)} is missing", expected)
 
     def _unknown(self, path: KeyPath, known: list[str]) -> Fault:
+        if path[-1] in known:  # of another form of the same union
+            remedy = "Remove it, or the keys of the other form."
+            return Fault(self.document.where_key(path), f"{dotted(path)} beside another form", "one form alone", remedy)
         expected = f"one of {', '.join(known)}" if known else "no such key"
         found = f"unknown key {dotted(path)}"
         return Fault(self.document.where_key(path), found, expected, nearest(str(path[-1]), known))
@@ -133,6 +136,8 @@ class _Explainer:
             return str(context["expected"]).replace("'", "`")
         if kind in ("too_short", "string_too_short"):
             return "at least one value" if kind == "too_short" else "some text"
+        if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
+            return "at most 64 letters, digits, `_`, `.` and `-`, the first a letter or digit"
         if kind == "string_pattern_mismatch":
             return self._description(path) or f"text like {context['pattern']}"
         return _EXPECTED.get(kind) or detail["msg"].removeprefix("Value error, ")
@@ -230,6 +235,8 @@ def _number_remedy(text: str) -> str:
     if text.endswith("%"):
         return f"Write {text[:-1].strip()} without the sign."
     bare = text.replace("_", "").lstrip("+")
+    if not text.isascii():
+        return "Write it in the digits 0 to 9."
     if bare.lstrip("0").replace(".", "", 1).isdigit():
         return f"Write {bare.lstrip('0')}, without quotes, leading zeros or separators."
     return ""

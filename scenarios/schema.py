@@ -8,7 +8,15 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
 from pydantic import Field, Tag
 
-from scenarios.checks import MONTHS_PER_PERIOD, PERIOD_PATTERN, Month, Problem, first_month, macro_problems
+from scenarios.checks import (
+    MONTHS_PER_PERIOD,
+    NAME_PATTERN,
+    PERIOD_PATTERN,
+    Month,
+    Problem,
+    first_month,
+    macro_problems,
+)
 from scenarios.file_spec import FileSpec, one_of
 from scenarios.inherit import with_shocks
 from scenarios.shelf import Shelf
@@ -19,8 +27,6 @@ SCENARIOS: Final = Shelf("scenario", "scenarios", "library/macro")
 STUDIES: Final = Shelf(
     "study", "scenarios", "library/studies", hint="`carstress init FOLDER` writes one to start from."
 )
-
-NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """Letters, digits, `_`, `.` and `-`: it becomes a folder's name."""
@@ -190,7 +196,7 @@ class MacroScenario(FileSpec):
     """What this file is."""
 
     name: Name
-    """Its name in results: letters, digits, `_`, `.` and `-`, a letter or digit first."""
+    """Its name in results: letters, digits, `_`, `.` and `-`."""
 
     title: str = ""
     """One line for pictures and tables."""
@@ -333,7 +339,7 @@ class Study(FileSpec):
     """What this file is."""
 
     name: Name
-    """Its name, and its folder's below `runs/`: letters, digits, `_`, `.` and `-`, a letter or digit first."""
+    """Its name, and its folder's below `runs/`."""
 
     title: str = ""
     """One line for the report."""

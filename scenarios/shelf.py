@@ -109,7 +109,7 @@ class Shelf:
         """
         if isinstance(reference, Path) or is_path(reference):
             path = (folder or Path()) / reference
-            if not path.exists():
+            if is_missing(path):
                 raise InputError(self._missing(path, folder, where))
             return FoundText(read_text(path), str(path), path.parent)
         if reference not in self.files():
@@ -137,6 +137,14 @@ def _near_file(stem: str, folder: Path) -> str:
         return ""
     close = difflib.get_close_matches(stem, names, n=1, cutoff=0.6)
     return f"Did you mean `{folder / names[close[0]]}`?" if close else ""
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is surely nothing of that name; where we may not look, opening it says why."""
+    try:
+        return not path.exists()
+    except OSError:
+        return False
 
 
 def read_text(path: Path) -> str:

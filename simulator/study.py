@@ -17,7 +17,7 @@ from scenarios.file_spec import FileSpec
 from scenarios.library import study_path, study_scenarios
 from scenarios.macro import MonthlyMacro, monthly_macro
 from scenarios.schema import FilePortfolio, MacroScenario, Study, Synthetic, SyntheticPortfolio
-from scenarios.shelf import is_path
+from scenarios.shelf import is_missing, is_path
 from simulator.engine import RunSize, months_needed, simulate
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters, seasoned_shares
@@ -152,7 +152,11 @@ def _draw_book(study: Study, wish: Synthetic, described: ParameterSet) -> _Book:
         found = f"no tape profile describes a book of parameter set {described.name}"
         remedy = "Name a shipped set under `portfolio.synthetic.parameters`; `parameters` may still be another."
         raise InputError(Fault(where, found, f"one of {', '.join(profile_names())}", remedy))
-    return _Book(draw_tape(wish, described), described.files)
+    try:
+        return _Book(draw_tape(wish, described), described.files)
+    except InputError as error:
+        placed = [(study.where("portfolio", "synthetic", fault.found.split(" = ")[0]), fault) for fault in error.faults]
+        raise InputError(replace(fault, where=where) for where, fault in placed) from None
 
 
 def _read_book(study: Study, portfolio: FilePortfolio) -> _Book:
@@ -179,8 +183,8 @@ def _missing_files(study: Study, portfolio: FilePortfolio) -> list[Fault]:
     faults = []
     for key, name in named.items():
         path = study_path(study, name)
-        if not path.is_file():
-            found = f"{path} is a folder or a device" if path.exists() else f"the file {path} does not exist"
+        if is_missing(path):
+            found = f"the file {path} does not exist"
             faults.append(Fault(study.where("portfolio", key), found, "a file", remedy))
     return faults
 

@@ -114,6 +114,11 @@ def test_faults_of_a_tape_come_with_those_of_scenarios(tmp_path: Path) -> None:
     assert [fault.partition(": ")[0] for fault in found] == ["tape.csv", "study.yaml:6:13"]
 
 
+def test_a_wish_for_a_book_is_answered_where_it_stands(tmp_path: Path) -> None:
+    found = faults_of(tmp_path, SMALL_STUDY.replace("2024-12-31", "0001-12-31").replace("loans: 200", "loans: 20"))
+    assert found[0] == "study.yaml:4:69: as_of = 0001-12-31; expected a year from 1996 to 2100."
+
+
 def test_a_set_without_a_profile_cannot_be_drawn(tmp_path: Path) -> None:
     text = PARAMETER_SETS.text("us_near_prime").replace("name: us_near_prime", "name: mine", 1)
     (tmp_path / "mine.yaml").write_text(text, "utf-8")

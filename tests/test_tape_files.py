@@ -192,3 +192,14 @@ def test_long_cuts_are_summed_up_in_text_only(tmp_path: Path) -> None:
     description = describe_tape(_tape(tmp_path, table))
     assert len(description["cuts"]["region"]) == 20
     assert "  8 more " in format_description(description)
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = samples.write(tmp_path, samples.as_text(samples.rows()))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"tape.csv: the file cannot be opened \(permission denied\); expected a CSV"):
+        read_tape(path)

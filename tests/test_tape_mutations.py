@@ -171,8 +171,8 @@ def test_spoilt_file_is_refused(tmp_path: Path, content: bytes, words: Sequence[
 
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.csv", tmp_path):
-        with pytest.raises(InputError, match="no such file"):
+    for path, words in ((tmp_path / "none.csv", "no such file"), (tmp_path, "a folder or a device")):
+        with pytest.raises(InputError, match=words):
             read_tape(path)
 
 

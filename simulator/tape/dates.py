@@ -43,6 +43,7 @@ def form_pattern(form: str) -> re.Pattern[str]:
     pattern = parts[0] + "".join(_TOKENS[token] + part for token, part in zip(tokens, parts[1:], strict=True))
     return re.compile(pattern, re.ASCII)
 
+
 FIRST_YEAR = 1980
 LAST_YEAR = 2100
 """Years of a loan are those that the vocabulary gives its car's model; 0024 is a misread 24."""

@@ -86,10 +86,7 @@ def read_raw(path: Path, wanted: Sequence[str], *, encoding: str = "utf-8", deli
     InputError
         Missing, empty, binary or damaged file; a wanted column that occurs twice; an unclosed quote.
     """
-    if not path.is_file():
-        raise _fault(path, "no such file", "a CSV, gzipped CSV or Parquet file", "Check the path.")
-    with path.open("rb") as stream:
-        start = stream.read(4)
+    start = _first_bytes(path)
     if not start:
         raise _fault(path, "an empty file", "a header and at least one loan")
     if start == PARQUET_MAGIC:
@@ -99,6 +96,18 @@ def read_raw(path: Path, wanted: Sequence[str], *, encoding: str = "utf-8", deli
             return _read_text(path, stream, wanted, encoding, delimiter)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise _fault(path, f"damaged gzip data ({error})", "a complete gzip file", "Copy the file again.") from error
+
+
+def _first_bytes(path: Path) -> bytes:
+    expected = "a CSV, gzipped CSV or Parquet file"
+    try:
+        if path.exists() and not path.is_file():
+            raise _fault(path, "a folder or a device", expected, "Name the file itself.")
+        with path.open("rb") as stream:
+            return stream.read(4)
+    except OSError as error:
+        found = f"the file cannot be opened ({(error.strerror or str(error)).lower()})"
+        raise _fault(path, found, expected, "Check the path.") from None
 
 
 def _read_text(path: Path, stream: Iterable[bytes], wanted: Sequence[str], encoding: str, delimiter: str) -> RawTable:

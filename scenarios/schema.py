@@ -232,7 +232,7 @@ class MacroScenario(FileSpec):
     """Percentage points by which regions of the tape lie above the nation, constant over time."""
 
     weight: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Probability, for results weighted over a study's scenarios."""
+    """Probability, for results weighted over a study's scenarios: all of them state one, summing to 1, or none does."""
 
     beyond: Beyond | None = None
     """What happens after the path's end; left out, a horizon beyond it is an error."""
@@ -364,6 +364,10 @@ class Study(FileSpec):
 
     shift_calendar: bool = False
     """true: run the scenarios from the tape's date although they start elsewhere; the report says so."""
+
+    sensitivity_range: bool = True
+    """true: every scenario after the first is run once more, on at most 1,000 of its paths, with the macro sensitivities
+    at the end of their published range that is farther from 0; false: it is not."""
 
     limits: tuple[Limit, ...] = ()
     """Bounds on the result."""

@@ -165,6 +165,14 @@ MARKET_VARIABLES: Final = (
     Variable("macro", ("scenario", "month", "macro_variable"), "1", "macro variables of the scenario"),
 )
 
+TOP_OF_RANGE: Final = Variable(
+    "loss_at_top_sensitivity",
+    (*RUN_DIMS, "path_top"),
+    "currency",
+    "ultimate loss with macro sensitivities at the top of their published range, first paths",
+)
+"""What `run_study` adds to the variables of `simulate`."""
+
 DATASET_VARIABLES: Final = (
     *BOOK_VARIABLES,
     *AFTER_HORIZON_VARIABLES,

@@ -10,15 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import xarray as xr
 
+from scenarios.digest import file_digest
 from scenarios.errors import Fault, InputError
 from scenarios.file_spec import FileSpec
 from scenarios.library import study_path, study_scenarios
 from scenarios.macro import MonthlyMacro, monthly_macro
 from scenarios.schema import FilePortfolio, MacroScenario, Study, Synthetic, SyntheticPortfolio
 from scenarios.shelf import is_missing, is_path
+from simulator.effects import losses_at_top, top_runs, variables_without_effect
 from simulator.engine import RunSize, months_needed, simulate
+from simulator.offsets import with_reach
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters, seasoned_shares
 from simulator.tape import (
@@ -32,6 +36,7 @@ from simulator.tape import (
 )
 from simulator.tape.rejects import refuse_rejects
 from simulator.tape.tape import METADATA
+from simulator.weights import scenario_weights
 
 Found = TypeVar("Found")
 
@@ -56,15 +61,16 @@ class StudyInputs:
         In the study's order, what they extend worked out.
     sets : tuple of ParameterSet
         One a tier.
-    files : mapping of str to Path
-        Every file that was read, those that others extend included, by its path from the study's folder.
+    files : mapping of str to str
+        SHA-256, taken as it was read, of every file that was, those that others extend included, by its path from the
+        study's folder.
     """
 
     study: Study
     tape: LoanTape
     scenarios: tuple[MacroScenario, ...]
     sets: tuple[ParameterSet, ...]
-    files: dict[str, Path]
+    files: dict[str, str]
 
     def parameters(self) -> Parameters:
         """The sets as the engine's dense bundle."""
@@ -80,12 +86,22 @@ class StudyInputs:
         for scenario in self.scenarios:
             try:
                 shift = study.shift_calendar
-                paths.append(monthly_macro(scenario, as_of, study.months, needed, shift_calendar=shift))
+                macro = monthly_macro(scenario, as_of, study.months, needed, shift_calendar=shift)
+                paths.append(with_reach(macro, scenario, self.tape))
             except InputError as error:
                 faults.extend(error.faults)
         if faults:
             raise InputError(faults)
         return tuple(paths)
+
+    def weights(self) -> tuple[float, ...] | None:
+        """Probability of each scenario, sum 1; None where they carry none."""
+        return scenario_weights(self.study, self.scenarios)
+
+    def runs(self) -> dict[str, int]:
+        """Names of the runs of `run_study` as progress is told of them, in order, and the paths of each."""
+        again = top_runs(self.study, self.scenarios, self.sets)
+        return {**dict.fromkeys((item.name for item in self.scenarios), self.study.paths), **again}
 
     def with_run(self, *, paths: int | None = None, seed: int | None = None) -> StudyInputs:
         """The same study with another number of paths or another seed."""
@@ -114,7 +130,10 @@ def load_inputs(study: Study, find_set: FindParameterSet) -> StudyInputs:
         raise InputError(faults)
     inputs = StudyInputs(study, book.tape, scenarios, found, _files(study, (*found, *scenarios), book))
     _check_currency(inputs)
-    inputs.macro_paths()
+    for check in (inputs.weights, inputs.macro_paths):
+        _kept(faults, check)
+    if faults:
+        raise InputError(faults)
     return inputs
 
 
@@ -203,10 +222,10 @@ def draw_tape(wish: Synthetic, described: ParameterSet) -> LoanTape:
     )
 
 
-def _files(study: Study, specs: Iterable[FileSpec], book: _Book) -> dict[str, Path]:
-    """Every file that was read, by its path from the study's folder; what is shipped comes with the version."""
+def _files(study: Study, specs: Iterable[FileSpec], book: _Book) -> dict[str, str]:
+    """Digest of every file that was read, by its path from the study's folder; what is shipped has the version's."""
     read = [*study.files, *book.files, *(path for spec in specs for path in spec.files)]
-    return {Path(os.path.relpath(path, study.folder)).as_posix(): path for path in read}
+    return {Path(os.path.relpath(path, study.folder)).as_posix(): file_digest(path) for path in read}
 
 
 def _check_currency(inputs: StudyInputs) -> None:
@@ -229,11 +248,13 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
     Returns
     -------
     xarray.Dataset
-        As `simulate`, with all scenarios along `scenario`.
+        As `simulate`, with all scenarios along `scenario`; further `loss_at_top_sensitivity` (`effects.losses_at_top`),
+        the coordinate `scenario_weight` where the scenarios carry weights, and the attribute
+        `variables_without_effect`, names of macro variables with blanks between.
     """
-    study, parameters = inputs.study, inputs.parameters()
+    study, parameters, macros = inputs.study, inputs.parameters(), inputs.macro_paths()
     parts = []
-    for macro in inputs.macro_paths():
+    for macro in macros:
         report = None if progress is None else _for_scenario(progress, macro.name)
         part = simulate(
             inputs.tape,
@@ -247,7 +268,14 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
         )
         parts.append(part)
     results = _join(parts)
-    return results.assign_attrs(title=study.title or study.name)
+    top = losses_at_top(inputs.tape, macros, inputs.sets, study, size=size, progress=progress)
+    if top is not None:
+        results[top.name] = top
+    weights = inputs.weights()
+    if weights is not None:
+        results = results.assign_coords(scenario_weight=("scenario", np.array(weights)))
+    idle = " ".join(variables_without_effect(parameters))
+    return results.assign_attrs(title=study.title or study.name, variables_without_effect=idle)
 
 
 def _join(parts: list[xr.Dataset]) -> xr.Dataset:
@@ -294,5 +322,5 @@ def inputs_from_store(stored: dict[str, xr.Dataset | str], source: Path) -> Stud
         tape=tape_from_arrays({**arrays, METADATA: table.attrs[METADATA]}),
         scenarios=tuple(MacroScenario.model_validate(item) for item in json.loads(str(stored["scenarios"]))),
         sets=tuple(ParameterSet.model_validate(item) for item in json.loads(str(stored["parameters"]))),
-        files={source.name: source},
+        files={source.name: file_digest(source)},
     )

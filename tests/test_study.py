@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,10 @@ TAPED = SMALL_STUDY.replace(
     "  file: tape.csv\n  mapping: map.yaml\n",
 )
 MAPPING = "kind: tape_mapping\nname: ours\nextends: canonical\n"
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def inputs_of(folder: Path, text: str = SMALL_STUDY) -> StudyInputs:
@@ -60,12 +65,15 @@ def test_files_are_known_by_the_words_of_the_study_wherever_it_lies(tmp_path: Pa
     (home / "map.yaml").write_text(MAPPING, "utf-8")
     (tmp_path / "own.yaml").write_text(heir("own", "baseline"), "utf-8")
     found = inputs_of(home, TAPED.replace("severely_adverse", "../../own.yaml"))
-    assert {name: path.resolve() for name, path in found.files.items()} == {
-        "study.yaml": home / "study.yaml",
-        "tape.csv": home / "tape.csv",
-        "map.yaml": home / "map.yaml",
-        "../../own.yaml": tmp_path / "own.yaml",
-    }
+    assert set(found.files) == {"study.yaml", "tape.csv", "map.yaml", "../../own.yaml"}
+    assert found.files == {name: digest(home / name) for name in found.files}
+
+
+def test_files_are_hashed_as_they_are_read(tmp_path: Path) -> None:
+    found = inputs_of(tmp_path)
+    read = digest(tmp_path / "study.yaml")
+    (tmp_path / "study.yaml").write_text("changed while the simulation runs", "utf-8")
+    assert found.with_run(paths=3).files == {"study.yaml": read}
 
 
 def test_what_a_file_extends_is_known_too(tmp_path: Path) -> None:
@@ -85,7 +93,7 @@ def test_what_a_file_extends_is_known_too(tmp_path: Path) -> None:
     study = TAPED.replace("severely_adverse", "own.yaml").replace("parameters: us_near_prime", "parameters: set.yaml")
     found = inputs_of(home, study).files
     assert set(found) == {"study.yaml", "tape.csv", *texts}
-    assert {path.resolve() for path in found.values()} == {home / name for name in found}
+    assert found == {name: digest(home / name) for name in found}
     drawn = SMALL_STUDY.replace("{parameters: us_near_prime", "{parameters: set.yaml")
     assert set(inputs_of(home, drawn).files) == {"study.yaml", "set.yaml"}
 
@@ -205,6 +213,7 @@ def test_a_drawn_book_stands_in_the_sets_arrears() -> None:
 
 def test_what_a_results_file_keeps_is_the_same_study(inputs: StudyInputs, tmp_path: Path) -> None:
     stored = inputs_to_store(inputs)
+    (tmp_path / "results.nc").write_bytes(b"a results file")
     again = inputs_from_store(stored, tmp_path / "results.nc")
     # Content is compared: where a text stood in its file is not kept.
     assert again.study.model_dump() == inputs.study.model_dump()
@@ -212,7 +221,7 @@ def test_what_a_results_file_keeps_is_the_same_study(inputs: StudyInputs, tmp_pa
     assert [item.model_dump() for item in again.sets] == [item.model_dump() for item in inputs.sets]
     assert again.tape.same_loans(inputs.tape)
     assert again.tape.report == inputs.tape.report
-    assert again.files == {"results.nc": tmp_path / "results.nc"}
+    assert again.files == {"results.nc": digest(tmp_path / "results.nc")}
     for one, other in zip(inputs.macro_paths(), again.macro_paths(), strict=True):
         xr.testing.assert_identical(one.macro, other.macro)
         xr.testing.assert_identical(one.used_car_index, other.used_car_index)
@@ -228,11 +237,15 @@ def test_a_study_runs_all_scenarios_on_the_same_draws(inputs: StudyInputs) -> No
     few = inputs.with_run(paths=8)
     results = run_study(few, size=RunSize(threads=1, path_block=4), progress=lambda *step: steps.append(step))
     assert results["scenario"].values.tolist() == ["baseline", "severely_adverse"]
-    assert steps == [(name, done) for name in ("baseline", "severely_adverse") for done in (4, 8)]
+    names = ("baseline", "severely_adverse", "severely_adverse, top sensitivity")
+    assert steps == [(name, done) for name in names for done in (4, 8)]
+    assert few.runs() == dict.fromkeys(names, 8)
     assert results["global_factor"].dims == ("path", "month")
     assert results.attrs["title"] == "small"
     alone = run_study(inputs_with(few, "severely_adverse"))
-    xr.testing.assert_identical(results.sel(scenario=["severely_adverse"]), alone)
+    assert alone.attrs == results.attrs
+    without = results.drop_vars("loss_at_top_sensitivity").drop_dims("path_top")
+    xr.testing.assert_identical(without.sel(scenario=["severely_adverse"]), alone)
 
 
 def inputs_with(inputs: StudyInputs, scenario: str) -> StudyInputs:

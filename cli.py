@@ -7,7 +7,6 @@ else to stderr.
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
 from dataclasses import asdict
@@ -63,10 +62,13 @@ def run(
     """
     from outputs.limits import check_limits
     from outputs.measures import as_records, summary
-    from outputs.publish import publish_run
+    from outputs.publish import publish_run, run_record
+    from outputs.sensitivity import top_of_range
     from outputs.store import check_destination
-    from outputs.wording import format_summary
-    from simulator.engine import RunSize
+    from outputs.terminal import further_lines
+    from outputs.weighted import weighted_summary
+    from outputs.wording import arrears_warnings, format_summary
+    from simulator.engine import RunSize, available_cores
     from simulator.study import run_study
     from simulator.tape import load_summary
 
@@ -75,25 +77,28 @@ def run(
     folder = out or Path("runs") / inputs.study.name
     check_destination(folder, force=force)
     announce(inputs)
-    with progress_bars([item.name for item in inputs.scenarios], inputs.study.paths) as advance:
-        results = interruptible(lambda: run_study(inputs, size=RunSize(threads=threads), progress=advance))
+    size = RunSize(threads=threads or available_cores())
+    with progress_bars(inputs.runs()) as advance:
+        results = interruptible(lambda: run_study(inputs, size=size, progress=advance))
     VOICE.say("Writing dataset, pictures and report ...")
     limits = check_limits(results, inputs.study.limits)
-    command = ["carstress", *sys.argv[1:]]
-    record = {"command": command, "started": started, "simulated": time.time()}
+    record = run_record(["carstress", *sys.argv[1:]], started, size)
     files = publish_run(folder, inputs, results, limits, force=force, run_record=record)
     table = summary(results)
     document = {
         "schema": "carstress-run/1",
-        "folder": str(folder),
+        "folder": str(folder.absolute()),
         "files": [str(path) for path in files],
         "tape": load_summary(inputs.tape.report),
         "summary": as_records(table),
+        "weighted": as_records(weighted_summary(results)),
+        "top_of_range": as_records(top_of_range(results)),
+        "warnings": list(arrears_warnings(results)),
         "limits": [limit.record() for limit in limits],
         "seconds": round(time.time() - started, 1),
     }
-    text = "\n".join([format_summary(table, results), *map(str, limits), "", f"Results: {folder}/  (report.html)"])
-    VOICE.report(text, document)
+    told = [format_summary(table, results), *further_lines(results), *map(str, limits)]
+    VOICE.report("\n".join([*told, "", f"Results: {folder}/  (report.html)"]), document)
     if not all(limit.passed for limit in limits):
         raise click.exceptions.Exit(LIMIT_FAILED)
 
@@ -369,10 +374,6 @@ def bench(name: str, loans: int, months: int, paths: int, threads: int | None) -
 
 def main() -> None:
     """Entry point: run the command and turn every way to fail into its exit code."""
-    for name in ("SIGTERM", "SIGHUP"):  # a stop from outside is an interrupt: what is half-written goes the same way
-        stop = getattr(signal, name, None)  # Windows has no SIGHUP
-        if stop is not None and signal.getsignal(stop) is signal.SIG_DFL:
-            signal.signal(stop, signal.default_int_handler)
     end_with(carstress, sys.argv[1:])
 
 

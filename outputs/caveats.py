@@ -9,10 +9,20 @@ from outputs.provenance_view import confidence_counts
 from scenarios.checks import month_text
 from scenarios.counted import counted
 from scenarios.schema import MacroScenario, Satellite
+from simulator.effects import effective_pairs, moves, variables_without_effect
 
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow
     from simulator.study import StudyInputs
+
+CAUSE_WORDS: Final = {
+    "enter": "entry into arrears",
+    "cure": "cures",
+    "roll": "deeper arrears",
+    "charge_off": "charge-offs",
+    "prepay": "prepayment",
+}
+"""What the classes of causes are called in a sentence."""
 
 MANNERS: Final = {"flat": "stay flat", "unemployment_gap": "follow unemployment"}
 """What used-car prices do under each satellite."""
@@ -30,7 +40,7 @@ def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ..
     """
     tape = month_text((inputs.tape.as_of.year, inputs.tape.as_of.month))
     shifted = [scenario for scenario, path in zip(inputs.scenarios, inputs.macro_paths(), strict=True) if path.shifted]
-    return (*_shifts(shifted, tape), *_satellites(inputs.scenarios), *_assumed(rows))
+    return (*_shifts(shifted, tape), *_satellites(inputs.scenarios), *_idle(inputs), *_assumed(rows))
 
 
 def _shifts(shifted: Sequence[MacroScenario], tape: str) -> Iterator[str]:
@@ -56,6 +66,28 @@ def _satellites(scenarios: Sequence[MacroScenario]) -> Iterator[str]:
             f"Used-car prices are an assumption where the published path has none: {'; '.join(cases)}. Recoveries, and "
             "with them every loss, hang on it."
         )
+
+
+def _idle(inputs: StudyInputs) -> Iterator[str]:
+    """One sentence on the macro variables that scenarios move and that act on nothing."""
+    parameters, paths = inputs.parameters(), inputs.macro_paths()
+    idle = [name for name in variables_without_effect(parameters) if any(moves(path, name) for path in paths)]
+    if not idle:
+        return
+    acting: dict[str, list[str]] = {}
+    for variable, cause in effective_pairs(parameters):
+        acting.setdefault(variable, []).append(CAUSE_WORDS[cause])
+    effects = [f"{_plain(variable)} (on {' and '.join(causes)})" for variable, causes in acting.items()]
+    move, act, them = ("moves", "acts", "it") if len(idle) == 1 else ("move", "act", "them")
+    named = " and ".join(map(_plain, idle))
+    yield (
+        f"{named[:1].upper()}{named[1:]} {move} in the scenarios and {act} on nothing: the parameter sets have no "
+        f"sensitivity to {them}. Of a scenario only {' and '.join([*effects, 'used-car prices'])} change the loss."
+    )
+
+
+def _plain(variable: str) -> str:
+    return variable.replace("_", " ")
 
 
 def _assumed(rows: Sequence[ProvenanceRow]) -> Iterator[str]:

@@ -37,13 +37,16 @@ def paired_differences(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pan
     rows: list[dict[str, Any]] = []
     for run in (run for run in runs(dataset) if run["scenario"] != first):
         pair = losses.sel(run), losses.sel({**run, "scenario": first})
-        for measure, level, found in _differences(*pair, dataset):
+        for measure, level, found in difference_estimates(*pair, dataset):
             told = {**run, "less": first, "loss": loss, "measure": measure, "level": level}
             rows.append({**told, **estimate_columns(found, scale)})
     return pandas.DataFrame(rows)
 
 
-def _differences(one: xr.DataArray, other: xr.DataArray, dataset: xr.Dataset) -> Iterator[tuple[str, float, Estimate]]:
+def difference_estimates(
+    one: xr.DataArray, other: xr.DataArray, dataset: xr.Dataset
+) -> Iterator[tuple[str, float, Estimate]]:
+    """Differences of two losses, float64[path] each, paired by path: (measure, level or NaN, estimate)."""
     yield "expected_loss", np.nan, estimators.mean(sample_of(one - other, dataset))
     for level in LEVELS:
         yield "expected_shortfall", level, _shortfall_difference(one, other, dataset, level)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def _set_voice(name: str) -> Callable[[click.Context, click.Parameter, bool], No
 
 
 @contextmanager
-def progress_bars(names: Iterable[str], total: int) -> Iterator[Callable[[str, int], None]]:
+def progress_bars(totals: Mapping[str, int]) -> Iterator[Callable[[str, int], None]]:
     """One bar a name on stderr; silent when stderr is not a terminal. Yields ``advance(name, done)``."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -82,7 +83,7 @@ def progress_bars(names: Iterable[str], total: int) -> Iterator[Callable[[str, i
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=VOICE.silent or not console.is_terminal) as bars:
-        tasks = {name: bars.add_task(name, total=total) for name in names}
+        tasks = {name: bars.add_task(name, total=total) for name, total in totals.items()}
         yield lambda name, done: bars.update(tasks[name], completed=done)
 
 
@@ -147,7 +148,14 @@ def exit_code_of(command: click.Command, arguments: list[str]) -> int:
 
 
 def end_with(command: click.Command, arguments: list[str]) -> NoReturn:
-    """Run a command line and end the process with its exit code."""
+    """Run a command line and end the process with its exit code.
+
+    A stop from outside is an interrupt: what is half-written goes the same way.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        stop = getattr(signal, name, None)  # Windows has no SIGHUP
+        if stop is not None and signal.getsignal(stop) is signal.SIG_DFL:
+            signal.signal(stop, signal.default_int_handler)
     code = exit_code_of(command, arguments)
     if code == INTERRUPTED:  # at once: the interpreter's own way out would wait for threads in compiled code
         sys.stdout.flush()

@@ -6,6 +6,7 @@ whenever and wherever the same inputs are run with the same versions.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import importlib.metadata
 import json
@@ -21,6 +22,7 @@ import pandas
 import xarray as xr
 
 from outputs.run_folder import MANIFEST, write_text
+from scenarios.digest import file_digest
 from scenarios.errors import Fault, InputError, IntegrityError
 from simulator.tape import LoadReport
 from simulator.tape.rejects import load_summary
@@ -66,6 +68,8 @@ class RunFacts:
         Class of machine within which results are promised to be the same bits.
     input_files : Mapping[str, str]
         SHA-256 of every input file by the name that the user gave.
+    inputs : Mapping[str, str]
+        SHA-256 of what was run by its part: tape, study, scenarios, parameters, whether from files, drawn or shipped.
     warnings : tuple of str
     tape : Mapping[str, Any]
         Rows and cents read, used and rejected, with the reasons (`simulator.tape.rejects.load_summary`).
@@ -79,10 +83,11 @@ class RunFacts:
     input_files: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     tape: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_facts(
-    results: xr.Dataset, inputs: Inputs, input_files: Mapping[str, Path] | None = None, warnings: tuple[str, ...] = ()
+    results: xr.Dataset, inputs: Inputs, input_files: Mapping[str, str] | None = None, warnings: tuple[str, ...] = ()
 ) -> RunFacts:
     """Collect the facts of a run.
 
@@ -92,13 +97,14 @@ def run_facts(
         Its attributes `seed` and `rng_scheme` and its sizes are part of the identity.
     inputs : Inputs
         What will be stored beside the results; its content is hashed into the run id.
-    input_files : mapping of str to Path, optional
-        Files that were read, by the name to show (no absolute path: a report is passed on).
+    input_files : mapping of str to str, optional
+        SHA-256 of the files that were read, by the name to show (no absolute path: a report is passed on).
     """
     found = versions()
+    digests = {name: digest_of(value) for name, value in inputs.items()}
     seed, scheme = int(results.attrs["seed"]), str(results.attrs["rng_scheme"])
     identity = {
-        "inputs": {name: digest_of(value) for name, value in inputs.items()},
+        "inputs": digests,
         "seed": seed,
         "rng_scheme": scheme,
         "paths": results.sizes["path"],
@@ -106,8 +112,8 @@ def run_facts(
         "versions": found,
     }
     run_id = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:RUN_ID_LENGTH]
-    hashes = {name: file_digest(path) for name, path in sorted((input_files or {}).items())}
-    return RunFacts(run_id, seed, scheme, found, machine(), hashes, warnings, _tape_summary(inputs))
+    hashes = dict(sorted((input_files or {}).items()))
+    return RunFacts(run_id, seed, scheme, found, machine(), hashes, warnings, _tape_summary(inputs), digests)
 
 
 def _tape_summary(inputs: Inputs) -> dict[str, Any]:
@@ -164,12 +170,6 @@ def _value_bytes(values: np.ndarray[Any, Any]) -> bytes:
     return layout.encode() + np.ascontiguousarray(values).tobytes()
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def canonical_json(document: Any) -> str:
     """JSON with sorted keys and one layout, so that equal content has equal bytes; no NaN."""
     return json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -183,7 +183,8 @@ def write_manifest(folder: Path, facts: RunFacts, run_record: Mapping[str, Any])
     folder : Path
     facts : RunFacts
     run_record : mapping
-        Wall-clock facts: when, how long, on how many threads. Nothing that results depend on.
+        Wall-clock facts: when, how long, on how many threads. Nothing that results depend on. Where it says when the
+        run `started` (ISO 8601), it is told when the manifest was `written` and how many seconds lie between.
     """
     document = {
         "program": "carstress",
@@ -193,14 +194,24 @@ def write_manifest(folder: Path, facts: RunFacts, run_record: Mapping[str, Any])
         "rng_scheme": facts.rng_scheme,
         "versions": dict(facts.versions),
         "platform": dict(facts.platform),
+        "inputs": dict(facts.inputs),
         "input_files": dict(facts.input_files),
         "tape": dict(facts.tape),
         "output_files": {name: file_digest(folder / name) for name in sorted(_files(folder))},
         "warnings": list(facts.warnings),
-        "run_record": dict(run_record),
+        "run_record": _timed(run_record),
     }
     document["content_sha256"] = hashlib.sha256(canonical_json(document).encode()).hexdigest()
     write_text(folder / MANIFEST, canonical_json(document))
+
+
+def _timed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's record with its end and length."""
+    if "started" not in record:
+        return dict(record)
+    written = datetime.datetime.now(datetime.UTC)
+    seconds = (written - datetime.datetime.fromisoformat(record["started"])).total_seconds()
+    return {**record, "written": written.isoformat(timespec="milliseconds"), "duration_seconds": round(seconds, 1)}
 
 
 def _files(folder: Path) -> set[str]:

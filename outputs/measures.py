@@ -28,7 +28,7 @@ FAN_LEVELS: Final = (0.05, 0.25, 0.50, 0.75, 0.95)
 
 
 def path_loss(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> xr.DataArray:
-    """Loss of each path over the horizon and the run-off of what is in default or workout at its end.
+    """Loss of each path over the horizon and the run-off of what is in default at its end.
 
     Returns
     -------
@@ -81,13 +81,20 @@ def summary(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.DataFra
     scale = 100.0 / float(dataset.attrs["opening_balance"])
     rows: list[dict[str, Any]] = []
     for run in runs(dataset):
-        sample = sample_of(losses.sel(run), dataset)
-        for measure, level, estimate in _loss_measures(sample):
-            rows.append({**run, "loss": loss, "measure": measure, "level": level, **estimate_columns(estimate, scale)})
+        rows += loss_rows({**run, "loss": loss}, sample_of(losses.sel(run), dataset), scale)
     return pandas.DataFrame(rows)
 
 
-def _loss_measures(sample: Sample) -> Iterator[tuple[str, float, Estimate]]:
+def loss_rows(told: Mapping[str, str], sample: Sample, scale: float) -> list[dict[str, Any]]:
+    """A row of `summary` for each measure of one sample; `told` are the columns that come first."""
+    return [
+        {**told, "measure": measure, "level": level, **estimate_columns(estimate, scale)}
+        for measure, level, estimate in loss_estimates(sample)
+    ]
+
+
+def loss_estimates(sample: Sample) -> Iterator[tuple[str, float, Estimate]]:
+    """Every measure of a loss: (name, level or NaN, estimate)."""
     yield "expected_loss", np.nan, estimators.mean(sample)
     yield "standard_deviation", np.nan, estimators.standard_deviation(sample)
     for level in LEVELS:

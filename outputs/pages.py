@@ -69,13 +69,16 @@ def macro_picture(page: Page) -> Picture:
     labels = list(dict.fromkeys(data["scenario"]))
     sheet = new_sheet(title, subtitle, page.marks, height, legend=labels)
     axes_list = panels(sheet.figure, len(variables), columns=columns, share=(False, False))
+    idle = str(page.dataset.attrs.get("variables_without_effect", "")).split()
     for axes, variable in zip(axes_list, variables, strict=True):
-        plots.plot_macro(axes, data[data["variable"] == variable], page.marks.as_of, page.scenario_styles)
+        part = data[data["variable"] == variable]
+        plots.plot_macro(axes, part, page.marks.as_of, page.scenario_styles, idle=variable in idle)
     _legend_from(sheet, axes_list)
     caption = (
         "What each scenario assumes, beside what has been. The used-car index is the scenario's own path, before the "
         "noise of the simulation, weighted by the opening balance of each vehicle segment. A scenario whose calendar "
-        "was shifted to the tape's date does not begin where history ends."
+        "was shifted to the tape's date does not begin where history ends. A variable without effect on loss is one to "
+        "which the parameter sets have no sensitivity."
     )
     spans = data.groupby(["variable", "scenario"], sort=False)["value"]
     words = "; ".join(
@@ -153,7 +156,8 @@ def net_loss_picture(page: Page) -> Picture:
     )
     caption = (
         "Bands hold the middle 50 % and 90 % of simulated futures month by month; their edges are no single path. "
-        "All panels have one scale."
+        "All panels have one scale. The first months are gross: sales of cars of loans charged off before the as-of "
+        "date are not modelled, so recoveries set in only after the first sale lag."
     )
     picture = _fan_page(page, data, "cumulative_net_loss", (title, subtitle, caption), "% of opening balance")
     if float(data[quantile_column(FAN_LEVELS[0])].min()) >= 0.0:

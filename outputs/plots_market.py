@@ -20,11 +20,14 @@ VARIABLE_TITLES: Final = {
     "fuel_price": "Fuel price, as-of month = 1",
     "used_car_index": "Used-car index, as-of month = 1",
 }
+NO_EFFECT: Final = "no effect on loss"
 EXTREME: Final = 3.0
 """History may stretch the axis to this many times the scenarios' own span on either side; beyond, it is cut."""
 
 
-def plot_macro(axes: Axes, table: pandas.DataFrame, as_of: str, styles: Mapping[str, RunStyle]) -> Axes:
+def plot_macro(
+    axes: Axes, table: pandas.DataFrame, as_of: str, styles: Mapping[str, RunStyle], *, idle: bool = False
+) -> Axes:
     """One macro variable: history in grey, the as-of date as a vertical line, one line a scenario.
 
     Parameters
@@ -35,6 +38,8 @@ def plot_macro(axes: Axes, table: pandas.DataFrame, as_of: str, styles: Mapping[
     as_of : str
         ISO date.
     styles : mapping of scenario to RunStyle
+    idle : bool
+        The variable acts on nothing; the title says so.
 
     Returns
     -------
@@ -51,7 +56,8 @@ def plot_macro(axes: Axes, table: pandas.DataFrame, as_of: str, styles: Mapping[
         )
     axes.axvline(np.datetime64(as_of), color=BLACK, linewidth=0.8)  # type: ignore[arg-type]  # a date axis takes dates
     date_axis(axes, np.append(table["date"].to_numpy().astype("datetime64[D]"), np.datetime64(as_of, "D")))
-    axes.set_title(VARIABLE_TITLES.get(variable, plain(variable.replace("_", " "))))
+    title = VARIABLE_TITLES.get(variable, plain(variable.replace("_", " ")))
+    axes.set_title(f"{title}\n{NO_EFFECT}" if idle else title)
     _cut_extremes(axes, table)
     return axes
 

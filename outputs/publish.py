@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from outputs.tables import write_tables
 from outputs.wording import arrears_warnings
 from scenarios.history import us_history
 from simulator.collateral import HISTORY_CURRENCY
+from simulator.engine import RunSize
 from simulator.provenance import provenance
 from simulator.study import StudyInputs, inputs_to_store
 from simulator.tape import describe_tape
@@ -66,6 +68,28 @@ def publish_run(
 
     written = write_run(folder, results, stored, facts, force=force, documents=write_documents, run_record=run_record)
     return tuple(sorted(path for path in written.rglob("*") if path.is_file()))
+
+
+def run_record(command: Sequence[str], started: float, size: RunSize) -> dict[str, Any]:
+    """Wall-clock facts of a run that has just been simulated.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Words of the command line.
+    started : float
+        Seconds since 1970 at the start.
+    size : RunSize
+        How it was run.
+    """
+    begin, now = datetime.datetime.fromtimestamp(started, datetime.UTC), datetime.datetime.now(datetime.UTC)
+    return {
+        "command": list(command),
+        "threads": size.threads,
+        "started": begin.isoformat(timespec="milliseconds"),
+        "simulated": now.isoformat(timespec="milliseconds"),
+        "simulation_seconds": round((now - begin).total_seconds(), 1),
+    }
 
 
 def report_inputs(

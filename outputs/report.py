@@ -25,6 +25,8 @@ from outputs.picture import Picture
 from outputs.provenance_view import CONFIDENCE, ProvenanceGroup, confidence_counts, provenance_groups
 from outputs.report_views import arrears_view, cut_tables, difference_label, differences, rate_matrix
 from outputs.run_folder import write_text
+from outputs.sensitivity import top_of_range
+from outputs.weighted import WEIGHT, weighted_summary
 from outputs.wording import (
     LOSS_LABELS,
     NOT_AVAILABLE,
@@ -163,6 +165,9 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "warnings": [text for text in inputs.facts.warnings if text not in remarks],
         "summary": by_run(summary),
         "differences": differences(results),
+        "weighted": by_run(weighted_summary(results)),
+        "weights": scenario_shares(results),
+        "top": by_run(top_of_range(results)),
         "rates": rate_matrix(results),
         "book": None if inputs.book is None else book_view(inputs.book),
         "arrears": arrears_view(results, inputs.settled),
@@ -202,12 +207,20 @@ def _provenance_context(rows: Sequence[ProvenanceRow]) -> dict[str, Any]:
 
 def by_run(table: pandas.DataFrame) -> list[RunTable]:
     """A measure table as one block of rows a run."""
-    vary = varying(table)
+    vary = () if table.empty else varying(table)
     blocks: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_dict(orient="records"):
         label = run_label(row["scenario"], row["strategy"], row["programme"], vary=vary)
         blocks.setdefault(label, []).append({str(name): value for name, value in row.items()})
     return [RunTable(run, rows) for run, rows in blocks.items()]
+
+
+def scenario_shares(results: xr.Dataset) -> list[tuple[str, float]]:
+    """Scenarios with their probabilities in percent; empty where they carry none."""
+    if WEIGHT not in results.coords:
+        return []
+    shares = 100.0 * results[WEIGHT].values
+    return [(str(name), float(share)) for name, share in zip(results["scenario"].values, shares, strict=True)]
 
 
 def _row_label(row: Mapping[str, Any]) -> str:

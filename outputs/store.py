@@ -20,7 +20,7 @@ import xarray as xr
 from outputs.manifest import Inputs, RunFacts, canonical_json, read_manifest, verify_run, write_manifest
 from outputs.run_folder import RESULTS, check_destination, new_folder
 from scenarios.errors import Fault, InputError
-from scenarios.vocabulary import CUTS, DATASET_VARIABLES
+from scenarios.vocabulary import CUTS, DATASET_VARIABLES, TOP_OF_RANGE
 
 __all__ = [
     "check_destination",
@@ -45,6 +45,8 @@ CF_ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "strategy": {"long_name": "collection strategy"},
     "programme": {"long_name": "insurance programme"},
     "path": {"standard_name": "realization", "long_name": "simulated future", "units": "1"},
+    "path_top": {"long_name": "the path of the same place that was run again", "units": "1"},
+    "scenario_weight": {"long_name": "probability of the scenario", "units": "1"},
     "month": {"long_name": "months since the as-of date", "units": "1"},
     "month_end": {"standard_name": "time", "long_name": "last day of the month"},
     "log_weight": {"long_name": "logarithm of the path's importance weight", "units": "1"},
@@ -146,7 +148,7 @@ def _described(results: xr.Dataset) -> xr.Dataset:
     """Results with the attributes that CF asks for; what the engine said of a variable is kept."""
     described = results.copy(deep=False)
     currency = str(results.attrs["currency"])
-    known = {variable.name: variable for variable in DATASET_VARIABLES}
+    known = {variable.name: variable for variable in (*DATASET_VARIABLES, TOP_OF_RANGE)}
     for name in described.variables:
         attributes: dict[str, str] = dict(CF_ATTRIBUTES.get(str(name), {}))
         if str(name) in known:

@@ -15,6 +15,8 @@ from outputs.book_view import averages_table, book_table
 from outputs.csv_text import to_csv
 from outputs.report import ReportInputs
 from outputs.run_folder import write_text
+from outputs.sensitivity import top_of_range
+from outputs.weighted import weighted_summary
 
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow
@@ -45,6 +47,8 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "summary_net_loss": measures.summary(results, "net_loss"),
         "return_periods": measures.return_periods(results),
         "differences": compare.paired_differences(results),
+        "weighted": weighted_summary(results),
+        "top_of_range": top_of_range(results),
         "rates": rates.rates(results),
         "arrears": arrears.arrears_table(results),
         "loss_by_cut": contributions.loss_by_cut(results),

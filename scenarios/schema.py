@@ -366,8 +366,8 @@ class Study(FileSpec):
     """true: run the scenarios from the tape's date although they start elsewhere; the report says so."""
 
     sensitivity_range: bool = True
-    """true: every scenario after the first is run once more, on at most 1,000 of its paths, with the macro sensitivities
-    at the end of their published range that is farther from 0; false: it is not."""
+    """true: every scenario after the first is run once more, on at most 1,000 of its paths, with the macro
+    sensitivities at the end of their published range that is farther from 0; false: it is not."""
 
     limits: tuple[Limit, ...] = ()
     """Bounds on the result."""

@@ -126,7 +126,7 @@ BOOK_VARIABLES: Final = (
 """Layer (a): the book, over path x month. The kernel writes them in this order."""
 
 AFTER_HORIZON_VARIABLES: Final = tuple(
-    Variable(f"{name}_after_horizon", PATH_DIMS, "currency", f"{text}, of loans in default or workout at the horizon")
+    Variable(f"{name}_after_horizon", PATH_DIMS, "currency", f"{text}, of loans in default at the horizon")
     for name, text in (
         ("principal_paid", "principal paid and prepaid after the horizon"),
         ("interest_paid", "interest paid after the horizon"),

@@ -1,4 +1,4 @@
-"""Regional offsets of a scenario against the regions of a tape: whom do they reach?"""
+"""Regional offsets of a scenario against the regions of a tape: whom they reach."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import datetime
 import errno
 import json
 import math
@@ -74,7 +75,7 @@ def nothing_left(folder: Path) -> bool:
 def test_json_names_folder_files_and_the_summary_by_scenario_and_measure(home: Path, first: Answer) -> None:
     assert (first.code, first.err) == (0, "")
     document = first.document
-    assert document["folder"] == "first"
+    assert document["folder"] == str(home / "first")
     named = {Path(path).relative_to(home / "first").as_posix() for path in document["files"]}
     assert named == set(files_below(home / "first"))
     assert {"results.nc", "report.html", "manifest.json", "figures/loss_distribution.svg"} <= named
@@ -84,7 +85,16 @@ def test_json_names_folder_files_and_the_summary_by_scenario_and_measure(home: P
         assert math.isfinite(row["value"])
         assert row["standard_error"] is None or row["standard_error"] >= 0
         assert row["unreliable"] == (row["level"] is not None and row["level"] > 0.9)  # 100 paths: 5 beyond 95 %
-    assert document["limits"] == []
+    assert (document["limits"], document["weighted"], document["warnings"]) == ([], [], [])
+    (top,) = document["top_of_range"]  # 100 paths: no shortfall is reliable
+    assert (top["scenario"], top["paths"], top["measure"], top["level"]) == (
+        "severely_adverse",
+        100,
+        "expected_loss",
+        None,
+    )
+    assert top["added_percent"] == pytest.approx(top["percent_of_opening"] - top["central_percent"])
+    assert top["added_percent"] > 0.0
     assert document["tape"] == read_manifest(home / "first")["tape"]
     assert (document["tape"]["rows_used"], document["tape"]["rejected_by_reason"]) == (200, [])
 
@@ -101,7 +111,24 @@ def test_manifest_holds_what_identifies_the_run(home: Path, original: xr.Dataset
     assert verify_run(home / "first") == ()
     assert (manifest["seed"], manifest["rng_scheme"]) == (7, original.attrs["rng_scheme"])
     assert list(manifest["input_files"]) == ["study.yaml"]
-    assert manifest["run_record"]["command"][:2] == ["carstress", "run"]
+    assert set(manifest["inputs"]) == {"tape", "study", "scenarios", "parameters"}
+    assert len({*manifest["inputs"].values()}) == 4
+    report = (home / "first" / "report.html").read_text("utf-8")
+    assert all(digest in report for digest in manifest["inputs"].values())
+
+
+def test_manifest_says_when_and_how_the_run_was_made(home: Path, original: xr.Dataset) -> None:
+    assert original.sizes["path"] == 100
+    record = read_manifest(home / "first")["run_record"]
+    assert record["command"][:2] == ["carstress", "run"]
+    assert record["threads"] == 2
+    started, simulated, written = (
+        datetime.datetime.fromisoformat(record[name]) for name in ("started", "simulated", "written")
+    )
+    assert started.tzinfo is not None
+    assert started < simulated <= written
+    assert record["duration_seconds"] == pytest.approx((written - started).total_seconds(), abs=0.1)
+    assert record["simulation_seconds"] == pytest.approx((simulated - started).total_seconds(), abs=0.1)
 
 
 def test_same_inputs_give_the_same_bytes_on_any_number_of_threads(home: Path, first: Answer) -> None:

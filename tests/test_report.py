@@ -152,7 +152,7 @@ def inputs(results: xr.Dataset, pictures: tuple[Picture, ...]) -> ReportInputs:
     return ReportInputs(
         title="Near-prime sample",
         results=results,
-        facts=run_facts(results, {}, {"pool/tape.csv": Path(__file__)}, ("the horizon outlasts the path",)),
+        facts=run_facts(results, {}, {"pool/tape.csv": "5" * 64}, ("the horizon outlasts the path",)),
         pictures=pictures,
         load_report=load_report((rejected(7, "00123"), rejected(9, "", None))),
         provenance=[

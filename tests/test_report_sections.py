@@ -80,7 +80,13 @@ def test_largest_assumptions_stand_in_a_box_at_the_top(html: str, study: StudyIn
 
 
 def test_each_kind_of_caveat_is_one_sentence(study: StudyInputs) -> None:
-    assert len(caveats(study, ())) == 2
+    assert len(caveats(study, ())) == 3
+    (idle,) = [text for text in caveats(study, ()) if "act on nothing" in text]
+    assert idle == (
+        "Disposable income growth and prime rate move in the scenarios and act on nothing: the parameter sets have no "
+        "sensitivity to them. Of a scenario only unemployment (on entry into arrears) and used-car prices change the "
+        "loss."
+    )
     (share,) = [text for text in caveats(study, provenance(study.parameters())) if "confidence L" in text]
     assert "errors below are those of the simulation only" in share
 
@@ -117,6 +123,19 @@ def test_scenarios_differ_by_pairs(html: str) -> None:
     text = section(html, "summary")
     assert "What the scenario adds: differences path by path on common draws" in text
     assert "fed_2025_severely_adverse less fed_2025_baseline EL" in text
+
+
+def test_panels_of_idle_variables_say_so(inputs: ReportInputs) -> None:
+    picture = next(picture for picture in inputs.pictures if picture.name == "macro_paths")
+    titles = [axes.get_title("left") or axes.get_title() for axes in picture.figure.axes]
+    idle = [title.partition("\n")[0] for title in titles if title.endswith("no effect on loss")]
+    assert len(titles) == len(idle) + 2, titles
+    assert not any("Unemployment" in title or "Used-car" in title for title in idle)
+
+
+def test_first_months_of_net_loss_are_said_to_be_gross(html: str) -> None:
+    text = section(html, "pictures")
+    assert "The first months are gross: sales of cars of loans charged off before the as-of date are not" in text
 
 
 def test_rates_stand_side_by_side_with_their_definitions(html: str, inputs: ReportInputs) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import json
 import os
@@ -9,7 +10,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import xarray as xr
 from outputs import manifest, run_folder, store
 from outputs.manifest import RunFacts, run_facts
 from sample_results import sample_results
+from scenarios.digest import file_digest
 from scenarios.errors import InputError, IntegrityError
 
 STUDY = json.dumps({"kind": "study", "name": "sample", "note": "x" * 100_000})  # past HDF5's 64 kB for an attribute
@@ -60,7 +61,7 @@ def inputs() -> dict[str, xr.Dataset | str]:
 
 @pytest.fixture(scope="module")
 def facts(results: xr.Dataset, inputs: dict[str, xr.Dataset | str]) -> RunFacts:
-    return run_facts(results, inputs, {"this test": Path(__file__)}, ("VaR 99.9 % is unreliable",))
+    return run_facts(results, inputs, {"this test": file_digest(Path(__file__))}, ("VaR 99.9 % is unreliable",))
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def write(results: xr.Dataset, inputs: dict[str, xr.Dataset | str], facts: RunFa
             (building / "tables").mkdir()
             (building / "tables" / "summary.csv").write_text("a,b\n1,2\n")
 
-        record = {"started": time.time()}
+        record = {"started": datetime.datetime.now(datetime.UTC).isoformat()}
         return store.write_run(folder, results, inputs, facts, force=force, documents=documents, run_record=record)
 
     return write_to
@@ -195,7 +196,7 @@ def test_manifest_names_versions_machine_and_every_file(write: Callable[..., Pat
     assert document["rng_scheme"] == "philox4x32-10/v1"
     assert {"system", "machine", "cpu"} <= set(document["platform"])
     assert set(document["output_files"]) == {"results.nc", "report.html", "tables/summary.csv"}
-    assert document["input_files"] == {"this test": manifest.file_digest(Path(__file__))}
+    assert document["input_files"] == {"this test": file_digest(Path(__file__))}
 
 
 # --- whole or not at all -----------------------------------------------------------------------------

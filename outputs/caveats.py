@@ -107,7 +107,7 @@ def share_on_assumption(counts: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def _rest(rows: Sequence[ProvenanceRow]) -> str:
-    return "rests" if sum(row.confidence == "L" for row in rows) == 1 else "rest"
+    return "rests" if sum(row.confidence == "L" and row.acts for row in rows) == 1 else "rest"
 
 
 def _named(scenarios: Sequence[MacroScenario]) -> str:

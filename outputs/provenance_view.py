@@ -37,9 +37,9 @@ class ProvenanceGroup:
 
 
 def confidence_counts(rows: Sequence[ProvenanceRow]) -> dict[str, dict[str, int]]:
-    """Numbers by parameter set and confidence."""
+    """Numbers on which results depend, by parameter set and confidence."""
     counts: dict[str, dict[str, int]] = {}
-    for row in rows:
+    for row in (row for row in rows if row.acts):
         counts.setdefault(row.parameter_set, dict.fromkeys(CONFIDENCE, 0))[row.confidence] += 1
     return counts
 
@@ -64,4 +64,5 @@ def provenance_groups(rows: Sequence[ProvenanceRow]) -> list[ProvenanceGroup]:
 
 def _number(row: ProvenanceRow) -> str:
     span = f", plausible {row.range[0]:.6g} to {row.range[1]:.6g}" if row.range else ""
-    return f"{row.field} = {row.value:.6g} ({row.unit}{span})"
+    idle = "" if row.acts else "; descriptive, no result depends on it"
+    return f"{row.field} = {row.value:.6g} ({row.unit}{span}{idle})"

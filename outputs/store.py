@@ -252,9 +252,15 @@ def _plain(value: Any) -> Any:
 
 def _open(path: Path) -> xr.DataTree:
     file = path / RESULTS if path.is_dir() else path
-    if not file.is_file():
-        remedy = "Name a folder that `carstress run` wrote, or its results file."
-        raise InputError(Fault(str(file), "no such file", "the results of a run", remedy))
+    remedy = "Name a folder that `carstress run` wrote, or its results file."
+    try:
+        with file.open("rb"):
+            pass
+    except PermissionError:
+        found, allow = "reading it is not permitted", "Ask its owner, or change its permissions."
+        raise InputError(Fault(str(file), found, "a file that may be read", allow)) from None
+    except OSError:  # none there, or a folder
+        raise InputError(Fault(str(file), "no such file", "the results of a run", remedy)) from None
     try:
         tree = xr.open_datatree(file, engine=ENGINE)
     except (OSError, ValueError, KeyError) as error:

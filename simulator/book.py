@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.counted import counted
 from scenarios.vocabulary import CUTS, SEGMENTS
 from simulator.collateral import OLDEST_MONTH, value_cars
 from simulator.entities import loan_entities
@@ -86,6 +87,7 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
     )
     notes = (
         *_tier_notes(assignment.by_rate, assignment.outside),
+        *_score_notes(tape, parameters),
         *_arrears_notes(tape, parameters),
         *schedule.notes,
         *cars.notes,
@@ -102,19 +104,43 @@ def bucket_of(days_past_due: Integers, parameters: Parameters) -> Integers:
 def _tier_notes(by_rate: int, outside: int) -> list[str]:
     notes = []
     if by_rate:
-        notes.append(f"{by_rate:,} loans have no score; their tier follows from the contract rate.")
+        loans = counted(by_rate, "loan has", "loans have")
+        notes.append(f"{loans} no score; the tier follows from the contract rate.")
     if outside:
-        notes.append(f"{outside:,} loans lie outside every tier's band and stand in the nearest.")
+        loans = counted(outside, "loan lies", "loans lie")
+        notes.append(f"{loans} outside every tier's band and counted to the nearest.")
     return notes
+
+
+def _score_notes(tape: LoanTape, parameters: Parameters) -> list[str]:
+    """Scores of another scale than that of the tiers' bands; nothing where no score decides a tier."""
+    scales = {item.score.scale for item in parameters.sets if item.score is not None}
+    if len(parameters.sets) < 2 or not scales:
+        return []
+    (scale,) = scales  # `tiers.check_bands` refuses several
+    scored = np.nan_to_num(tape["score"], nan=0.0) > 0.0
+    names, count = np.unique(tape["score_type"][scored], return_counts=True)
+    return [
+        f"The tape calls the scores of {counted(int(number), 'loan')} "
+        f"{repr(str(name)) if name else 'nothing at all'}; they are read as {scale}, the scale of the tiers' bands."
+        for name, number in zip(names, count, strict=True)
+        if scale.casefold() not in str(name).casefold()
+    ]
 
 
 def _arrears_notes(tape: LoanTape, parameters: Parameters) -> list[str]:
     last_day = parameters.bucket_edges[-1] + 30
-    late = int((tape["days_past_due"] >= last_day).sum())
-    if not late:
-        return []
-    label = parameters.bucket_labels[-1]
-    return [f"{late:,} loans are {last_day} days past due or more; they stand in the worst bucket ({label})."]
+    days, first_day = tape["days_past_due"], parameters.bucket_edges[1]
+    early, late = (days > 0) & (days < first_day), days >= last_day
+    notes = []
+    if early.any():
+        loans = counted(int(early.sum()), "loan is", "loans are")
+        owed = f"{tape['current_balance'][early].sum():,.2f} {tape.currency}"
+        notes.append(f"{loans} 1 to {first_day - 1} days past due and counted as current: {owed} of principal.")
+    if late.any():
+        loans, label = counted(int(late.sum()), "loan is", "loans are"), parameters.bucket_labels[-1]
+        notes.append(f"{loans} {last_day} days past due or more and counted to the worst bucket ({label}).")
+    return notes
 
 
 def _cells(tier: Integers, region: NDArray[np.str_], sector: NDArray[np.str_]) -> tuple[Cells, Integers]:
@@ -184,11 +210,12 @@ def _schedule(tape: LoanTape, bucket: Integers) -> _Schedule:
     notes = []
     if large.any():
         notes.append(
-            f"{int(large.sum()):,} loans owe more than two instalments at maturity by their own payment; "
-            f"{residual[large].sum():,.2f} beyond the instalment falls due with their last one."
+            f"{counted(int(large.sum()), 'loan owes', 'loans owe')} more than two instalments at maturity by the "
+            f"stated payment; {residual[large].sum():,.2f} beyond the instalment falls due with the last one."
         )
     if absent := int((stated <= 0.0).sum()):
-        notes.append(f"{absent:,} loans state no instalment; the level payment is computed (methodology (1)).")
+        loans = counted(absent, "loan states", "loans state")
+        notes.append(f"{loans} no instalment; the level payment is computed (methodology (1)).")
     track = balance_after(principal, rate, payment, bucket)
     return _Schedule(track, 1.0 + rate / 12.0, payment, due - bucket, tuple(notes))
 

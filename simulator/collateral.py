@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.counted import counted
 from scenarios.history import used_car_index_at
 from simulator.kernels.bundles import Collateral
 from simulator.parameters import Parameters
@@ -66,7 +67,8 @@ def _age_at_origination(tape: LoanTape) -> tuple[Integers, list[str]]:
     used = ~tape["vehicle_new"]
     age = np.where(used, np.where(known, np.maximum(origination - middle, 0), DEFAULT_USED_AGE), 0)
     guessed = int((used & ~known).sum())
-    notes = [f"{guessed:,} used cars state no model year; {DEFAULT_USED_AGE} months old at origination assumed (L)."]
+    cars = counted(guessed, "used car states", "used cars state")
+    notes = [f"{cars} no model year; {DEFAULT_USED_AGE} months old at origination assumed (L)."]
     return age, notes if guessed else []
 
 

@@ -77,7 +77,7 @@ class Buckets(Spec):
     default_bucket: str
     """Label of the first bucket that counts as default."""
     charge_off_days: Annotated[Count, Unit("days past due")]
-    """Days past due at which the balance is charged off."""
+    """Days past due at which the balance is charged off. Descriptive: when loans are charged off, the matrix says."""
     nonaccrual_days: Annotated[Count, Unit("days past due")]
     """Days past due from which unpaid interest is no longer accrued."""
 

@@ -236,7 +236,8 @@ def _renormalised(item: ParameterSet) -> list[str]:
     """A sentence for each row whose published figures do not sum to 1."""
     sums = {row.from_bucket: sum(row.to.values()) for row in item.transitions if row.from_bucket in row.to}
     return [
-        f"{item.name}: row '{label}' of the transition matrix sums to {total:.4g} as published and was divided by it"
+        f"{item.name}: row '{label}' of the transition matrix sums to {total:.4g} as given in the set and was divided "
+        "by it"
         for label, total in sums.items()
         if abs(total - 1.0) > 1e-9
     ]

@@ -25,7 +25,13 @@ class ProvenanceRow(NamedTuple):
     confidence: Confidence
     range: tuple[float, float] | None
     note: str | None
+    acts: bool = True
+    """Whether a result depends on it; a target to compare with, or a rule that is only described, does not."""
 
+
+DESCRIPTIVE = ("buckets.charge_off_days", "published.")
+"""Beginnings of the fields that no result depends on: the day of charge-off is in the matrix itself, and what was
+published is compared with."""
 
 DEFAULT_UNITS: Mapping[type[Sourced], str] = {Share: "fraction", Target: "fraction", Percent: "percent", Count: "count"}
 
@@ -66,9 +72,9 @@ def _place_name(entry: object, place: int) -> str:
 def _rows(name: str, path: str, unit: str, evidence: Evidence) -> Iterator[ProvenanceRow]:
     span = evidence.range if isinstance(evidence, Sourced) else None
     for suffix, value, own_unit in _figures(evidence, unit):
-        yield ProvenanceRow(
-            name, path + suffix, float(value), own_unit, evidence.source, evidence.confidence, span, evidence.note
-        )
+        source = evidence.source, evidence.confidence
+        acts = not path.startswith(DESCRIPTIVE)
+        yield ProvenanceRow(name, path + suffix, float(value), own_unit, *source, span, evidence.note, acts)
 
 
 def _figures(evidence: Evidence, unit: str) -> Iterator[tuple[str, float, str]]:

@@ -150,7 +150,7 @@ def test_chinese_rolls_are_ratios_of_published_flows() -> None:
 
 def test_rows_that_were_renormalised_are_noted() -> None:
     assert _parameters("us_prime").notes[0] == (
-        "us_prime: row '30-59' of the transition matrix sums to 1.001 as published and was divided by it"
+        "us_prime: row '30-59' of the transition matrix sums to 1.001 as given in the set and was divided by it"
     )
     assert _parameters("us_super_prime").notes == ()
 

@@ -75,8 +75,13 @@ def test_largest_assumptions_stand_in_a_box_at_the_top(html: str, study: StudyIn
     assert "for months from 2025-01 on and are run on a tape of 2020-07" in box
     assert "they stay flat in fed_2025_baseline; they follow unemployment in fed_2025_severely_adverse" in box
     rows = provenance(study.parameters())
-    low = sum(row.confidence == "L" for row in rows)
-    assert f"{low} of {len(rows)} numbers ({100 * low / len(rows):.0f} %) of the parameters rest" in box
+    acting = [row for row in rows if row.acts]
+    low = sum(row.confidence == "L" for row in acting)
+    assert f"{low} of {len(acting)} numbers ({100 * low / len(acting):.0f} %) of the parameters rest" in box
+    idle = {row.field for row in rows if not row.acts}
+    assert "buckets.charge_off_days" in idle
+    assert all(name == "buckets.charge_off_days" or name.startswith("published.") for name in idle)
+    assert "buckets.charge_off_days = 120 (days past due; descriptive, no result depends on it)" in html
 
 
 def test_each_kind_of_caveat_is_one_sentence(study: StudyInputs) -> None:

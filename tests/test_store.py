@@ -78,6 +78,22 @@ def write(results: xr.Dataset, inputs: dict[str, xr.Dataset | str], facts: RunFa
     return write_to
 
 
+def test_a_results_file_that_may_not_be_read_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions bind no superuser, who may run the tests: the refusal is the system's, made up."""
+    (tmp_path / "results.nc").write_bytes(b"")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError) as caught:
+        store.read_inputs(tmp_path)
+    assert str(caught.value).endswith(
+        "results.nc: reading it is not permitted; expected a file that may be read. "
+        "Ask its owner, or change its permissions."
+    )
+
+
 # --- what is in the file -----------------------------------------------------------------------------
 
 

@@ -91,8 +91,8 @@ def test_the_refusal_names_counts_reasons_and_remedy(tmp_path: Path) -> None:
     assert refusal(report, 5.0) == [
         "study.yaml:4:3: 2 of 6 open loans (33.33 %) and 31.43 % of the balance of tape.csv rejected; expected at most"
         " 5 % of either. Mend the tape or its mapping; or allow more with `rejected_at_most_percent:` beside `file:`.",
-        "tape.csv:5: rate: rate = 'NaN' (the first of 2 rows, 33,000.90 USD); expected a number. Leave the cell empty"
-        " where the value is not known, or list the text under missing_values.",
+        "tape.csv:5: rate: rate = 'NaN' (the first of 2 rows, 33,000.90 USD); expected a number. A loan cannot be used"
+        " without it: state it, or leave the row out.",
     ]
 
 

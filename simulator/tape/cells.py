@@ -191,17 +191,17 @@ def canonical_parser(
     if field.kind == "flag":
         return parse_flag
     if field.kind in ("months", "days"):
-        return lambda cell: _whole(_in_range(parse_number(cell, scale), field))
+        return lambda cell: _whole(_in_range(parse_number(cell, scale, required=field.required), field))
     if field.kind in ("date", "month"):
         given = forms or ((DATE_FORM,) if field.kind == "date" else (MONTH_FORM, DATE_FORM))
         return lambda cell: _date(cell, given)
-    return lambda cell: _in_range(parse_number(cell, scale), field)
+    return lambda cell: _in_range(parse_number(cell, scale, required=field.required), field)
 
 
-def parse_number(cell: str, scale: Decimal | None = None) -> float:
+def parse_number(cell: str, scale: Decimal | None = None, *, required: bool = False) -> float:
     """A plain decimal number, scaled exactly."""
     if not NUMBER.fullmatch(cell):
-        raise UnreadableCellError("a number", _number_remedy(cell))
+        raise UnreadableCellError("a number", _number_remedy(cell, required=required))
     return float(cell) if scale is None else float(Decimal(cell) * scale)
 
 
@@ -290,9 +290,11 @@ def _date(cell: str, forms: tuple[str, ...]) -> datetime.date:
     return date
 
 
-def _number_remedy(cell: str) -> str:
+def _number_remedy(cell: str, *, required: bool) -> str:
     text = cell.lower()
     if text.lstrip("+-") in ("nan", "inf", "infinity", "null", "none", "na", "n/a"):
+        if required:
+            return "A loan cannot be used without it: state it, or leave the row out."
         return "Leave the cell empty where the value is not known, or list the text under missing_values."
     if text.endswith("%"):
         return "Write the number without the sign and map the column with unit: percent."

@@ -151,6 +151,18 @@ def test_equations_cited_in_code_are_in_the_methodology() -> None:
                 assert not missing, f"{relative(path)} cites {missing}; docs/methodology.md has {sorted(numbered)}"
 
 
+def test_what_is_said_to_be_absent_is_not_a_measure_of_ours() -> None:
+    from outputs.report import LIMITATIONS
+
+    text = (ROOT / "docs" / "methodology.md").read_text("utf-8")
+    measures, absent = text.split("## Measures")[1].split("## What is not in this version")
+    named = re.findall(r"^> \(\w+\) ([A-Z][a-z][\w -]+?)(?::| of )", measures, flags=re.MULTILINE)
+    assert {"Exceedance", "Paired difference", "Contribution", "Loss given charge-off"} <= set(named)
+    for item in [*re.split(r"^\* ", absent, flags=re.MULTILINE), *LIMITATIONS]:
+        for name in named:
+            assert name.lower() not in item.lower(), f"'{item.strip()}' denies what the methodology defines: {name}"
+
+
 @pytest.mark.parametrize("path", PROSE, ids=relative)
 def test_commands_named_in_prose_exist(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -208,7 +208,10 @@ class Systematic(Spec):
 
 
 class PublishedTargets(Spec):
-    """What was published of books like this one, and what a baseline run must therefore find."""
+    """What was published of books like this one, or computed from the set's own matrix where the source says so.
+
+    A baseline run must find it; no result depends on it.
+    """
 
     delinquent_share: Target | None = None
     """Share of live loans in arrears by one instalment or more."""

@@ -221,7 +221,7 @@ def _numbers(value: object, path: str) -> list[tuple[str, object]]:
 
 
 def _intensity(item: ParameterSet) -> Array:
-    """Monthly intensities from the published matrix, rows renormalised: float64[K+1, K+3]."""
+    """Monthly intensities from the set's matrix, rows renormalised: float64[K+1, K+3]."""
     columns = [*item.buckets.labels, CHARGE_OFF_COLUMN, PREPAID_COLUMN]
     probability = np.zeros((len(item.transitions), len(columns)))
     for origin, row in enumerate(item.transitions):

@@ -61,13 +61,11 @@ def run(
     Writes the dataset, pictures, report and manifest into one folder and prints the loss summary.
     """
     from outputs.limits import check_limits
-    from outputs.measures import as_records, summary
+    from outputs.measures import summary
     from outputs.publish import publish_run, run_record
-    from outputs.sensitivity import top_of_range
     from outputs.store import check_destination
-    from outputs.terminal import further_lines
-    from outputs.weighted import weighted_summary
-    from outputs.wording import arrears_warnings, format_summary
+    from outputs.terminal import further_lines, measures_document
+    from outputs.wording import format_summary
     from simulator.engine import RunSize, available_cores
     from simulator.study import run_study
     from simulator.tape import load_summary
@@ -84,20 +82,15 @@ def run(
     limits = check_limits(results, inputs.study.limits)
     record = run_record(["carstress", *sys.argv[1:]], started, size)
     files = publish_run(folder, inputs, results, limits, force=force, run_record=record)
-    table = summary(results)
     document = {
         "schema": "carstress-run/1",
         "folder": str(folder.absolute()),
         "files": [str(path) for path in files],
         "tape": load_summary(inputs.tape.report),
-        "summary": as_records(table),
-        "weighted": as_records(weighted_summary(results)),
-        "top_of_range": as_records(top_of_range(results)),
-        "warnings": list(arrears_warnings(results)),
-        "limits": [limit.record() for limit in limits],
+        **measures_document(results, limits),
         "seconds": round(time.time() - started, 1),
     }
-    told = [format_summary(table, results), *further_lines(results), *map(str, limits)]
+    told = [format_summary(summary(results), results), *further_lines(results), *map(str, limits)]
     VOICE.report("\n".join([*told, "", f"Results: {folder}/  (report.html)"]), document)
     if not all(limit.passed for limit in limits):
         raise click.exceptions.Exit(LIMIT_FAILED)

@@ -1,18 +1,34 @@
-"""What the terminal says after the summary: scenarios weighted, and sensitivities at the top of their range."""
+"""What the terminal says after the summary, scenarios weighted and sensitivities at their top; and all of it as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import xarray as xr
 
+from outputs.limits import LimitResult
+from outputs.measures import as_records, summary
 from outputs.sensitivity import top_of_range
 from outputs.weighted import weighted_summary
-from outputs.wording import align, amount, measure_label, percent, run_label, varying
+from outputs.wording import align, amount, arrears_warnings, measure_label, percent, run_label, varying
 from scenarios.counted import counted
 
 
 def further_lines(dataset: xr.Dataset) -> list[str]:
     """Lines for the terminal; none where a study has neither weights nor ranges."""
     return [*_weighted_lines(dataset), *_top_lines(dataset)]
+
+
+def measures_document(dataset: xr.Dataset, limits: Sequence[LimitResult]) -> dict[str, Any]:
+    """Measures, verdicts and warnings of a run as plain values fit for JSON."""
+    return {
+        "summary": as_records(summary(dataset)),
+        "weighted": as_records(weighted_summary(dataset)),
+        "top_of_range": as_records(top_of_range(dataset)),
+        "warnings": list(arrears_warnings(dataset)),
+        "limits": [limit.record() for limit in limits],
+    }
 
 
 def _weighted_lines(dataset: xr.Dataset) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the terminal says after the summary, scenarios weighted and sensitivities at their top; and all of it as JSON."""
+"""What the terminal says after the summary: scenarios weighted, sensitivities at their top; all of it as JSON, too."""
 
 from __future__ import annotations
 

@@ -135,7 +135,9 @@ def test_another_scenario_changes_nothing() -> None:
     alone = run_study(study_inputs("severely_adverse"))
     among = run_study(study_inputs("baseline", "severely_adverse", "used_car_crash"))
     assert among["scenario"].to_numpy().tolist() == ["baseline", "severely_adverse", "used_car_crash"]
-    assert_same_bits(among.sel(scenario=["severely_adverse"]), alone)
+    # The run at the top of the sensitivities' range is made for scenarios after the first, so alone there is none.
+    here = among.sel(scenario=["severely_adverse"]).drop_vars(["loss_at_top_sensitivity", "path_top"])
+    assert_same_bits(here, alone)
 
 
 def test_scenarios_share_their_draws() -> None:

@@ -23,7 +23,7 @@ def exit_column(state, buckets):  # type: ignore[no-untyped-def]
     return buckets + 1 if state == PREPAID else buckets + 2
 
 
-@compiled()
+@compiled(inner=True)
 def charge_off(loan, spot, principal, accrued, bundles, result):  # type: ignore[no-untyped-def]
     """Sell the car of a loan charged off this month, book both, by month and by level; return the loss."""
     loans, _, collateral, clock = bundles
@@ -47,7 +47,7 @@ def charge_off(loan, spot, principal, accrued, bundles, result):  # type: ignore
     return loss
 
 
-@compiled()
+@compiled(inner=True)
 def active_pass(spot, listed, bundles, work, result):  # type: ignore[no-untyped-def]
     """Step the listed loans of a block through one month.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,9 +38,22 @@ def _cache_folder() -> Path | None:
     folder = Path(base) / "carstress" / f"kernels-{kernel_digest()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        folder.touch()
+        _prune(folder.parent)
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK) else None
+
+
+KEPT_FOLDERS = 4
+"""Versions of the kernels whose machine code is kept: who goes back and forth between a few need not compile."""
+
+
+def _prune(shelf: Path) -> None:
+    """Remove all but the newest folders of compiled kernels."""
+    folders = sorted(shelf.glob("kernels-*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in folders[KEPT_FOLDERS:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 CACHE_FOLDER = _cache_folder()
@@ -50,12 +64,14 @@ def cache_is_warm() -> bool:
     return CACHE_FOLDER is not None and any(CACHE_FOLDER.rglob("*.nbi"))
 
 
-def compiled(*, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def compiled(*, inline: bool = False, inner: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Compile a kernel: strict floating point, no fastmath, no interpreter lock, cached by the hash of all.
 
     Without the reference-counting runtime a kernel that allocates does not compile (measured: docs/decisions).
 
     `inline` makes LLVM inline the function where it is called, so that the caller's loop vectorises.
+    `inner` is for functions that take bundles and that only kernels call: they get no entry from Python,
+    which would unpack a hundred arrays and takes longer to compile than the function (measured: docs/decisions).
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
@@ -68,6 +84,8 @@ def compiled(*, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
                 cache=CACHE_FOLDER is not None,
                 nogil=True,
                 forceinline=inline,
+                no_cpython_wrapper=inner,
+                no_cfunc_wrapper=True,
                 _nrt=False,  # no reference counts: an atomic pair for each array read in a loop; and no allocation
                 error_model="numpy",
                 fastmath=False,

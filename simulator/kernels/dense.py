@@ -10,7 +10,7 @@ from simulator.kernels.compile import compiled
 from simulator.kernels.random import WORDS, unit
 
 
-@compiled()
+@compiled(inner=True)
 def dense_pass(spot, alive, loans, hazards, collateral, work, result):  # type: ignore[no-untyped-def]
     """One month of a block: book every instalment that is surely paid on time, list the others.
 

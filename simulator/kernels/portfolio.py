@@ -33,7 +33,7 @@ from simulator.kernels.hazards import fill_entry_intensities
 from simulator.kernels.random import WORDS, block_at
 
 
-@compiled()
+@compiled(inner=True)
 def fill_words(spot, loans, clock, work):  # type: ignore[no-untyped-def]
     """Draw the dense words of four months, from the spot's month on, for a block of loans."""
     entity, words = loans.entity, work.word[spot.worker]
@@ -46,7 +46,7 @@ def fill_words(spot, loans, clock, work):  # type: ignore[no-untyped-def]
         words[3, place] = w3
 
 
-@compiled()
+@compiled(inner=True)
 def open_block(spot, loans, collateral, clock, work, result):  # type: ignore[no-untyped-def]
     """Set a block of loans to its state at the as-of date and book the opening stocks (month 0)."""
     book, buckets = result.book[spot.row], result.bucket_balance[spot.row]
@@ -65,7 +65,7 @@ def open_block(spot, loans, collateral, clock, work, result):  # type: ignore[no
         buckets[0, bucket] += principal
 
 
-@compiled()
+@compiled(inner=True)
 def enter_run_off(spot, loans, clock, work, result):  # type: ignore[no-untyped-def]
     """List the block's loans in default at the horizon and book what enters; return how many."""
     late, states, tracks = 0, work.state[spot.worker], work.track[spot.worker]
@@ -84,7 +84,7 @@ def enter_run_off(spot, loans, clock, work, result):  # type: ignore[no-untyped-
     return late
 
 
-@compiled()
+@compiled(inner=True)
 def step_run_off(spot, late, loans, clock, work, result):  # type: ignore[no-untyped-def]
     """Advance the tracks of the loans in run-off; return how many after dropping those that ended.
 
@@ -105,7 +105,7 @@ def step_run_off(spot, late, loans, clock, work, result):  # type: ignore[no-unt
     return left
 
 
-@compiled()
+@compiled(inner=True)
 def write_traces(spot, loans, work, result):  # type: ignore[no-untyped-def]
     """Copy the traced loans of a block: state, principal, loss so far."""
     for item in range(result.traced.size):
@@ -121,7 +121,7 @@ def write_traces(spot, loans, work, result):  # type: ignore[no-untyped-def]
                 record[1] = principal_behind(track, state, loans.growth[loan], loans.payment[loan])
 
 
-@compiled()
+@compiled(inner=True)
 def simulate_block(place, loans, hazards, collateral, clock, work, result):  # type: ignore[no-untyped-def]
     """One block of loans through all months of one path; `place` is (row, worker, start, stop)."""
     row, worker, start, stop = place

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from outputs.console import LIMIT_FAILED, VOICE, Command, end_with, interruptible, progress_bars, reporting
+from outputs.scenario_commands import scenario
 
 if TYPE_CHECKING:
     from simulator.study import StudyInputs
@@ -227,34 +228,7 @@ def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:
 # --- scenarios, parameters ------------------------------------------------------------------------------
 
 
-@carstress.group()
-def scenario() -> None:
-    """List and show macro scenarios."""
-
-
-@scenario.command("list")
-@reporting
-def list_scenarios() -> None:
-    """List the shipped macro scenarios."""
-    from scenarios.library import find_scenario, library_names
-
-    found = map(find_scenario, library_names("macro"))
-    print_table([{"name": item.name, "months": item.months, "title": item.title} for item in found])
-
-
-@scenario.command("show")
-@click.argument("name")
-@click.option("--resolved", "resolve", is_flag=True, help="With what it extends merged in, and each value's origin.")
-@reporting
-def show_scenario(name: str, resolve: bool) -> None:
-    """Show scenario NAME: a library name or a file."""
-    from scenarios.library import find_scenario
-    from scenarios.schema import SCENARIOS
-    from scenarios.show import resolved
-
-    found = find_scenario(name)
-    text = resolved(found) if resolve else SCENARIOS.find(name, None, "scenario").text
-    VOICE.report(text.rstrip(), found.model_dump(mode="json"))
+carstress.add_command(scenario)
 
 
 @carstress.group()
@@ -269,7 +243,7 @@ def list_parameters() -> None:
     from calibration.library import find_parameter_set, parameter_set_names
 
     found = map(find_parameter_set, parameter_set_names())
-    print_table([{"name": item.name, "currency": item.currency, "title": item.title} for item in found])
+    VOICE.table([{"name": item.name, "currency": item.currency, "title": item.title} for item in found])
 
 
 @parameters.command("show")
@@ -282,14 +256,6 @@ def show_parameters(name: str) -> None:
     found = find_parameter_set(name)
     text = PARAMETER_SETS.find(name, None, "parameters").text
     VOICE.report(text.rstrip(), found.model_dump(mode="json"))
-
-
-def print_table(rows: list[dict[str, Any]]) -> None:
-    """Rows as aligned text or as JSON."""
-    from outputs.wording import align
-
-    text = align([list(rows[0]), *([str(value) for value in row.values()] for row in rows)], text_columns=len(rows[0]))
-    VOICE.report(text, rows)
 
 
 # --- files ---------------------------------------------------------------------------------------------

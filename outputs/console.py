@@ -55,6 +55,13 @@ class Voice:
         elif not self.quiet:
             click.echo(text)
 
+    def table(self, rows: list[dict[str, Any]]) -> None:
+        """The command's result, rows of equal keys, as aligned text or as JSON."""
+        from outputs.wording import align
+
+        cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+        self.report(align(cells, text_columns=len(rows[0])), rows)
+
 
 VOICE = Voice()
 

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -134,6 +134,40 @@ def _take_name(building: Path, folder: Path, *, force: bool) -> None:
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_file(path: Path, suffixes: Sequence[str], *, force: bool) -> None:
+    """Refuse a name that a file must not take, or where none can be written; cheap, so ask before working.
+
+    Parameters
+    ----------
+    path : Path
+        The file's final name; its folder must exist.
+    suffixes : sequence of str
+        Endings that it may have.
+    force : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    InputError
+        The name has another ending, is taken, or cannot be written to.
+    """
+    another = "Name another with --out."
+    if path.suffix not in suffixes:
+        raise InputError(Fault(str(path), f"ending `{path.suffix}`", " or ".join(suffixes), another))
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(Fault(str(path), "a folder or a device", "a file's name", another))
+        if path.exists() and not force:
+            remedy = "Choose another name with --out, or replace it with --force."
+            raise InputError(Fault(str(path), "the file exists already", "a name that is free", remedy))
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.partial-", dir=path.parent)
+        os.close(handle)
+        Path(name).unlink()
+    except OSError as error:
+        found = f"no file can be written there ({(error.strerror or str(error)).lower()})"
+        raise InputError(Fault(str(path), found, "a place to write to", another)) from None
 
 
 def write_new_files(texts: Mapping[Path, str]) -> None:

@@ -46,9 +46,9 @@ def _block(data: dict[str, Any], path: KeyPath, document: YamlDocument | None) -
     for key, value in data.items():
         here = (*path, key)
         if isinstance(value, dict) and value:
-            lines += [f"{indent}{_scalar(key)}:", *_block(value, here, document)]
+            lines += [f"{indent}{scalar(key)}:", *_block(value, here, document)]
         else:
-            lines.append(f"{indent}{_scalar(key)}: {_value(value)}{_origin(document, here)}")
+            lines.append(f"{indent}{scalar(key)}: {_value(value)}{_origin(document, here)}")
     return lines
 
 
@@ -63,10 +63,10 @@ def _origin(document: YamlDocument | None, path: KeyPath) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_value(item) for item in value)}]"
-    return _scalar(value) if isinstance(value, str) else json.dumps(value)
+    return scalar(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """Text as it stands where nothing can be misread, else in quotes (JSON's are YAML's)."""
     if _PLAIN_TEXT.fullmatch(text) and text.lower() not in _RESERVED:
         return text

@@ -25,7 +25,7 @@ BLOCK = re.compile(
     flags=re.MULTILINE | re.DOTALL,
 )
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]+)?\)")
-INLINE_COMMAND = re.compile(r"`carstress ([a-z]+)((?: [a-z]+)?)")
+INLINE_COMMAND = re.compile(r"`carstress ([a-z]+)((?: [a-z][a-z-]*)?)")
 GROUPS = ("portfolio", "scenario")
 NAMED_FILE = re.compile(r"`((?:scenarios|simulator|calibration|outputs|tests|docs|\.ci)/[\w./-]*)`")
 CITATION = re.compile(r"methodology,? (?:equations? )?((?:\(\w+\)(?:, | and )?)+)")

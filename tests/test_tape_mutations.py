@@ -16,7 +16,7 @@ TOTAL_CENTS = 2000010 + 1900020 + 1800030 + 1700040
 
 # One cell of the second row (line 3): column, its text, words of the reason.
 SPOILT_CELLS = [
-    ("current_balance", "NaN", ["a number", "missing_values"]),
+    ("current_balance", "NaN", ["a number", "cannot be used without it"]),
     ("current_balance", "-500.25", ["-500.25", "an amount of 0"]),
     ("current_balance", "", ["not stated", "required"]),
     ("current_balance", "12,345.67", ["12,345.67", "thousands separators"]),

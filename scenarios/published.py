@@ -21,7 +21,7 @@ from scenarios.errors import Fault, InputError
 from scenarios.history import us_history
 from scenarios.load import spec_from_text
 from scenarios.published_table import FED_COLUMNS, NAME_COLUMN, PublishedTable, described_rows, published_table
-from scenarios.published_text import Draft, draft_text, printable
+from scenarios.published_text import Draft, draft_text, escaped, printable
 from scenarios.schema import MacroScenario
 from scenarios.show import INTERPOLATION
 from scenarios.used_car_source import Calendar, UsedCarIndex, UsedCarWish, check_wish, used_car_index
@@ -126,7 +126,9 @@ def import_published(wish: ImportWish) -> Imported:
     scenario = spec_from_text(text, f"{draft.name}.yaml", MacroScenario)
     tables = (table, history) if history else (table,)
     record = _record(tables, jump_off, used_car)
-    return Imported(scenario, text, {"name": draft.name, **record}, _lines(tables, jump_off, used_car))
+    return Imported(
+        scenario, text, {"name": draft.name, **record}, tuple(map(escaped, _lines(tables, jump_off, used_car)))
+    )
 
 
 def _attempt(faults: list[Fault], work: Callable[[], Found]) -> Found | None:
@@ -169,7 +171,7 @@ def _jump_off(quarter: Month, table: PublishedTable, history: PublishedTable | N
         values = source.values_of(quarter) if source else None
         if source and values:
             file = source.table
-            return _JumpOff(quarter, values, f"{_file_name(file.path)} (SHA-256 {file.sha256})")
+            return _JumpOff(quarter, values, f"{file.path.name} (SHA-256 {file.sha256})")
     if history is not None:
         first, last = quarter_text(history.quarters[0]), quarter_text(history.quarters[-1])
         found, remedy = f"quarters {first} to {last}", "Give the historic table of the same publication."
@@ -198,17 +200,11 @@ def _values_after(quarter: Month, table: PublishedTable) -> dict[str, tuple[floa
 # --- what it says of itself -----------------------------------------------------------------------------
 
 
-def _file_name(path: Path) -> str:
-    """A file's name; escaped where it would not print."""
-    return path.name if path.name.isprintable() else ascii(path.name)
-
-
 def _draft(wish: ImportWish, table: PublishedTable, jump_off: _JumpOff, used_car: UsedCarIndex) -> Draft:
     year = table.quarters[0][0]
-    plain = table.name if table.name.isprintable() else ascii(table.name)
-    short = re.sub(r"[^a-z0-9]+", "_", plain.lower().replace("supervisory", "")).strip("_")
-    own = f"Board of Governors of the Federal Reserve System, supervisory scenarios {year}, domestic, {plain}"
-    file = f"{_file_name(table.table.path)} (SHA-256 {table.table.sha256})"
+    short = re.sub(r"[^a-z0-9]+", "_", table.name.lower().replace("supervisory", "")).strip("_")
+    own = f"Board of Governors of the Federal Reserve System, supervisory scenarios {year}, domestic, {table.name}"
+    file = f"{table.table.path.name} (SHA-256 {table.table.sha256})"
     source = (
         f"{(wish.source or own).rstrip('. ')}: {file}. Jump-off {quarter_text(jump_off.quarter)} from "
         f"{jump_off.source}. Used-car index: {used_car.source.rstrip('. ')}."
@@ -216,8 +212,8 @@ def _draft(wish: ImportWish, table: PublishedTable, jump_off: _JumpOff, used_car
     missing = "The table has no used-car price, so the index "
     return Draft(
         name=wish.name or f"fed_{year}_{short}"[:64].rstrip("_"),
-        title=wish.title or f"Federal Reserve {year}, {plain.lower()}",
-        description=f"{plain} as published. {missing}"
+        title=wish.title or f"Federal Reserve {year}, {table.name.lower()}",
+        description=f"{table.name} as published. {missing}"
         + ("is an assumption." if used_car.assumption else "comes from elsewhere: see source."),
         source=source,
         quarters=(jump_off.quarter, *table.quarters[table.quarters.index(add_months(jump_off.quarter, 3)) :]),

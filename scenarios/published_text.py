@@ -56,6 +56,12 @@ def printable(text: str) -> bool:
     return bool(text.strip()) and " ".join(text.split()).isprintable()
 
 
+def escaped(text: str) -> str:
+    """A text with single blanks, whatever does not print (a file's odd name, say) written as its escape."""
+    one_line = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in one_line)
+
+
 def draft_text(draft: Draft) -> str:
     """YAML of the scenario, with comments; what `carstress validate` accepts."""
     start, end = quarter_text(draft.quarters[1]), quarter_text(draft.quarters[-1])
@@ -64,7 +70,7 @@ def draft_text(draft: Draft) -> str:
         *_comment(f"Columns of the table that are not used: {', '.join(draft.ignored) or 'none'}."),
         "kind: macro_scenario",
         f"name: {scalar(draft.name)}",
-        f"title: {scalar(draft.title)}",
+        f"title: {scalar(escaped(draft.title))}",
         *_folded("description", draft.description),
         *_folded("source", draft.source),
         f"start: {start}",
@@ -106,18 +112,17 @@ def _list(name: str, values: Sequence[float]) -> list[str]:
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
-    plain = text if text.isprintable() else ascii(text)
-    return _wrapped(plain, f"{indent}# ", f"{indent}# ")
+    return _wrapped(text, f"{indent}# ", f"{indent}# ")
 
 
 def _folded(key: str, text: str) -> list[str]:
     """A text as a folded block: nothing in it can be misread, and it reads back with single blanks."""
-    return [f"{key}: >-", *_wrapped(" ".join(text.split()), "  ", "  ")]
+    return [f"{key}: >-", *_wrapped(text, "  ", "  ")]
 
 
 def _wrapped(text: str, first: str, others: str) -> list[str]:
     return textwrap.wrap(
-        text,
+        escaped(text),
         LINE_WIDTH,
         initial_indent=first,
         subsequent_indent=others,

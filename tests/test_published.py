@@ -10,11 +10,13 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from command_line import carstress, files_below
 from outputs.scenario_commands import SATELLITES
 from scenarios.digest import file_digest
-from scenarios.library import find_scenario, library_names
+from scenarios.library import find_scenario
 from scenarios.load import read_spec
 from scenarios.macro import monthly_macro
 from scenarios.published_table import FED_COLUMNS
@@ -174,6 +176,33 @@ def test_quotes_byte_order_marks_line_ends_and_blank_rows_are_no_matter(here: Pa
     text = TABLE.replace("Unemployment rate", '" unemployment  rate"').replace("2025 Q2", '"2025Q2"') + ",,,,,\n\n"
     (here / "table.csv").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert imported().macro == expected.macro
+
+
+def test_names_that_do_not_print_are_escaped(here: Path) -> None:
+    text = TABLE.replace("Supervisory Dire", "D\x07i\u202ere").replace("Real GDP growth", "G\x1bDP")
+    (here / "table.csv").write_text(text, encoding="utf-8")
+    odd = here / "pri\x07ces.csv"
+    odd.write_text(PRICES, encoding="utf-8")
+    made = imported("--used-car-path", str(odd), "--used-car-column", "ev")
+    assert made.name == "fed_2025_d_i_re"
+    assert "pri\\x07ces.csv" in made.source
+    assert "\\u202e" in made.title
+    text = (here / "made.yaml").read_text(encoding="utf-8")
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(place=st.integers(0, len(TABLE) - 1), letter=st.sampled_from('0-.,;"\n\r\t %eN\x00\xe9\ud800'))
+def test_a_table_with_one_wrong_letter_is_read_or_refused(here: Path, place: int, letter: str) -> None:
+    spoilt = TABLE[:place] + letter + TABLE[place + 1 :]
+    (here / "table.csv").write_bytes(spoilt.encode("utf-8", "surrogatepass"))
+    answer = carstress(*IMPORT)
+    assert answer.code in (0, 3), answer.err
+    if answer.code == 0:
+        (here / "made.yaml").write_text(answer.out, encoding="utf-8")
+        assert read_spec(here / "made.yaml", MacroScenario).source
+    else:
+        assert all(line.startswith(("table.csv:", "--used-car:", "--history:")) for line in answer.err.splitlines())
 
 
 # --- the used-car price -------------------------------------------------------------------------------
@@ -350,40 +379,3 @@ def test_a_file_is_replaced_with_force_only(here: Path) -> None:
     assert "made.yaml: the file exists already; expected a name that is free" in refusal(here, "--out", "made.yaml")
     assert imported().name == "fed_2025_dire"
     assert set(files_below(here)) == {*FILES, "made.yaml"}
-
-
-# --- the library --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", library_names("macro"))
-def test_every_shipped_scenario_validates_as_a_file_and_becomes_monthly(here: Path, name: str) -> None:
-    (here / "shown.yaml").write_text(carstress("scenario", "show", name, "--resolved").out, encoding="utf-8")
-    assert carstress("validate", "shown.yaml").code == 0
-    scenario = find_scenario(name)
-    year, month = scenario.first_month
-    as_of = (year - 1, 12) if month == 1 else (year, month - 1)
-    monthly = monthly_macro(scenario, as_of, scenario.months, scenario.months)
-    assert np.isfinite(monthly.macro).all()
-    assert (monthly.used_car_index > 0).all()
-
-
-def test_stagflation_has_dear_money_and_lost_jobs_together() -> None:
-    found, base = find_scenario("stagflation"), find_scenario("baseline")
-    paths = monthly_macro(found, (2024, 12), 36, 36), monthly_macro(base, (2024, 12), 36, 36)
-    more = paths[0].macro - paths[1].macro
-    year = more.sel(month=slice(12, 36))
-    assert (year.sel(macro_variable="unemployment") > 0.01).all()
-    assert (year.sel(macro_variable="prime_rate") > 0.03).all()
-    assert (more.sel(macro_variable="disposable_income_growth", month=slice(1, 12)) < 0).all()
-    assert (paths[0].used_car_index.sel(month=slice(1, 36)) < 1).all()
-    assert (paths[0].macro.sel(macro_variable="fuel_price", month=slice(1, 36)) > 1).all()
-
-
-def test_stagflation_repeats_the_published_prime_rate(shared_data: SharedData) -> None:
-    table = (shared_data("fed_scenarios") / "2025-Table_1A_Historic_Domestic.csv").read_text(encoding="utf-8")
-    rows = [line.split(",") for line in table.splitlines()]
-    prime = {row[1]: float(row[rows[0].index("Prime rate")]) for row in rows[1:]}
-    later = [rate for quarter, rate in prime.items() if quarter > "2022 Q1"]
-    found, base = (np.array(find_scenario(name).macro.prime_rate_percent) for name in ("stagflation", "baseline"))
-    rise = (found - base)[: len(later)]
-    np.testing.assert_allclose(rise, np.array(later) - prime["2022 Q1"], atol=1e-9)

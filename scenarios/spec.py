@@ -19,4 +19,5 @@ class Spec(BaseModel):
         allow_inf_nan=False,
         strict=False,
         validate_default=True,
+        protected_namespaces=(),  # a tape has a model_year; older pydantic warns of names that begin with model_
     )

@@ -139,9 +139,14 @@ def portfolio() -> None:
 
 def loan_file(command: Command) -> Command:
     """Argument and options of a command that reads a loan file."""
-    forms = click.Choice(["canonical", "reg_ab"])
-    meaning = "canonical: our columns or a mapping's; reg_ab: the SEC's asset-level fields as a flat file."
+    forms = click.Choice(["canonical", "reg_ab", "reg_ab_xml", "esma_annex5", "cn_labels"])
+    meaning = (
+        "canonical: our columns or a mapping's; reg_ab: the SEC's asset-level fields as a flat file; reg_ab_xml: "
+        "the SEC's filing itself; esma_annex5: ESMA's template for automobiles; cn_labels: columns in Chinese."
+    )
+    date = "Reporting date whose rows are read, of a file that holds several, YYYY-MM-DD."
     mapping = "Mapping, a file or a shipped name: column names, units, code lists."
+    command = click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help=date)(command)
     command = click.option("--mapping", help=mapping)(command)
     command = click.option("--format", "form", type=forms, default="canonical", show_default=True, help=meaning)(
         command
@@ -185,33 +190,34 @@ def synth(
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write: .csv or .parquet.")
 @click.option("--force", is_flag=True, help="Replace the file.")
 @reporting
-def import_tape(file: Path, form: str, mapping: str | None, strict: bool, out: Path, force: bool) -> None:
+def import_tape(file: Path, form: str, mapping: str | None, as_of: Any, strict: bool, out: Path, force: bool) -> None:
     """Read FILE, report what was rejected, and write the rest as a canonical tape."""
     from simulator.tape.write import check_target
 
     check_target(out, force=force)
-    tape = read_loans(file, form, mapping, strict=strict)
+    tape = read_loans(file, form, mapping, as_of, strict=strict)
     save_tape(tape, out, force=force)
 
 
 @portfolio.command()
 @loan_file
 @reporting
-def describe(file: Path, form: str, mapping: str | None) -> None:
+def describe(file: Path, form: str, mapping: str | None, as_of: Any) -> None:
     """Describe the loans of FILE: balances, averages, cuts, arrears, and what was rejected."""
     from simulator.tape import describe_tape, format_description
 
-    tape = read_loans(file, form, mapping)
+    tape = read_loans(file, form, mapping, as_of)
     description = describe_tape(tape)
     text = "\n".join([*tape.report.lines(tape.currency), "", format_description(description)])
     VOICE.report(text, description | {"load_report": tape.report.to_dict()})
 
 
-def read_loans(file: Path, form: str, mapping: str | None, *, strict: bool = False) -> LoanTape:
+def read_loans(file: Path, form: str, mapping: str | None, as_of: Any, *, strict: bool = False) -> LoanTape:
     """Read a loan file."""
     from simulator.tape import read_tape
 
-    return read_tape(file, form, mapping, strict=strict)  # type: ignore[arg-type] # click checked the choice
+    date = None if as_of is None else as_of.date()
+    return read_tape(file, form, mapping, strict=strict, as_of=date)  # type: ignore[arg-type] # click checked the choice
 
 
 def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:

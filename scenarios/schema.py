@@ -292,10 +292,12 @@ class FilePortfolio(Spec):
     """A portfolio read from a loan tape."""
 
     file: Reference
-    """Path of the tape, CSV (also gzipped) or Parquet."""
+    """Path of the tape, CSV or XML (both also gzipped) or Parquet."""
 
-    format: Literal["canonical", "reg_ab"] = "canonical"
-    """`canonical`: own columns, or others by a mapping; `reg_ab`: the SEC's asset-level fields as a flat file."""
+    format: Literal["canonical", "reg_ab", "reg_ab_xml", "esma_annex5", "cn_labels"] = "canonical"
+    """`canonical`: own columns, or others by a mapping; `reg_ab`: the SEC's asset-level fields as a flat file;
+    `reg_ab_xml`: the SEC's filing itself (EX-102); `esma_annex5`: ESMA's template for automobiles; `cn_labels`: columns
+    and codes in Chinese."""
 
     mapping: Reference | None = None
     """Path of a mapping file: column names, units, code lists."""
@@ -304,7 +306,7 @@ class FilePortfolio(Spec):
     """Largest share of the tape's rows, and of its balance, that may be rejected, percent; closed loans do not count.
 
     More refuses the run; 0 lets no row be rejected.  The default is an assumption: a clean pool has none (World Omni
-    2020: 0 of 7,572), and one month of 2017 that was picked for its data problems has 5 % of its balance.
+    2020: 0 of 7,572), and one month of 2017 that was picked for its data problems has 2 % of its rows.
     """
 
 

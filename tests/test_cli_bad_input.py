@@ -243,7 +243,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_simulat
 def test_a_tape_that_is_a_folder(here: Path) -> None:
     (here / "tape.csv").unlink()
     (here / "tape.csv").mkdir()
-    assert "tape.csv: a folder or a device; expected a CSV, gzipped CSV or Parquet file." in refusal(
+    assert "tape.csv: a folder or a device; expected a CSV, XML, gzipped or Parquet file." in refusal(
         here, "run taped.yaml"
     )
 

@@ -95,21 +95,6 @@ def _month(path: Path, ending: str) -> str:
     return samples.as_text(rows, list(rows[0]))
 
 
-def test_one_month_of_several_issuers(shared_data: Folder, tmp_path: Path) -> None:
-    path = shared_data("multi_issuer_2017") / "abs_ald_raw_2017.csv.gz"
-    tape = read_tape(samples.write(tmp_path, _month(path, "2017-01-31")), "reg_ab")
-    assert (tape.report.rows_read, len(tape)) == (596, 594)
-    assert {row.reason for row in tape.report.rejected} == {"current_balance = 0: a closed loan; expected an open loan"}
-    assert tape.report.missing["score"] == 51
-    assert any(guess.startswith("score (obligorCreditScore): 51 cells hold 0") for guess in tape.report.guesses)
-
-
-def test_loan_months_of_many_periods_are_refused(shared_data: Folder) -> None:
-    path = shared_data("multi_issuer_2017") / "abs_ald_raw_2017.csv.gz"
-    with pytest.raises(InputError, match=r"one reporting date; \d+ stand in the file"):
-        read_tape(path, "reg_ab")
-
-
 def test_ids_that_repeat_without_damage_are_rejected_rows(shared_data: Folder, tmp_path: Path) -> None:
     path = shared_data("americredit_sample") / "amcar_72_loans_monthly.csv.gz"
     text = _month(path, "01-31-2020")

@@ -42,6 +42,7 @@ _SCALES: Final = {
     "percent": Decimal("0.01"),
     "cents": Decimal("0.01"),
     "thousands": Decimal(1000),
+    "ten_thousands": Decimal(10000),
     "millions": Decimal(1000000),
     "years": Decimal(12),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,7 +12,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationInfo,
-    WithJsonSchema,
     create_model,
     field_validator,
     model_validator,
@@ -27,15 +25,19 @@ from scenarios.spec import Spec
 from scenarios.vocabulary import TAPE_FIELDS, FieldKind
 from simulator.tape.dates import form_pattern
 from simulator.tape.tape import FIELDS
+from simulator.tape.watch import Watch
+from simulator.tape.yaml_values import Codes, Conditions, Text, Texts
 
 CANONICAL: Final = "canonical"
 MAPPINGS: Final = Shelf("tape mapping", "simulator.tape", "mappings", also=(CANONICAL,))
 
-Unit = Literal["fraction", "percent", "guess", "units", "cents", "thousands", "millions", "months", "years"]
+Unit = Literal[
+    "fraction", "percent", "guess", "units", "cents", "thousands", "ten_thousands", "millions", "months", "years"
+]
 
 UNITS_OF_KIND: Final[dict[FieldKind, tuple[str, ...]]] = {
     "fraction": ("fraction", "percent", "guess"),
-    "money": ("units", "cents", "thousands", "millions"),
+    "money": ("units", "cents", "thousands", "ten_thousands", "millions"),
     "months": ("months", "years"),
 }
 """Units that a field may be given in; the first is what an absent `unit` means. Other kinds have none."""
@@ -44,32 +46,12 @@ Encoding = Literal["utf-8", "gb18030", "latin-1"]
 Delimiter = Literal[",", ";", "|", "\t"]
 
 
-def _as_text(value: object) -> object:
-    """YAML scalars as the text that a file would hold: 1 -> "1", true -> "true", dates in ISO form."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    return value.isoformat() if isinstance(value, datetime.date) else value
+def _as_encodings(value: object) -> object:
+    """One encoding or a list of them as a tuple."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-def _as_texts(value: object) -> object:
-    """One scalar or a list of scalars as a tuple of texts."""
-    return tuple(map(_as_text, value)) if isinstance(value, list | tuple) else (_as_text(value),)
-
-
-def _as_codes(value: object) -> object:
-    """A code list with keys and values as text."""
-    return {_as_text(key): _as_text(code) for key, code in value.items()} if isinstance(value, dict) else value
-
-
-_SCALAR: Final[dict[str, Any]] = {"type": ["string", "number", "boolean"]}
-_SCALARS: Final[dict[str, Any]] = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
-_CODES: Final[dict[str, Any]] = {"type": "object", "additionalProperties": _SCALAR}
-
-Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema(_SCALAR)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_texts), WithJsonSchema(_SCALARS)]
-Codes = Annotated[dict[str, str], BeforeValidator(_as_codes), WithJsonSchema(_CODES)]
+Encodings = Annotated[tuple[Encoding, ...], BeforeValidator(_as_encodings), Field(min_length=1)]
 
 
 class FieldMapping(Spec):
@@ -77,6 +59,8 @@ class FieldMapping(Spec):
 
     column: str | None = None
     """Name of the source column, as its header has it."""
+    aliases: Texts = ()
+    """Other names of the column; the first name that the file has is read."""
     columns: tuple[str, ...] | None = None
     """Several source columns joined with `separator`, for an id that one column does not hold. Text only."""
     separator: str = "-"
@@ -84,8 +68,16 @@ class FieldMapping(Spec):
     constant: Text | None = None
     """One value for all rows, in canonical units and codes (dates as 2024-12-31)."""
     unit: Unit | None = None
-    """fraction, percent or guess (by the column's median, reported); units, cents, thousands or millions of
-    currency; months or years. Absent: fraction, units, months."""
+    """fraction, percent or guess (by the column's median, reported); units, cents, thousands,
+    ten_thousands or millions of currency; months or years. Absent: fraction, units, months."""
+    guess_by: str | None = None
+    """A column, as the originator's name, whose values are guessed apart where `unit` is guess: issuers differ."""
+    months_from: str | None = None
+    """A column with an earlier date, for a field in months whose own column holds a later one: the field is the
+    number of monthly dates after the one up to the other."""
+    only_where: Conditions | None = None
+    """Column -> cells beside which this field's cell counts; elsewhere it is not stated, which the load report
+    counts. A column that the file lacks sets no condition."""
     date_format: Texts | None = None
     """How dates are written: YYYY, MM (or M), DD (or D) and separators, as MM/YYYY. Several may be listed.
     Absent: YYYY-MM-DD, for months also YYYY-MM."""
@@ -103,19 +95,28 @@ class FieldMapping(Spec):
         given = [name for name in ("column", "columns", "constant") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"{' and '.join(given) or 'no source'} given; expected one of column, columns, constant")
+        if self.guess_by is not None and self.unit != "guess":
+            raise ValueError("guess_by goes with unit: guess")
+        if self.column is None and (self.aliases or self.months_from):
+            raise ValueError("aliases and months_from go with column")
         return self
 
     @property
     def source_columns(self) -> tuple[str, ...]:
-        """Columns that the field reads; none for a constant."""
+        """Columns that the field cannot do without; none for a constant."""
         if self.column is not None:
-            return (self.column,)
+            return (self.column,) if self.months_from is None else (self.column, self.months_from)
         return self.columns or ()
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Columns that tell how the field's own is to be read, where the file has them."""
+        return (*(self.only_where or ()), *((self.guess_by,) if self.guess_by else ()))
 
     @property
     def label(self) -> str:
         """The source as errors name it."""
-        return "+".join(self.source_columns) or "constant"
+        return self.column or "+".join(self.source_columns) or "constant"
 
 
 class _FieldMappingsBase(Spec):
@@ -132,7 +133,9 @@ class _FieldMappingsBase(Spec):
             raise ValueError(f"unit {value.unit} does not fit; expected {' or '.join(allowed) or 'no unit'}")
         if value.columns is not None and field.kind != "text":
             raise ValueError("columns joins texts; expected column, since this field is not text")
-        if value.date_format is not None and field.kind not in ("date", "month"):
+        if value.months_from is not None and (field.kind != "months" or value.unit is not None):
+            raise ValueError("months_from is for fields in months, without unit")
+        if value.date_format is not None and field.kind not in ("date", "month") and value.months_from is None:
             raise ValueError("date_format is for dates; this field is none")
         if value.unreadable == "missing" and field.required:
             raise ValueError("unreadable: missing is for optional fields; this one is required")
@@ -170,14 +173,24 @@ class TapeMapping(FileSpec):
     """ISO 4217 code of all amounts. Absent: USD, which the load report says."""
     currency_column: str | None = None
     """A column that states the currency on every row; rows must agree."""
-    encoding: Encoding | None = None
-    """Characters of a text file. Absent: utf-8."""
+    encoding: Encodings | None = None
+    """Characters of a text file; of several, the first in which the whole file can be read. Absent: utf-8."""
     delimiter: Delimiter | None = None
     """What separates cells of a text file. Absent: a comma."""
     missing_values: Texts | None = None
     """Cells that mean "not stated" in every column, beside the empty cell."""
+    no_data: Codes | None = None
+    """Cells that say why nothing is stated: text -> reason; one that ends in a hyphen stands for all that begin with
+    it. The load report counts them by field and code."""
+    header_units: Codes | None = None
+    """Unit in brackets behind a column's name -> unit: with `{万元: ten_thousands}` a column 贷款金额(万元) is 贷款金额
+    in ten thousands. Full-width brackets count as plain ones."""
+    watch: tuple[Watch, ...] | None = None
+    """Oddities in columns for which the tape has no field; the load report counts them. Replaces the base's."""
     fields: FieldMappings = Field(default_factory=FieldMappings)  # type: ignore[valid-type]  # made by create_model
     """Canonical field -> its source."""
+    later_fields: dict[str, FieldMapping] = Field(default_factory=dict)
+    """Sources of fields that a version's tape may lack: read where it has the field, as if under `fields`."""
     vehicle_by_make: Codes | None = None
     """Make -> vehicle segment, for makes that build one kind only; wins over the vehicle's code."""
 
@@ -190,9 +203,12 @@ class Layout:
     fields: Mapping[str, FieldMapping]
     currency: str | None = None
     currency_column: str | None = None
-    encoding: str = "utf-8"
+    encodings: tuple[str, ...] = ("utf-8",)
     delimiter: str = ","
     missing_values: frozenset[str] = frozenset()
+    no_data: Mapping[str, str] | None = None
+    header_units: Mapping[str, str] | None = None
+    watch: tuple[Watch, ...] = ()
     vehicle_by_make: Mapping[str, str] | None = None
     unescape: bool = False
     """Undo `write_tape`'s guard against formulas in text cells."""
@@ -203,6 +219,8 @@ class Layout:
     def source_columns(self) -> tuple[str, ...]:
         """All columns that the layout reads, once each."""
         names = [column for field in self.fields.values() for column in field.source_columns]
+        names += [column for field in self.fields.values() for column in field.beside]
+        names += [watch.column for watch in self.watch]
         return tuple(dict.fromkeys([*names, *([self.currency_column] if self.currency_column else [])]))
 
 
@@ -253,7 +271,8 @@ def _load(source: str | Path, folder: Path | None, chain: tuple[str, ...], where
 def layout_of(spec: TapeMapping, base: Layout) -> Layout:
     """Apply a mapping's keys on top of its base (an empty layout where it has none)."""
     given = {field.name: getattr(spec.fields, field.name) for field in TAPE_FIELDS}
-    fields = {**base.fields, **{name: field for name, field in given.items() if field is not None}}
+    known = {name: field for name, field in spec.later_fields.items() if name in FIELDS}
+    fields = {**base.fields, **known, **{name: field for name, field in given.items() if field is not None}}
     unmapped = [field.name for field in TAPE_FIELDS if field.required and field.name not in fields]
     if unmapped:
         raise InputError(
@@ -270,9 +289,12 @@ def layout_of(spec: TapeMapping, base: Layout) -> Layout:
         fields={name: fields[name] for name in FIELDS if name in fields},
         currency=spec.currency or base.currency,
         currency_column=spec.currency_column or (None if spec.currency else base.currency_column),
-        encoding=spec.encoding or base.encoding,
+        encodings=spec.encoding or base.encodings,
         delimiter=spec.delimiter or base.delimiter,
         missing_values=base.missing_values if own_missing is None else own_missing,
+        no_data=base.no_data if spec.no_data is None else spec.no_data,
+        header_units=base.header_units if spec.header_units is None else spec.header_units,
+        watch=base.watch if spec.watch is None else spec.watch,
         vehicle_by_make=base.vehicle_by_make if spec.vehicle_by_make is None else spec.vehicle_by_make,
         unescape=base.unescape,
     )

@@ -6,7 +6,7 @@ import datetime
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -14,14 +14,21 @@ from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import TapeField
 from simulator.tape.cells import canonical_parser
+from simulator.tape.derived import rows_of_date, with_no_data
 from simulator.tape.mapping import Layout, load_layout
+from simulator.tape.oddities import look
+from simulator.tape.opening import file_kind
+from simulator.tape.raw_table import RawTable, file_fault
 from simulator.tape.report import LoadReport, RejectedRow
-from simulator.tape.rows import refuse_damaged_ids, row_faults
-from simulator.tape.source import RawTable, read_raw
+from simulator.tape.resolve import settle_layout
+from simulator.tape.rows import SCIENTIFIC, refuse_damaged_ids, row_faults
+from simulator.tape.source import read_raw
 from simulator.tape.tape import FIELD_DEFAULTS, FIELDS, KIND_DTYPES, Column, LoanTape, balance_cents, make_tape
 from simulator.tape.typed import TypedTable, type_table
 
-Format = Literal["canonical", "reg_ab"]
+Format = Literal["canonical", "reg_ab", "reg_ab_xml", "esma_annex5", "cn_labels"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+"""Layouts that need no mapping file; each but `canonical` is a shipped mapping of that name."""
 
 DEFAULT_CURRENCY: Final = "USD"
 
@@ -37,6 +44,7 @@ def read_tape(
     mapping: Path | str | Layout | None = None,
     *,
     strict: bool = False,
+    as_of: datetime.date | None = None,
 ) -> LoanTape:
     """Read a loan file.
 
@@ -46,13 +54,15 @@ def read_tape(
     Parameters
     ----------
     path : Path or str
-        CSV, gzipped CSV or Parquet.
-    format : {"canonical", "reg_ab"}
+        CSV, the SEC's XML, both also gzipped, or Parquet; told apart by content.
+    format : {"canonical", "reg_ab", "reg_ab_xml", "esma_annex5", "cn_labels"}
         Shipped mapping to read with where `mapping` is absent.
     mapping : Path, str or Layout, optional
         Mapping file, name of a shipped mapping, or a layout; a file usually extends a shipped one.
     strict : bool
         Whether one rejected row refuses the whole file.
+    as_of : datetime.date, optional
+        Reporting date whose rows are read, of a file that holds several.
 
     Raises
     ------
@@ -62,17 +72,16 @@ def read_tape(
     """
     path = Path(path)
     layout = mapping if isinstance(mapping, Layout) else load_layout(format if mapping is None else mapping)
-    raw = read_raw(path, layout.source_columns, encoding=layout.encoding, delimiter=layout.delimiter)
+    raw, layout, told = _read(path, layout, as_of)
     table = type_table(path, raw, layout)
     refuse_damaged_ids(path, raw, layout, table.columns["loan_id"])
-    as_of = _one_date(path, raw, layout, table)
+    date = _one_date(path, raw, layout, table)
     currency, notes = _one_currency(path, raw, layout)
-    for row, fault in row_faults(table, layout, raw.lines):
-        table.faults.setdefault(row, []).append(fault)
+    _check_rows(raw, layout, table)
     rejected = _rejected(raw, table)
     used = [row for row in range(len(raw.lines)) if row not in table.faults]
-    if as_of is None or not used or (strict and rejected):
-        raise _refusal(path, rejected, len(used))
+    if date is None or not used or (strict and rejected):
+        raise _refusal(path, raw, rejected, len(used))
     columns, defaults, missing = _arrays(table, used, layout)
     report = LoadReport(
         source=path.name,
@@ -85,9 +94,34 @@ def read_tape(
         defaults=defaults,
         missing=missing,
         guesses=tuple(table.guesses),
-        notes=(*notes, *table.notes, *_book_notes(columns)),
+        notes=(*told, *notes, *table.notes, *_book_notes(columns)),
+        position=raw.position,
     )
-    return make_tape(columns, as_of=as_of, currency=currency, report=report)
+    return make_tape(columns, as_of=date, currency=currency, report=report)
+
+
+def _read(path: Path, layout: Layout, as_of: datetime.date | None) -> tuple[RawTable, Layout, tuple[str, ...]]:
+    """The file's rows, the layout as it fits them, and what the report should say of both."""
+    layout, settled = settle_layout(path, layout)
+    raw = read_raw(path, layout.source_columns, encoding=layout.encodings[0], delimiter=layout.delimiter)
+    if raw.columns.keys().isdisjoint(layout.source_columns) and file_kind(path) == "xml":
+        remedy = "Read it with format reg_ab_xml (--format reg_ab_xml), or with a mapping that extends it."
+        raise file_fault(path, "an XML filing of the SEC", f"a table with the columns of {layout.name}", remedy)
+    chosen: tuple[str, ...] = ()
+    if as_of is not None:
+        raw, chosen = rows_of_date(path, raw, layout, as_of)
+    layout, no_data = with_no_data(raw, layout)
+    return raw, layout, (*settled, *raw.notes, *chosen, *no_data)
+
+
+def _check_rows(raw: RawTable, layout: Layout, table: TypedTable) -> None:
+    """Add what no single cell shows: faults of whole rows, and oddities of columns beside the tape's own."""
+    for row, fault in row_faults(table, layout, raw):
+        table.faults.setdefault(row, []).append(fault)
+    for sentence, closed in look(layout.watch, raw, table.cents, layout.missing_values):
+        table.notes.append(sentence)
+        for row, fault in closed:
+            table.faults.setdefault(row, []).append(fault)
 
 
 def _one_date(path: Path, raw: RawTable, layout: Layout, table: TypedTable) -> datetime.date | None:
@@ -135,11 +169,11 @@ def _rejected(raw: RawTable, table: TypedTable) -> tuple[RejectedRow, ...]:
     return tuple(sorted((*raw.ragged, *faulty), key=lambda rejected: rejected.line))
 
 
-def _refusal(path: Path, rejected: Sequence[RejectedRow], used: int) -> InputError:
+def _refusal(path: Path, raw: RawTable, rejected: Sequence[RejectedRow], used: int) -> InputError:
     """The error of a file that cannot be used, with its rows' faults."""
     if not rejected:
         return InputError(Fault(str(path), "a header without rows", "at least one loan"))
-    faults = [fault for row in rejected for fault in row.as_faults(str(path))]
+    faults = [fault for row in rejected for fault in row.as_faults(str(path), raw.position)]
     expected = "none rejected (strict)" if used else "at least one usable row"
     summary = Fault(str(path), f"{len(rejected):,} of {counted(len(rejected) + used, 'row')} rejected", expected)
     more = len(faults) - SHOWN_FAULTS
@@ -180,13 +214,16 @@ def _book_notes(columns: dict[str, Column]) -> list[str]:
     """What is unusual about the used loans, though not wrong."""
     monthly = columns["current_balance"] * columns["rate"] / 12.0
     short = columns["scheduled_payment"] <= monthly
+    scientific = [bool(SCIENTIFIC.fullmatch(loan_id)) for loan_id in columns["loan_id"].tolist()]
     unusual = (
+        (scientific, "has", "have", "an id in scientific notation, which may have lost digits"),
         (columns["current_balance"] > columns["original_balance"], "owes", "owe", "more than was paid out"),
         (columns["remaining_term"] > columns["original_term"], "has", "have", "more months left than at its start"),
+        (columns["rate"] > 1.0, "bears", "bear", "more than 100 % interest a year: is the rate in percent?"),
         (short, "states", "state", "an instalment that does not cover a month's interest"),
     )
     return [
-        f"{counted(int(np.sum(found)), f'loan {one}', f'loans {many}')} {what}."
+        f"{counted(int(np.sum(found)), f'loan {one}', f'loans {many}')} {what}" + ("" if what.endswith("?") else ".")
         for found, one, many, what in unusual
         if np.any(found)
     ]

@@ -81,7 +81,8 @@ def load_summary(report: LoadReport) -> dict[str, Any]:
         ``rows_closed`` of the rejected; ``rejected_by_reason``: reason by reason, with the first lines only.
     """
     reasons = [
-        {**asdict(reason), "lines": lines_text(reason.lines)} for reason in reject_reasons(report)[:SHOWN_REASONS]
+        {**asdict(reason), "lines": lines_text(reason.lines, report.position)}
+        for reason in reject_reasons(report)[:SHOWN_REASONS]
     ]
     return {
         "source": report.source,
@@ -132,7 +133,8 @@ def refuse_rejects(report: LoadReport, path: Path, at_most_percent: float, *, wh
 def _reason_faults(report: LoadReport, path: Path, currency: str) -> Iterator[Fault]:
     reasons = [reason for reason in reject_reasons(report) if reason.expected != OPEN_LOAN]
     for reason in reasons[:SHOWN_REASONS]:
-        where = f"{path}:{reason.lines[0]}" + (f": {reason.column}" if reason.column else "")
+        first = next(row for row in report.rejected if row.line == reason.lines[0])
+        where = first.place(str(path), report.position) + (f": {reason.column}" if reason.column else "")
         money = f"{money_text(reason.balance_cents)} {currency}"
         others = f" (the first of {reason.rows:,} rows, {money})" if reason.rows > 1 else ""
         yield Fault(where, f"{reason.example}{others}", reason.expected, reason.remedy)

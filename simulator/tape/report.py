@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from scenarios.counted import counted
 from scenarios.errors import Fault, IntegrityError
+
+Position = Literal["line", "row", "record"]
+"""What tells where a row stands: a line of text, a row of Parquet, or a record of XML that shares its line."""
 
 CENTS: Final = 100
 """Cents in one unit of currency."""
@@ -50,7 +53,8 @@ class RejectedRow:
     Attributes
     ----------
     line : int
-        Line of the text file where the row begins (the header is line 1); row number from 1 for Parquet.
+        Line of the text file where the row begins (the header is line 1); for other files a number from 1, of
+        Parquet's row or XML's record (`LoadReport.position`).
     loan_id : str
         The row's id where it could be read, else empty.
     faults : tuple of CellFault
@@ -71,17 +75,23 @@ class RejectedRow:
 
     @property
     def closed(self) -> bool:
-        """Whether the row is a loan that owes nothing."""
-        return self.balance_cents == 0
+        """Whether the row is a loan that owes nothing, by its balance or by what the file says of it."""
+        return self.balance_cents == 0 or any(fault.expected == OPEN_LOAN for fault in self.faults)
 
     @property
     def reason(self) -> str:
         """All faults of the row in one line."""
         return " | ".join(str(fault) for fault in self.faults)
 
-    def as_faults(self, path: str) -> list[Fault]:
-        """The row's faults as input errors that name file, line and column."""
-        where = f"{path}:{self.line}"
+    def place(self, path: str, position: Position = "line") -> str:
+        """Where the row stands; a number that no editor shows comes with the loan's id."""
+        if position == "line":
+            return f"{path}:{self.line}"
+        return f"{path}: {position} {self.line}" + (f", loan {self.loan_id}" if self.loan_id else "")
+
+    def as_faults(self, path: str, position: Position = "line") -> list[Fault]:
+        """The row's faults as input errors that name file, place and column."""
+        where = self.place(path, position)
         return [
             Fault(f"{where}: {fault.column}" if fault.column else where, fault.found, fault.expected, fault.remedy)
             for fault in self.faults
@@ -112,6 +122,8 @@ class LoadReport:
         Every guess about a unit or a code for "none", one sentence each.
     notes : tuple of str
         What else a reader should know.
+    position : str
+        What the rejected rows' `line` counts.
     """
 
     source: str
@@ -125,6 +137,7 @@ class LoadReport:
     missing: Mapping[str, int] = field(default_factory=dict)
     guesses: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    position: Position = "line"
 
     def __post_init__(self) -> None:
         """Refuse a report that does not reconcile.
@@ -159,7 +172,7 @@ class LoadReport:
 
     @property
     def rows_closed(self) -> int:
-        """Rejected rows that owe nothing: closed loans, which a book does not miss."""
+        """Rejected rows of closed loans, which a book does not miss."""
         return sum(row.closed for row in self.rejected)
 
     @property
@@ -170,7 +183,8 @@ class LoadReport:
     @property
     def rejected_share_of_balance(self) -> float:
         """Rejected over all balance that can be read, without sign, so that no error offsets another; a fraction."""
-        rejected = sum(abs(row.balance_cents) for row in self.rejected if row.balance_cents is not None)
+        balances = [row.balance_cents for row in self.rejected if not row.closed]
+        rejected = sum(abs(cents) for cents in balances if cents is not None)
         return rejected / max(self.balance_used_cents + rejected, 1)
 
     def to_dict(self) -> dict[str, Any]:
@@ -207,6 +221,7 @@ class LoadReport:
             missing=dict(data["missing"]),
             guesses=tuple(data["guesses"]),
             notes=tuple(data["notes"]),
+            position=data.get("position", "line"),
         )
 
     def lines(self, currency: str) -> list[str]:
@@ -231,16 +246,18 @@ class LoadReport:
         groups: dict[str, list[int]] = {}
         for row in self.rejected:
             groups.setdefault(f"{row.column or 'row'}: {row.reason}", []).append(row.line)
-        text = [f"{lines_text(lines)}: {reason}" for reason, lines in list(groups.items())[:SHOWN_REASONS]]
+        text = [
+            f"{lines_text(lines, self.position)}: {reason}" for reason, lines in list(groups.items())[:SHOWN_REASONS]
+        ]
         more = len(groups) - SHOWN_REASONS
         return [*text, f"... and {counted(more, 'more reason')} for rejecting rows."] if more > 0 else text
 
 
-def lines_text(lines: Sequence[int]) -> str:
-    """Line numbers as a reader wants them: the first few, and how many more."""
+def lines_text(lines: Sequence[int], position: Position = "line") -> str:
+    """Places as a reader wants them: the first few, and how many more."""
     shown = ", ".join(str(line) for line in lines[:SHOWN_LINES])
     more = f" and {len(lines) - SHOWN_LINES:,} more" if len(lines) > SHOWN_LINES else ""
-    return f"line{'s' if len(lines) > 1 else ''} {shown}{more}"
+    return f"{position}{'s' if len(lines) > 1 else ''} {shown}{more}"
 
 
 def money_text(cents: int) -> str:

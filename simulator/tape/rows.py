@@ -13,9 +13,9 @@ from typing import Final
 from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from simulator.tape.mapping import Layout
+from simulator.tape.raw_table import RawTable
 from simulator.tape.report import OPEN_LOAN, CellFault, lines_text
 from simulator.tape.schedule import GREATEST_GROWTH, growth_to_maturity
-from simulator.tape.source import RawTable
 from simulator.tape.typed import TypedTable
 
 EXACT_INTEGERS: Final = 2**53
@@ -36,12 +36,12 @@ SLOW_GROWTH: Final = f"principal that, unpaid, grows at most {GREATEST_GROWTH:,.
 MISREAD_RATE: Final = "Check the units: rounding errors grow as fast and would swamp the last balances."
 
 
-def row_faults(table: TypedTable, layout: Layout, lines: Sequence[int]) -> Iterator[tuple[int, CellFault]]:
+def row_faults(table: TypedTable, layout: Layout, raw: RawTable) -> Iterator[tuple[int, CellFault]]:
     """Faults that no single cell shows, as (row, fault)."""
     yield from _closed_or_overdue(table, layout)
     yield from _beyond_arithmetic(table, layout)
     yield from _born_later(table, layout)
-    yield from _duplicates(table.columns["loan_id"], layout, lines)
+    yield from _duplicates(table.columns["loan_id"], layout, raw)
 
 
 def _closed_or_overdue(table: TypedTable, layout: Layout) -> Iterator[tuple[int, CellFault]]:
@@ -76,7 +76,7 @@ def _born_later(table: TypedTable, layout: Layout) -> Iterator[tuple[int, CellFa
             yield row, CellFault(label, f"origination_date = {origination:%Y-%m}", f"a month up to {as_of:%Y-%m}")
 
 
-def _duplicates(ids: Sequence[str | None], layout: Layout, lines: Sequence[int]) -> Iterator[tuple[int, CellFault]]:
+def _duplicates(ids: Sequence[str | None], layout: Layout, raw: RawTable) -> Iterator[tuple[int, CellFault]]:
     label = layout.fields["loan_id"].label
     where: dict[str, list[int]] = {}
     for row, loan_id in enumerate(ids):
@@ -86,7 +86,7 @@ def _duplicates(ids: Sequence[str | None], layout: Layout, lines: Sequence[int])
         if len(rows) > 1:
             fault = CellFault(
                 label,
-                f"loan_id = '{loan_id}' on {lines_text([lines[row] for row in rows])}",
+                f"loan_id = '{loan_id}' on {lines_text([raw.lines[row] for row in rows], raw.position)}",
                 "an id that occurs once",
                 "Remove what is double, or map loan_id to several `columns`; no row of the id is used.",
             )

@@ -1,4 +1,4 @@
-"""Rows of a loan file as text, each with its line: CSV, gzipped CSV and Parquet.
+"""Rows of a loan file as text, each with its place: CSV, the SEC's XML, both also gzipped, and Parquet.
 
 Text files go through the standard library's `csv` in strict mode, not through duckdb: duckdb numbers
 records, not lines (a line break inside quotes shifts every later number), gives sound rows no number
@@ -8,30 +8,34 @@ at all, and, reading serially, drops an unclosed quote with all rows behind it w
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import glob
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scenarios.errors import Fault, InputError
 from simulator.tape.offline import connect_offline
+from simulator.tape.opening import file_kind, opened
+from simulator.tape.raw_table import RawTable, file_fault
 from simulator.tape.report import CellFault, RejectedRow
+from simulator.tape.xml_source import read_xml
 
 if TYPE_CHECKING:
+    from _csv import Reader
+
     import duckdb
 
 BATCH: Final = 4096
 """Rows that are held as rows before their cells go to columns."""
 
-GZIP_MAGIC: Final = b"\x1f\x8b"
-PARQUET_MAGIC: Final = b"PAR1"
+CHUNK: Final = 1 << 16
+"""Bytes that are decoded at a time."""
+
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 FIRST_PRINTABLE: Final = 0x20
 OTHER_DELIMITERS: Final = {";": ";", "\t": "tab", "|": "|"}
@@ -41,41 +45,13 @@ PLAIN_TYPE: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RawTable:
-    """Text cells of the columns that were asked for.
-
-    Attributes
-    ----------
-    header : tuple of str
-        All column names of the file, in its order.
-    columns : Mapping of str to list of str
-        Column -> one cell a row, spaces around it removed; only columns that were asked for and exist.
-    lines : Sequence of int
-        Line on which each row begins, the header being line 1; row numbers from 1 for Parquet.
-    ragged : tuple of RejectedRow
-        Rows that cannot be split into the header's columns.
-    floating : frozenset of str
-        Columns that the file stores as floating point (Parquet only).
-    is_text : bool
-        Whether the file is text, where cells may carry a guard against formulas.
-    """
-
-    header: tuple[str, ...]
-    columns: Mapping[str, list[str]]
-    lines: Sequence[int]
-    ragged: tuple[RejectedRow, ...] = ()
-    floating: frozenset[str] = frozenset()
-    is_text: bool = True
-
-
 def read_raw(path: Path, wanted: Sequence[str], *, encoding: str = "utf-8", delimiter: str = ",") -> RawTable:
     """Read the wanted columns of a file as text.
 
     Parameters
     ----------
     path : Path
-        CSV, gzipped CSV or Parquet, told apart by content, not by name.
+        CSV, XML (both also gzipped) or Parquet, told apart by content, not by name.
     wanted : Sequence of str
         Column names; those that the file lacks are left out, the caller decides what that means.
     encoding, delimiter : str
@@ -86,32 +62,44 @@ def read_raw(path: Path, wanted: Sequence[str], *, encoding: str = "utf-8", deli
     InputError
         Missing, empty, binary or damaged file; a wanted column that occurs twice; an unclosed quote.
     """
-    start = _first_bytes(path)
-    if not start:
-        raise _fault(path, "an empty file", "a header and at least one loan")
-    if start == PARQUET_MAGIC:
+    kind = file_kind(path)
+    if kind == "parquet":
         return _read_parquet(path, wanted)
-    try:
-        with contextlib.closing(gzip.open(path) if start[:2] == GZIP_MAGIC else path.open("rb")) as stream:
-            return _read_text(path, stream, wanted, encoding, delimiter)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise _fault(path, f"damaged gzip data ({error})", "a complete gzip file", "Copy the file again.") from error
+    with opened(path) as stream:
+        if kind == "xml":
+            return read_xml(path, stream, wanted)
+        return _read_text(path, stream, wanted, encoding, delimiter)
 
 
-def _first_bytes(path: Path) -> bytes:
-    expected = "a CSV, gzipped CSV or Parquet file"
-    try:
-        if path.exists() and not path.is_file():
-            raise _fault(path, "a folder or a device", expected, "Name the file itself.")
-        with path.open("rb") as stream:
-            return stream.read(4)
-    except OSError as error:
-        found = f"the file cannot be opened ({(error.strerror or str(error)).lower()})"
-        raise _fault(path, found, expected, "Check the path.") from None
+def read_header(path: Path, *, encoding: str = "utf-8", delimiter: str = ",") -> tuple[str, ...]:
+    """Names of the columns of a text table; of other kinds of file none."""
+    if file_kind(path) != "text":
+        return ()
+    with opened(path) as stream:
+        return _read_header(path, _reader(path, stream, encoding, delimiter), delimiter)
+
+
+def settle_encoding(path: Path, encodings: Sequence[str]) -> str:
+    """The first encoding in which a whole text file can be read; the last one if none can."""
+    *others, last = encodings
+    if not others or file_kind(path) != "text":
+        return encodings[0]
+    for encoding in others:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        with opened(path) as stream, contextlib.suppress(UnicodeDecodeError):
+            while chunk := stream.read(CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+            return encoding
+    return last
+
+
+def _reader(path: Path, stream: Iterable[bytes], encoding: str, delimiter: str) -> Reader:
+    return csv.reader(_decoded_lines(path, stream, encoding), delimiter=delimiter, strict=True)
 
 
 def _read_text(path: Path, stream: Iterable[bytes], wanted: Sequence[str], encoding: str, delimiter: str) -> RawTable:
-    reader = csv.reader(_decoded_lines(path, stream, encoding), delimiter=delimiter, strict=True)
+    reader = _reader(path, stream, encoding, delimiter)
     header = _read_header(path, reader, delimiter)
     positions = _positions(path, header, wanted)
     columns: dict[str, list[str]] = {name: [] for name in positions}
@@ -154,15 +142,17 @@ def _decoded_lines(path: Path, stream: Iterable[bytes], encoding: str) -> Iterat
     """Lines as text, refusing at the first one that is not."""
     for number, raw in enumerate(stream, start=1):
         if number == 1 and raw.startswith(UTF16_MARKS):
-            raise _fault(path, "text in UTF-16", f"text in {encoding}", "Save the file as CSV UTF-8.", line=1)
+            raise file_fault(path, "text in UTF-16", f"text in {encoding}", "Save the file as CSV UTF-8.", line=1)
         if b"\0" in raw:
-            raise _fault(path, "a NUL byte: binary data", "a text, gzip or Parquet file", "Export as CSV.", line=number)
+            raise file_fault(
+                path, "a NUL byte: binary data", "a text, gzip or Parquet file", "Export as CSV.", line=number
+            )
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError as error:
             found = f"byte 0x{raw[error.start]:02x} that is not {encoding}"
             remedy = "Save the file as UTF-8, or state `encoding` in the mapping."
-            raise _fault(path, found, f"text in {encoding}", remedy, line=number) from error
+            raise file_fault(path, found, f"text in {encoding}", remedy, line=number) from error
         yield text.removeprefix("\ufeff") if number == 1 else text
 
 
@@ -170,16 +160,18 @@ def _read_header(path: Path, reader: Iterator[list[str]], delimiter: str) -> tup
     try:
         row = next((row for row in reader if any(cell.strip() for cell in row)), None)
     except csv.Error as error:
-        raise _fault(path, f"a header that cannot be split ({error})", "one line of column names", line=1) from error
+        raise file_fault(
+            path, f"a header that cannot be split ({error})", "one line of column names", line=1
+        ) from error
     if row is None:
-        raise _fault(path, "nothing but blank lines", "a header and at least one loan")
+        raise file_fault(path, "nothing but blank lines", "a header and at least one loan")
     if any(ord(character) < FIRST_PRINTABLE and character != "\t" for cell in row for character in cell):
-        raise _fault(path, "control characters: binary data", "one line of column names", "Export as CSV.", line=1)
+        raise file_fault(path, "control characters: binary data", "one line of column names", "Export as CSV.", line=1)
     if len(row) == 1:
         for mark, name in OTHER_DELIMITERS.items():
             if mark in row[0] and mark != delimiter:
                 remedy = f"State `delimiter` in a mapping: the cells seem to be separated by {name}."
-                raise _fault(path, "one single column", "columns separated by a comma", remedy, line=1)
+                raise file_fault(path, "one single column", "columns separated by a comma", remedy, line=1)
     return tuple(cell.strip() for cell in row)
 
 
@@ -206,7 +198,7 @@ def _ragged(lines: tuple[int, int], found: int, expected: int) -> RejectedRow:
 def _unsplittable(path: Path, line: int, last_line: int, error: csv.Error) -> RejectedRow:
     """A row with a stray quote; an unclosed quote swallows all rows behind it, so that one is fatal."""
     if last_line > line or "end of data" in str(error) or "limit" in str(error):
-        raise _fault(
+        raise file_fault(
             path, "a quote that is not closed", "a closing quote", "Close it, or double a quote inside text.", line=line
         ) from error
     fault = CellFault("", f"a row that cannot be split ({error})", "quotes around whole cells only")
@@ -226,11 +218,18 @@ def _read_parquet(path: Path, wanted: Sequence[str]) -> RawTable:
             _refuse_types(path, {name: types[name] for name in found})
             cells = [_parquet_column(connection, pattern, name, types[name]) for name in found]
     except duckdb.Error as error:
-        raise _fault(path, f"damaged Parquet ({error})", "a readable Parquet file", "Export the file again.") from error
+        raise file_fault(
+            path, f"damaged Parquet ({error})", "a readable Parquet file", "Export the file again."
+        ) from error
     count = len(cells[0]) if cells else 0
     floating = frozenset(name for name in found if types[name] in FLOATING)
     return RawTable(
-        tuple(types), dict(zip(found, cells, strict=True)), range(1, count + 1), (), floating, is_text=False
+        tuple(types),
+        dict(zip(found, cells, strict=True)),
+        range(1, count + 1),
+        floating=floating,
+        is_text=False,
+        position="row",
     )
 
 
@@ -253,7 +252,3 @@ def _parquet_column(connection: duckdb.DuckDBPyConnection, pattern: str, name: s
     column = connection.execute(query, [pattern]).fetchnumpy()["cell"]
     pool: dict[str, str] = {}
     return [pool.setdefault(cell, cell) for cell in map(str.strip, column.tolist())]
-
-
-def _fault(path: Path, found: str, expected: str, remedy: str = "", *, line: int | None = None) -> InputError:
-    return InputError(Fault(f"{path}:{line}" if line else str(path), found, expected, remedy))

@@ -15,14 +15,14 @@ from simulator.tape.cells import (
     ParsedColumn,
     UnreadableCellError,
     canonical_parser,
-    guess_unit,
     parse_cents,
     parse_column,
 )
+from simulator.tape.derived import conditional_cells, guessed_column, months_column
 from simulator.tape.formulas import unescaped
 from simulator.tape.mapping import FieldMapping, Layout
+from simulator.tape.raw_table import RawTable
 from simulator.tape.report import CENTS, CellFault
-from simulator.tape.source import RawTable
 from simulator.tape.tape import FIELDS
 
 
@@ -62,7 +62,8 @@ def type_table(path: Path, raw: RawTable, layout: Layout) -> TypedTable:
         if mapping.default is not None:
             _stated(layout, FIELDS[name], "default", mapping.default)
     amounts = _amounts(raw, layout)
-    table = TypedTable({}, [None if amount is None else amount[0] for amount in amounts])
+    cents = [None if amount is None else amount[0] for amount in amounts]
+    table = TypedTable({}, cents, {row: list(faults) for row, faults in raw.faults.items()})
     rows = len(raw.lines)
     for name, tape_field in FIELDS.items():
         if name not in layout.fields:
@@ -83,9 +84,9 @@ def type_table(path: Path, raw: RawTable, layout: Layout) -> TypedTable:
 
 def source_cells(raw: RawTable, mapping: FieldMapping, missing: frozenset[str] = frozenset()) -> list[str]:
     """Cells of a field's source: one column, or several joined; a join with a part not stated states nothing."""
+    if mapping.column is not None:
+        return raw.columns[mapping.column]
     columns = [raw.columns[name] for name in mapping.source_columns]
-    if len(columns) == 1:
-        return columns[0]
     nothing = missing | {""}
     return [
         "" if any(part in nothing for part in parts) else mapping.separator.join(parts)
@@ -97,15 +98,17 @@ def _typed_column(
     raw: RawTable, layout: Layout, tape_field: TapeField, mapping: FieldMapping, table: TypedTable
 ) -> list[Any]:
     """One column, its faults and guesses added to the table."""
-    cells = source_cells(raw, mapping, layout.missing_values)
+    cells, sentences = conditional_cells(raw, mapping, source_cells(raw, mapping, layout.missing_values))
+    table.guesses += sentences
     if layout.unescape and raw.is_text and tape_field.kind == "text":
         cells = [unescaped(cell) if cell.startswith("'") else cell for cell in cells]
     if mapping.unit == "guess":
-        stated = [cell for cell in cells if cell not in mapping.missing_values]
-        unit, sentence = guess_unit(tape_field, mapping.label, stated)
-        mapping = mapping.model_copy(update={"unit": unit})
-        table.guesses += [sentence] if sentence else []
-    column = parse_column(tape_field, mapping, cells, layout.missing_values)
+        column, guesses = guessed_column(raw, tape_field, mapping, cells, layout.missing_values)
+        table.guesses += guesses
+    elif mapping.months_from is not None:
+        column = months_column(raw, tape_field, mapping, cells, layout.missing_values)
+    else:
+        column = parse_column(tape_field, mapping, cells, layout.missing_values)
     for row, fault in column.faults.items():
         table.faults.setdefault(row, []).append(fault)
     table.guesses += _nothing_sentences(tape_field, mapping, column)

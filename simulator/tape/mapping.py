@@ -182,7 +182,7 @@ class TapeMapping(FileSpec):
     no_data: Codes | None = None
     """Cells that say why nothing is stated: text -> reason; one that ends in a hyphen stands for all that begin with
     it. The load report counts them by field and code."""
-    header_units: Codes | None = None
+    header_units: dict[str, Unit] | None = None
     """Unit in brackets behind a column's name -> unit: with `{万元: ten_thousands}` a column 贷款金额(万元) is 贷款金额
     in ten thousands. Full-width brackets count as plain ones."""
     watch: tuple[Watch, ...] | None = None

@@ -135,7 +135,7 @@ def _one_date(path: Path, raw: RawTable, layout: Layout, table: TypedTable) -> d
         label = layout.fields["as_of_date"].label
         counts = Counter(date for date in dates if date is not None)
         expected = f"one reporting date; {len(counts)} stand in the file"
-        remedy = "Give each month's tape its own file."
+        remedy = "Give each month's tape its own file, or choose one with `carstress portfolio import --as-of`."
         raise InputError(
             Fault(f"{path}:{line}: {label}", f"as_of_date = {date} ({counted(counts[date], 'row')})", expected, remedy)
             for date, line in list(first_line.items())[:SHOWN_FAULTS]

@@ -10,9 +10,9 @@ is refused, and so are single texts, tags and comments without end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 from xml.parsers import expat
 
 from scenarios.counted import counted
@@ -86,27 +86,19 @@ class _Records:
         self.leaf = ""
         self.parts: list[str] | None = None
         self.length = 0
+        # Bytes since the parser last met something.
         self.silent = 0
         self.parser = self._parser()
 
     def _parser(self) -> expat.XMLParserType:
         parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartElementHandler = self._heard(self._start)
-        parser.EndElementHandler = self._heard(self._end)
-        parser.CharacterDataHandler = self._heard(self._text)
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
         parser.StartDoctypeDeclHandler = self._doctype
         parser.EntityDeclHandler = self._doctype
-        parser.DefaultHandler = self._heard(lambda _data: None)
+        parser.DefaultHandler = self._other
         return parser
-
-    def _heard(self, handler: Callable[..., None]) -> Callable[..., None]:
-        """The handler, which also notes that the parser has met something."""
-
-        def heard(*arguments: Any) -> None:
-            self.silent = 0
-            handler(*arguments)
-
-        return heard
 
     def feed(self, chunk: bytes) -> None:
         """Parse the next bytes."""
@@ -133,6 +125,7 @@ class _Records:
 
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         namespace, _, local = name.rpartition(" ")
+        self.silent = 0
         self.depth += 1
         if self.depth == LEAF:
             self._start_leaf(local)
@@ -161,6 +154,7 @@ class _Records:
         self.parts = [] if name in self.columns else None
 
     def _text(self, text: str) -> None:
+        self.silent = 0
         if self.depth != LEAF:
             if not text.isspace():
                 self._refuse("text between elements", "text within the elements of a loan only")
@@ -171,7 +165,11 @@ class _Records:
         if self.parts is not None:
             self.parts.append(text)
 
+    def _other(self, _markup: str) -> None:
+        self.silent = 0
+
     def _end(self, _name: str) -> None:
+        self.silent = 0
         if self.depth == LEAF and self.parts is not None:
             value = "".join(self.parts).strip()
             self.record.setdefault(self.leaf, []).append(self.pool.setdefault(value, value))

@@ -1,7 +1,7 @@
 """Rates and stocks of the book: defaults, charge-offs, recoveries, prepayment, arrears, loan-to-value, roll rates.
 
-Everything here takes the result Dataset. What an amount is divided by stands beside it: a rate per default and a rate
-per charge-off are two things, and neither is called loss given default without saying which.
+Everything here takes the result Dataset. What an amount is divided by stands beside it: a loss given default and a loss
+given charge-off are two things and never mixed, since some defaults cure and some claims are booked as lost in part.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNKNOWN: Final = Estimate(*(estimators.NOT_ESTIMABLE,) * 4)
 
 
 def default_rate(dataset: xr.Dataset, horizon: int = DEFAULT_RATE_HORIZON) -> xr.DataArray:
-    """Share of the opening loans that default for the first time within `horizon` months.
+    """Share of the opening loans that default within `horizon` months, again only after probation.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def rates(dataset: xr.Dataset) -> pandas.DataFrame:
         estimates = {
             name: estimators.mean(sample_of(100.0 * values.sel(run), dataset)) for name, values in shares.items()
         }
-        estimates |= {name: _ratio(*parts, dataset) for name, parts in _ratios(one).items()}
+        estimates |= {name: ratio(*parts, dataset) for name, parts in _ratios(one).items()}
         estimates |= _stocks(dataset, run)
         rows.extend({**run, "measure": name, **_percent_columns(estimate)} for name, estimate in estimates.items())
     return pandas.DataFrame(rows)
@@ -112,11 +112,23 @@ def _ratios(one: xr.Dataset) -> dict[str, tuple[xr.DataArray, xr.DataArray]]:
     charged_off = one["charge_off"].sum("month", skipna=False) + one["charge_off_after_horizon"]
     first, last = one.isel(month=0), one.isel(month=-1)
     return {
+        "loss_given_default": loss_given_default(one),
         "loss_given_charge_off": (loss, charged_off),
         "prepayment_rate": (one["prepaid_count"].sum("month", skipna=False), loans_at_opening(one).sum("month")),
         "loan_to_value_first": (first["balance"], first["collateral_value"]),
         "loan_to_value_last": (last["balance"], last["collateral_value"]),
     }
+
+
+def loss_given_default(one: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Loss of defaults and their exposure, both over the whole run: float64[path] each, currency, of one run.
+
+    What was in default at the as-of date counts on both sides, its exposure with its principal; what is in default at
+    the horizon is run off, and its loss is discounted to the charge-off only.
+    """
+    opening = one["opening_balance_by_stage"].isel(stage=-1, drop=True)
+    exposure = one["default_balance"].sum("month", skipna=False) + opening
+    return one["default_loss"].sum("month", skipna=False) + one["ultimate_loss_after_horizon"], exposure
 
 
 def loans_at_opening(dataset: xr.Dataset) -> xr.DataArray:
@@ -140,13 +152,26 @@ def _stocks(dataset: xr.Dataset, run: Mapping[str, str]) -> dict[str, Estimate]:
     balance = dataset["balance"].sel(run).sum("month", skipna=False)
     found = {}
     for name, source in (("one_or_more", "delinquent_balance"), ("two_or_more", "seriously_delinquent_balance")):
-        found[f"stock_{name}_mean"] = _ratio(dataset[source].sel(run).sum("month", skipna=False), balance, dataset)
+        found[f"stock_{name}_mean"] = ratio(dataset[source].sel(run).sum("month", skipna=False), balance, dataset)
         found[f"stock_{name}_peak"] = replace(UNKNOWN, value=100.0 * float(shares[name].sel(run).max()))
     return found
 
 
-def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dataset: xr.Dataset) -> Estimate:
-    """Ratio of two means over paths, in percent; its error from the linearised ratio (the delta method)."""
+def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dataset: xr.Dataset, scale: float = 100.0) -> Estimate:
+    """Ratio of two means over paths; its error from the linearised ratio (the delta method).
+
+    Parameters
+    ----------
+    numerator, denominator : float64[path]
+        Of one run.
+    scale : float
+        What the ratio is multiplied by: 100 for percent.
+
+    Returns
+    -------
+    Estimate
+        Missing where the denominator is 0 on every path.
+    """
     weight = path_weight(dataset)
     base = float(denominator.weighted(weight).mean(skipna=False))
     if base == 0.0:
@@ -154,7 +179,7 @@ def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dataset: xr.Datas
     value = float(numerator.weighted(weight).mean(skipna=False)) / base
     error = estimators.mean(sample_of((numerator - value * denominator) / base, dataset)).standard_error
     half = estimators.Z * error
-    return Estimate(100.0 * value, 100.0 * error, 100.0 * (value - half), 100.0 * (value + half))
+    return Estimate(scale * value, scale * error, scale * (value - half), scale * (value + half))
 
 
 def roll_rates(dataset: xr.Dataset) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""What the fields of a macro scenario must be to each other: equal lengths, a known start, percent not fractions.
+"""What the fields of a scenario or study must be to each other: equal lengths, a known start, percent not fractions.
 
 The checks read plain data and step over malformed parts, so that one reading of a file reports both a field that is
 wrong by itself and a path that is too short.
@@ -22,6 +22,9 @@ MONTHS_PER_PERIOD: Final = {"quarterly": 3, "monthly": 1}
 
 # Less than a point is no recession: in reference data since 1948 every US one raised unemployment by more.
 SMALLEST_RECESSION: Final = 1.0
+
+OFFSETS: Final = {"regional_offsets": "regions", "sector_offsets": "sectors"}
+"""Fields of a scenario that hold offsets from the nation, and whose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +181,52 @@ def _satellite_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _offset_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Unemployment below 0 in a region or sector, or in the lowest region for its lowest sector."""
     path = numbers(_mapping(data, "macro").get("unemployment_percent"))
-    offsets = _mapping(_mapping(data, "regional_offsets"), "unemployment_percent")
-    for region, offset in offsets.items():
-        if path and numbers([offset]) and min(path) + float(offset) < 0.0:
-            where = ("regional_offsets", "unemployment_percent", region)
-            found = f"{dotted(where)} = {offset}, which makes unemployment negative"
-            yield Problem(where, found, f"an offset of at least {-min(path):g}")
+    least = min(path) if path else 0.0
+    lowest: dict[str, float] = {}
+    for field in OFFSETS:
+        offsets = _mapping(_mapping(data, field), "unemployment_percent")
+        known = {str(name): float(value) for name, value in offsets.items() if numbers([value])}
+        lowest[field] = min(known.values(), default=0.0)
+        for name, offset in known.items():
+            if path and least + offset < 0.0:
+                where = (field, "unemployment_percent", name)
+                found = f"{dotted(where)} = {offsets[name]}, which makes unemployment negative"
+                yield Problem(where, found, f"an offset of at least {-least:g}")
+    if path and least + sum(lowest.values()) < 0.0 <= least + min(lowest.values()):
+        found = f"the lowest offsets of {' and '.join(OFFSETS.values())} together make unemployment negative"
+        yield Problem(("sector_offsets", "unemployment_percent"), found, f"a sum of at least {-least:g}")
+
+
+def study_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Everything that a study's fields contradict each other in."""
+    given = data.get("scenarios")
+    names = given if isinstance(given, list) else []
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield Problem(("scenarios", place), f"scenario {name} for the second time", "each scenario once")
+    yield from _capacity_problems(data)
+    yield from _draw_problems(data)
+
+
+def _capacity_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """A pool whose capacity is stated twice, or not at all."""
+    phone = _mapping(_mapping(data, "treatment"), "phone")
+    stated = [key for key in ("hours_per_month", "hours_per_1000_loans") if phone.get(key) is not None]
+    if phone and not stated:
+        remedy = "Write hours for the whole book, or for each 1,000 of its opening loans."
+        expected = "hours_per_month or hours_per_1000_loans"
+        yield Problem(("treatment", "phone"), "treatment.phone has no capacity", expected, remedy)
+    if len(stated) > 1:
+        found = "treatment.phone has two capacities"
+        yield Problem(("treatment", "phone", stated[1]), found, f"one of {' and '.join(stated)}", "Take one out.")
+
+
+def _draw_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """More batches than pairs of paths: without two paths a draw tells nothing of the paths' own spread."""
+    draws, paths = _mapping(data, "uncertainty").get("draws"), data.get("paths")
+    if isinstance(draws, int) and isinstance(paths, int) and paths < 2 * draws:
+        remedy = "Write fewer draws, or more paths."
+        found = f"uncertainty.draws = {draws} with {paths} paths"
+        yield Problem(("uncertainty", "draws"), found, f"at most {paths // 2}, two paths a draw", remedy)

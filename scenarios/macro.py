@@ -13,8 +13,9 @@ The months after the last quarter's middle hold its value.  Monthly paths are us
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ import xarray as xr
 
 from scenarios.checks import MONTHS_PER_PERIOD, Month, add_months, month_text
 from scenarios.errors import Fault, InputError
-from scenarios.schema import MacroScenario, Satellite
+from scenarios.schema import MacroScenario, OffsetVariable, Satellite
 from scenarios.vocabulary import MACRO_VARIABLES, SEGMENTS
 
 Floats = npt.NDArray[np.float64]
@@ -34,6 +35,16 @@ START_LEVEL: Final = 100.0
 
 LOOKS_LIKE_A_FRACTION: Final = 0.3
 """Percent: a whole path of rates below this may be a policy rate near zero, or fractions by mistake."""
+
+
+def offset_table(level: str, names: Sequence[str], table: Sequence[Sequence[float]]) -> xr.DataArray:
+    """Offsets from the nation of the regions or sectors named: float64[level, macro_variable], fractions."""
+    return xr.DataArray(
+        np.asarray(table, dtype=np.float64).reshape(len(names), len(MACRO_VARIABLES)),
+        dims=(level, "macro_variable"),
+        coords={level: np.asarray(names, dtype=str), "macro_variable": list(MACRO_VARIABLES)},
+        attrs={"units": "1", "long_name": f"{level} offset from the nation, fractions"},
+    )
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,9 @@ class MonthlyMacro:
         Sentences for the report: what the scenario takes for granted rather than from its source.
     shifted : bool
         The scenario was moved to the tape's date.
+    sector_offset : xr.DataArray
+        float64[sector, macro_variable], fractions added to the nation's value beside the region's; only employment
+        sectors that the scenario names.
     """
 
     name: str
@@ -65,6 +79,7 @@ class MonthlyMacro:
     beyond: str | None
     assumptions: tuple[str, ...]
     shifted: bool
+    sector_offset: xr.DataArray = dataclass_field(default_factory=lambda: offset_table("sector", (), ()))
 
 
 def monthly_macro(
@@ -102,10 +117,11 @@ def monthly_macro(
         name=scenario.name,
         macro=_macro(scenario, n_months),
         used_car_index=_used_car_index(scenario, n_months),
-        regional_offset=_regional_offset(scenario),
+        regional_offset=_offset("region", scenario.regional_offsets),
         beyond=_beyond(scenario),
         assumptions=tuple(_assumptions(scenario, as_of, n_months)),
         shifted=shifted,
+        sector_offset=_offset("sector", scenario.sector_offsets),
     )
 
 
@@ -240,19 +256,11 @@ def _used_car_index(scenario: MacroScenario, n_months: int) -> xr.DataArray:
     )
 
 
-def _regional_offset(scenario: MacroScenario) -> xr.DataArray:
-    by_field = {str(field): offsets for field, offsets in scenario.regional_offsets.items()}
-    regions = sorted({region for offsets in by_field.values() for region in offsets})
-    table = [
-        [PERCENT * by_field.get(_FIELDS[variable][0], {}).get(region, 0.0) for variable in MACRO_VARIABLES]
-        for region in regions
-    ]
-    return xr.DataArray(
-        np.asarray(table, dtype=np.float64).reshape(len(regions), len(MACRO_VARIABLES)),
-        dims=("region", "macro_variable"),
-        coords={"region": np.asarray(regions, dtype=str), "macro_variable": list(MACRO_VARIABLES)},
-        attrs={"units": "1", "long_name": "regional offset from the nation, fractions"},
-    )
+def _offset(level: str, offsets: Mapping[OffsetVariable, Mapping[str, float]]) -> xr.DataArray:
+    by_field = {str(name): values for name, values in offsets.items()}
+    names = sorted({name for values in by_field.values() for name in values})
+    fields = [by_field.get(_FIELDS[variable][0], {}) for variable in MACRO_VARIABLES]
+    return offset_table(level, names, [[PERCENT * values.get(name, 0.0) for values in fields] for name in names])
 
 
 # --- what the report must say -----------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
@@ -16,11 +15,17 @@ from scenarios.checks import (
     Problem,
     first_month,
     macro_problems,
+    study_problems,
 )
 from scenarios.file_spec import FileSpec, one_of
 from scenarios.inherit import with_shocks
+from scenarios.portfolio import FilePortfolio as FilePortfolio
+from scenarios.portfolio import Portfolio
+from scenarios.portfolio import Synthetic as Synthetic
+from scenarios.portfolio import SyntheticPortfolio as SyntheticPortfolio
 from scenarios.shelf import Shelf
-from scenarios.spec import Spec
+from scenarios.spec import Reference, Spec
+from scenarios.treatment import Treatment, Uncertainty
 from scenarios.yaml_text import YamlDocument
 
 SCENARIOS: Final = Shelf("scenario", "scenarios", "library/macro")
@@ -30,9 +35,6 @@ STUDIES: Final = Shelf(
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """Letters, digits, `_`, `.` and `-`: it becomes a folder's name."""
-
-Reference = Annotated[str, Field(min_length=1)]
-"""A library name, or a path (it ends in `.yaml` or holds a `/`) that starts from the file's own folder."""
 
 # --- macro scenario ------------------------------------------------------------------------------
 
@@ -231,6 +233,9 @@ class MacroScenario(FileSpec):
     regional_offsets: dict[OffsetVariable, dict[Reference, Offset]] = Field(default_factory=dict)
     """Percentage points by which regions of the tape lie above the nation, constant over time."""
 
+    sector_offsets: dict[OffsetVariable, dict[Reference, Offset]] = Field(default_factory=dict)
+    """Percentage points by which employment sectors of the tape lie above the nation, beside the region's offset."""
+
     weight: Annotated[float, Field(gt=0, le=1)] | None = None
     """Probability, for results weighted over a study's scenarios: all of them state one, summing to 1, or none does."""
 
@@ -260,60 +265,6 @@ class MacroScenario(FileSpec):
 
 
 # --- study ---------------------------------------------------------------------------------------
-
-
-class Synthetic(Spec):
-    """A portfolio that is drawn."""
-
-    parameters: Reference | None = None
-    """Parameter set that describes it, by name or path; left out: the study's first."""
-
-    loans: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
-    """Number of loans."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**64)]
-    """Seed of the draw, apart from the study's."""
-
-    as_of: datetime.date
-    """Reporting date, `2024-12-31`."""
-
-    minimum_remaining_term: Annotated[int, Field(ge=1, le=180)] | None = None
-    """Keep only loans with this many months to go, or more."""
-
-
-class SyntheticPortfolio(Spec):
-    """A portfolio drawn from a description."""
-
-    synthetic: Synthetic
-    """The description."""
-
-
-class FilePortfolio(Spec):
-    """A portfolio read from a loan tape."""
-
-    file: Reference
-    """Path of the tape, CSV or XML (both also gzipped) or Parquet."""
-
-    format: Literal["canonical", "reg_ab", "reg_ab_xml", "esma_annex5", "cn_labels"] = "canonical"
-    """`canonical`: own columns, or others by a mapping; `reg_ab`: the SEC's asset-level fields as a flat file;
-    `reg_ab_xml`: the SEC's filing itself (EX-102); `esma_annex5`: ESMA's template for automobiles; `cn_labels`: columns
-    and codes in Chinese."""
-
-    mapping: Reference | None = None
-    """Path of a mapping file: column names, units, code lists."""
-
-    rejected_at_most_percent: Annotated[float, Field(ge=0, le=100)] = 5.0
-    """Largest share of the tape's rows, and of its balance, that may be rejected, percent; closed loans do not count.
-
-    More refuses the run; 0 lets no row be rejected.  The default is an assumption: a clean pool has none (World Omni
-    2020: 0 of 7,572), and one month of 2017 that was picked for its data problems has 2 % of its rows.
-    """
-
-
-Portfolio = Annotated[
-    Annotated[SyntheticPortfolio, Tag("synthetic form")] | Annotated[FilePortfolio, Tag("file form")],
-    one_of("{synthetic: {...}} or {file: PATH, format: ...}"),
-]
 
 
 class Limit(Spec):
@@ -371,17 +322,22 @@ class Study(FileSpec):
     """true: every scenario after the first is run once more, on at most 1,000 of its paths, with the macro
     sensitivities at the end of their published range that is farther from 0; false: it is not."""
 
+    treatment: Treatment | None = None
+    """Who works arrears, with which capacity and effect; left out: as the books did that the figures come from."""
+
+    market_share_percent: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Share of the used-car market's auctions that this book's sales are, percent; 0: they move no price."""
+
+    uncertainty: Uncertainty | None = None
+    """Parameters that are drawn from their published ranges; left out: every parameter has its value."""
+
     limits: tuple[Limit, ...] = ()
     """Bounds on the result."""
 
     @classmethod
     def problems(cls, data: Mapping[str, Any]) -> Iterator[Problem]:
-        """Scenarios named twice."""
-        given = data.get("scenarios")
-        names = given if isinstance(given, list) else []
-        for place, name in enumerate(names):
-            if name in names[:place]:
-                yield Problem(("scenarios", place), f"scenario {name} for the second time", "each scenario once")
+        """Scenarios named twice, a pool with two capacities or none, more draws of parameters than pairs of paths."""
+        return study_problems(data)
 
     @property
     def parameter_sets(self) -> tuple[str, ...]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Reference = Annotated[str, Field(min_length=1)]
+"""A library name, or a path (it ends in `.yaml` or holds a `/`) that starts from the file's own folder."""
 
 
 class Spec(BaseModel):

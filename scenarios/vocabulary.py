@@ -18,12 +18,33 @@ MAX_BUCKET: Final = 6
 MATURED: Final = 16
 PREPAID: Final = 17
 CHARGED_OFF: Final = 18
+TOTAL_LOSS: Final = 19
 
 EXIT_LABELS: Final[dict[int, str]] = {
-    MATURED: "matured",
-    PREPAID: "prepaid",
     CHARGED_OFF: "charged_off",
+    PREPAID: "prepaid",
+    TOTAL_LOSS: "total_loss",
+    MATURED: "matured",
 }
+"""Exits in the order of the last columns of transition counts."""
+
+# --- what a live loan carries beside its state ---------------------------------------------------
+
+TYPES: Final = ("forgetful", "hardship", "strategic")
+"""Latent types of borrowers in arrears: able and willing; willing, unable; able, unwilling."""
+FORGETFUL: Final = 0
+HARDSHIP: Final = 1
+STRATEGIC: Final = 2
+
+HISTORIES: Final = ("cured", "modified")
+"""How a loan last returned to current: by paying, or by an extension."""
+CURED: Final = 0
+MODIFIED: Final = 1
+HISTORY_MONTHS: Final = 24
+"""Months after a return to current in which a loan may differ from one that was never in arrears."""
+
+STAGES: Final = ("stage 1", "stage 2", "stage 3")
+"""Stages of expected credit loss (IFRS 9) at the reporting date."""
 
 # --- causes of a transition --------------------------------------------------------------------
 # A transition belongs to one class; macro sensitivities and the factor response are stated by class.
@@ -47,8 +68,16 @@ PURPOSES_PER_MONTH: Final = 64
 PURPOSE_BUCKET: Final = 0  # 0 .. 6: arrival in bucket 0 .. 6
 PURPOSE_CHARGE_OFF: Final = 8
 PURPOSE_PREPAY: Final = 9
-PURPOSE_SOLD: Final = 12  # is the car found and sold after charge-off
+PURPOSE_TOTAL_LOSS: Final = 10
+PURPOSE_MODIFY: Final = 11  # is a cure an extension
+PURPOSE_SOLD: Final = 12  # is the car found after charge-off
 PURPOSE_CONDITION: Final = 13  # the vehicle's own condition (address: month 0)
+PURPOSE_SEIZE: Final = 14  # is the car seized this month
+PURPOSE_SPELL: Final = 15  # does hardship end
+PURPOSE_TYPE: Final = 16  # the borrower's type at entry into arrears; at the as-of date (month 0)
+PURPOSE_REACH: Final = 17  # is the borrower reached by who serves the loan
+PURPOSE_INSURED: Final = 18  # does the car's own insurance pay
+PURPOSE_HISTORY: Final = 19  # history before the as-of date (address: month 0)
 
 # --- dimensions ----------------------------------------------------------------------------------
 
@@ -72,6 +101,10 @@ SEGMENTS: Final = (
 )
 """Vehicle segments: levels of the cut `vehicle` and of the used-car index."""
 
+AMORTISATIONS: Final = ("level", "balloon", "interest_only", "linear", "single_payment")
+"""How principal is repaid: equal instalments; the same with a larger last one; at the end; in equal parts of
+principal; at once, with renewal for a fee."""
+
 MACRO_VARIABLES: Final = ("unemployment", "disposable_income_growth", "prime_rate", "fuel_price")
 """Macro variables as monthly series. Fractions a year, except `fuel_price`, relative to month 0."""
 
@@ -81,7 +114,7 @@ NO_PROGRAMME: Final = "none"
 
 # --- variables of a result Dataset ---------------------------------------------------------------
 
-Unit = Literal["currency", "count", "1"]
+Unit = Literal["currency", "count", "hours", "1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,33 +139,83 @@ BOOK_VARIABLES: Final = (
     _book("balance", "currency", "closing principal of live loans", "point"),
     _book("delinquent_balance", "currency", "closing principal one or more instalments past due", "point"),
     _book("seriously_delinquent_balance", "currency", "closing principal two or more instalments past due", "point"),
+    _book("defaulted_balance", "currency", "closing principal of live loans in default, probation included", "point"),
+    _book("modified_balance", "currency", "closing principal of loans extended in the last 24 months", "point"),
+    _book("repossessed_balance", "currency", "closing principal of live loans whose car was seized", "point"),
     _book("accrued_interest", "currency", "closing accrued unpaid interest of live loans", "point"),
     _book("collateral_value", "currency", "wholesale value of live loans' cars", "point"),
     _book("live_count", "count", "live loans at month end", "point"),
+    _book("delinquent_count", "count", "live loans one or more instalments past due", "point"),
     _book("principal_paid", "currency", "principal paid by instalments, catch-up included", "sum"),
     _book("interest_paid", "currency", "interest paid", "sum"),
     _book("interest_accrued", "currency", "simple interest accrued on unpaid principal", "sum"),
+    _book("capitalised", "currency", "accrued interest added to principal by extensions", "sum"),
     _book("prepaid", "currency", "principal prepaid", "sum"),
+    _book("total_loss_paid", "currency", "principal repaid by the cars' own insurance after total loss", "sum"),
+    _book("fees", "currency", "late fees and renewal fees", "sum"),
+    _book("collected", "currency", "principal and interest paid by loans in arrears at the month's opening", "sum"),
     _book("charge_off", "currency", "gross charge-off: principal and accrued interest, month booked", "sum"),
     _book("charge_off_interest", "currency", "accrued interest within gross charge-off", "sum"),
-    _book("recovery", "currency", "recovery net of sale costs, month of cash", "sum"),
-    _book("ultimate_loss", "currency", "loss of the month's charge-offs, recoveries discounted", "sum"),
+    _book("sale_proceeds", "currency", "proceeds of repossessed cars before costs, month of cash", "sum"),
+    _book("workout_cost", "currency", "costs of repossession, storage and sale, month of cash", "sum"),
+    _book("deficiency_cash", "currency", "collections on what sales left unpaid, month of cash", "sum"),
+    _book("recovery", "currency", "proceeds less costs plus deficiency collections, month of cash", "sum"),
+    _book("cash", "currency", "cash received less workout costs", "sum"),
+    _book("ultimate_loss", "currency", "loss of the month's charge-offs, recoveries discounted to them", "sum"),
     _book("default_balance", "currency", "exposure of loans that default for the first time", "sum"),
-    _book("default_count", "count", "loans that default for the first time", "sum"),
+    _book("default_loss", "currency", "loss of the month's charge-offs, discounted to their default", "sum"),
+    _book("default_count", "count", "loans that default, again only after probation", "sum"),
     _book("charge_off_count", "count", "loans charged off", "sum"),
     _book("prepaid_count", "count", "loans prepaid", "sum"),
     _book("matured_count", "count", "loans repaid at or after maturity", "sum"),
+    _book("total_loss_count", "count", "loans that end by total loss of the car", "sum"),
+    _book("modified_count", "count", "loans brought to current by an extension", "sum"),
+    _book("renewed_count", "count", "single-payment loans renewed", "sum"),
+    _book("repossessed_count", "count", "cars seized", "sum"),
+    _book("redeemed_count", "count", "seized cars given back after cure, payoff or maturity", "sum"),
+    _book("sold_count", "count", "cars of the month's charge-offs that go to sale", "sum"),
 )
 """Layer (a): the book, over path x month. The kernel writes them in this order."""
+
+ECONOMIC_VARIABLES: Final = (
+    _book("funding_cost", "currency", "cost of funding the opening balance", "sum"),
+    _book("servicing_cost", "currency", "cost of servicing live loans, more for those in arrears", "sum"),
+)
+"""What follows from the book by path and month, outside the kernel."""
+
+CONTRACTUAL_VARIABLES: Final = (
+    Variable("contractual_principal", ("month",), "currency", "principal due by contract, no loan late or prepaid"),
+    Variable("contractual_interest", ("month",), "currency", "interest due by contract, no loan late or prepaid"),
+)
+
+POOL_VARIABLES: Final = (
+    Variable("pool_demand", (*BOOK_DIMS, "pool"), "hours", "hours of contact asked for"),
+    Variable("pool_served", (*BOOK_DIMS, "pool"), "hours", "hours of contact given"),
+    Variable("pool_waiting", (*BOOK_DIMS, "pool"), "count", "loans that asked and were not served"),
+    Variable("pool_waiting_months", (*BOOK_DIMS, "pool"), "1", "mean months that they have waited so far"),
+    Variable("pool_capacity", ("pool",), "hours", "hours of contact in a month"),
+)
+"""Pools of finite capacity; in results of studies that have one."""
+
+STAGE_VARIABLES: Final = (
+    Variable("opening_balance_by_stage", ("scenario", "stage"), "currency", "opening principal by stage"),
+    Variable("opening_count_by_stage", ("scenario", "stage"), "count", "loans by stage at the as-of date"),
+    Variable("shortfall_12m_by_stage", (*PATH_DIMS, "stage"), "currency",
+             "loss of defaults within 12 months, discounted to the as-of date"),
+    Variable("shortfall_by_stage", (*PATH_DIMS, "stage"), "currency",
+             "loss over the loans' life, discounted to the as-of date"),
+)
 
 AFTER_HORIZON_VARIABLES: Final = tuple(
     Variable(f"{name}_after_horizon", PATH_DIMS, "currency", f"{text}, of loans in default at the horizon")
     for name, text in (
-        ("principal_paid", "principal paid and prepaid after the horizon"),
+        ("principal_paid", "principal paid, prepaid or repaid by insurance after the horizon"),
         ("interest_paid", "interest paid after the horizon"),
+        ("fees", "fees received after the horizon"),
         ("charge_off", "gross charge-off after the horizon"),
         ("recovery", "net recovery received after the horizon"),
         ("ultimate_loss", "discounted loss of charge-offs after the horizon"),
+        ("default_loss", "loss of charge-offs after the horizon, discounted to their default"),
     )
 )
 
@@ -151,7 +234,8 @@ MEAN_VARIABLES: Final = tuple(
     for name, level, text in (
         ("bucket_balance", "bucket", "closing principal by instalments past due"),
         *((f"charge_off_by_{cut}", cut, f"gross charge-off by {cut}, month booked") for cut in CUTS),
-        *((f"recovery_by_{cut}", cut, f"net recovery by {cut}, month of the charge-off's sale") for cut in CUTS),
+        *((f"default_by_{cut}", cut, f"exposure of new defaults by {cut}") for cut in CUTS),
+        *((f"recovery_by_{cut}", cut, f"net recovery by {cut}, month of the charge-off") for cut in CUTS),
     )
     for moment in ("mean", "sd")
 )
@@ -165,6 +249,17 @@ MARKET_VARIABLES: Final = (
     Variable("macro", ("scenario", "month", "macro_variable"), "1", "macro variables of the scenario"),
 )
 
+TRACE_VARIABLES: Final = (
+    ("trace_state", "1", "state at month end: instalments past due, or exit code"),
+    ("trace_balance", "currency", "principal at month end"),
+    ("trace_loss", "currency", "discounted loss so far"),
+    ("trace_value", "currency", "wholesale value of the car without its own condition"),
+    ("trace_cash", "currency", "cash of the month from the borrower or the car's insurance, sales apart"),
+    ("trace_type", "1", "index of the borrower's type while in arrears, else -1"),
+    ("trace_flags", "1", "sum of 1 extended lately, 2 car seized, 4 served, 8 in default"),
+)
+"""What a traced loan leaves, over path x month 0..T: name, unit, meaning."""
+
 TOP_OF_RANGE: Final = Variable(
     "loss_at_top_sensitivity",
     (*RUN_DIMS, "path_top"),
@@ -175,6 +270,10 @@ TOP_OF_RANGE: Final = Variable(
 
 DATASET_VARIABLES: Final = (
     *BOOK_VARIABLES,
+    *ECONOMIC_VARIABLES,
+    *CONTRACTUAL_VARIABLES,
+    *POOL_VARIABLES,
+    *STAGE_VARIABLES,
     *AFTER_HORIZON_VARIABLES,
     *CUT_VARIABLES,
     *MEAN_VARIABLES,
@@ -227,6 +326,16 @@ TAPE_FIELDS: Final = (
     TapeField("vehicle_value", "money", True, "value at origination, on the basis of its source", low=0.0),
     TapeField("value_source", "text", False, "basis of the value",
               codes=("invoice", "msrp", "retail", "wholesale", "other")),
+    TapeField("amortisation", "text", False, "how principal is repaid", codes=AMORTISATIONS),
+    TapeField("balloon", "money", False, "principal that falls due with the last instalment", low=0.0),
+    TapeField("mileage", "number", False, "kilometres driven at origination", low=0, high=1_000_000),
+    TapeField("income", "money", False, "the borrower's gross income a month", low=0.0),
+    TapeField("income_verified", "flag", False, "income was verified"),
+    TapeField("tracker", "flag", False, "the car carries a GPS tracker"),
+    TapeField("starter_interrupt", "flag", False, "the car's starter can be blocked"),
+    TapeField("credit_insured", "flag", False, "a credit-insurance policy covers the loan"),
+    TapeField("modified", "flag", False, "extended or otherwise modified"),
+    TapeField("repossessed", "flag", False, "the car has been repossessed"),
 )
 """The canonical loan tape, in column order. Money is in the tape's one currency."""
 # fmt: on

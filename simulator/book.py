@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.counted import counted
-from scenarios.vocabulary import CUTS, SEGMENTS
+from scenarios.vocabulary import CUTS, MODIFIED, SEGMENTS
 from simulator.collateral import OLDEST_MONTH, value_cars
 from simulator.entities import loan_entities
 from simulator.factors import factor_name
-from simulator.kernels.bundles import Loans
+from simulator.kernels.bundles import DRAW_MARK, Loans
 from simulator.parameters import Parameters
 from simulator.tape import LoanTape
-from simulator.tape.schedule import balance_after, level_instalment
+from simulator.tape.amortisation import amortisation
 from simulator.tape.tape import loan_age, loan_to_value
 from simulator.tiers import tier_assignment
 
@@ -25,19 +25,13 @@ Integers = NDArray[np.int64]
 MOST_LEVELS = 60
 """A cut with more levels keeps its largest by balance; the rest become one level."""
 
-LAST_CENT = 1e-3
-"""Share of an instalment that rounding may leave over without making another instalment."""
-
-NEVER = 10_000
-"""Instalments of a loan whose instalment never repays it; more than any horizon."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cells:
     """Distinct (tier, region, sector) of a book: all loans of a cell share their systematic risk."""
 
     tier: NDArray[np.int32]
     region: tuple[str, ...]
+    sector: tuple[str, ...]
     factor_names: tuple[str, ...]
     factor: NDArray[np.int32]
     """[cell, 3] rows of the systematic factors: global, region, sector."""
@@ -61,8 +55,10 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
     assignment = tier_assignment(parameters, tape["score"], tape["rate"])
     tier = assignment.tier
     cells, cell = _cells(tier, tape["region"], tape["sector"])
-    bucket = bucket_of(tape["days_past_due"], parameters)
-    schedule = _schedule(tape, bucket)
+    bucket = np.maximum(
+        bucket_of(tape["days_past_due"], parameters), np.where(tape["repossessed"], parameters.default_bucket, 0)
+    )
+    schedule = amortisation(tape, bucket)
     segment = _segment(tape)
     cars = value_cars(tape, segment, parameters)
     level, levels, opening = _cut_levels(tape, parameters, tier)
@@ -76,19 +72,27 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
         bucket=bucket.astype(np.int8),
         track=schedule.track,
         growth=schedule.growth,
-        payment=schedule.payment,
+        shrink=schedule.shrink,
+        step=schedule.step,
         term=schedule.term.astype(np.int32),
+        renewal=schedule.renewal.astype(np.int32),
         age=age.astype(np.int32),
-        car=(segment * OLDEST_MONTH + np.minimum(cars.age, OLDEST_MONTH // 2)).astype(np.int32),
+        car=(cars.curve * OLDEST_MONTH + np.minimum(cars.age, OLDEST_MONTH // 2)).astype(np.int32),
         value_as_new=cars.value_as_new,
         risk=risk,
-        risk_bound=risk * parameters.seasoning.max(axis=1)[tier],
+        risk_bound=risk * _largest_multiplier(parameters)[tier],
+        discount=1.0 + np.minimum(tape["rate"], parameters.discount_cap[tier]) / 12.0,
+        find=_find(tape, parameters, tier, segment),
+        stage=np.zeros(len(tape), np.int8),
+        mark=np.where(tape["modified"], MODIFIED, DRAW_MARK).astype(np.int16),
+        repossessed=np.ascontiguousarray(tape["repossessed"]),
         level=level,
     )
     notes = (
         *_tier_notes(assignment.by_rate, assignment.outside),
         *_score_notes(tape, parameters),
         *_arrears_notes(tape, parameters),
+        *_repossession_notes(tape, parameters),
         *schedule.notes,
         *cars.notes,
     )
@@ -143,6 +147,28 @@ def _arrears_notes(tape: LoanTape, parameters: Parameters) -> list[str]:
     return notes
 
 
+def _repossession_notes(tape: LoanTape, parameters: Parameters) -> list[str]:
+    """Repossessed loans whose days past due are fewer than those of default."""
+    early = tape["repossessed"] & (bucket_of(tape["days_past_due"], parameters) < parameters.default_bucket)
+    if not early.any():
+        return []
+    loans, label = counted(int(early.sum()), "repossessed loan is", "repossessed loans are"), parameters.bucket_labels
+    return [f"{loans} counted to the bucket of default ({label[parameters.default_bucket]}) whatever the days past due."]
+
+
+def _largest_multiplier(parameters: Parameters) -> Floats:
+    """``float64[tier]`` the largest that seasoning and negative equity do to a loan's entry: for the kernels' bound."""
+    borrower = parameters.borrower
+    equity = np.where(borrower.equity_slope > 0.0, np.maximum(borrower.equity_cap, 1.0), 1.0) / borrower.equity_mean
+    return np.asarray(parameters.seasoning.max(axis=1) * equity)
+
+
+def _find(tape: LoanTape, parameters: Parameters, tier: Integers, segment: Integers) -> Floats:
+    """``float64[loan]`` multiplier of the chance to find a car: its tracker and its segment (8b)."""
+    workout = parameters.workout
+    return workout.segment_find[segment] * np.where(tape["tracker"], workout.tracker_multiplier[tier], 1.0)
+
+
 def _cells(tier: Integers, region: NDArray[np.str_], sector: NDArray[np.str_]) -> tuple[Cells, Integers]:
     regions, region_code = np.unique(region, return_inverse=True)
     sectors, sector_code = np.unique(sector, return_inverse=True)
@@ -155,6 +181,7 @@ def _cells(tier: Integers, region: NDArray[np.str_], sector: NDArray[np.str_]) -
     cells = Cells(
         tier=(distinct // (sectors.size * regions.size)).astype(np.int32),
         region=tuple(str(regions[item]) for item in cell_region),
+        sector=tuple(str(sectors[item]) for item in distinct % sectors.size),
         factor_names=tuple(names),
         factor=np.ascontiguousarray(np.stack(rows, axis=1).astype(np.int32)),
     )
@@ -168,66 +195,22 @@ def _segment(tape: LoanTape) -> Integers:
 
 
 def _risk(tape: LoanTape, parameters: Parameters, tier: Integers) -> Floats:
-    """exp(x'beta) of entry: loan-to-value at origination and payment-to-income (methodology (3)).
+    """exp(x'beta) of entry: loan-to-value at origination, payment-to-income and score (methodology (3)).
 
-    A loan's missing covariate counts as its tier's reference.
+    A loan's missing covariate counts as its tier's reference.  Where negative equity acts by (4), loan-to-value
+    counts here up to its threshold only, so that nothing is counted twice.
     """
+    borrower = parameters.borrower
+    most = np.where(borrower.equity_slope > 0.0, borrower.equity_threshold, np.inf)[tier]
+    credit = np.where(np.nan_to_num(tape["score"], nan=0.0) > 0.0, tape["score"], np.nan)
     score = np.zeros(len(tape))
     for value, coefficient, reference in (
-        (loan_to_value(tape), parameters.ltv_coefficient[tier], parameters.ltv_reference[tier]),
+        (np.minimum(loan_to_value(tape), most), parameters.ltv_coefficient[tier], parameters.ltv_reference[tier]),
         (tape["payment_to_income"], parameters.pti_coefficient[tier], parameters.pti_reference[tier]),
+        (credit, borrower.score_coefficient[tier], borrower.score_reference[tier]),
     ):
         score += coefficient * np.where(np.isfinite(value), value - reference, 0.0)
     return np.asarray(np.exp(score))
-
-
-# --- the schedule (methodology (1)) ----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Schedule:
-    track: Floats
-    growth: Floats
-    payment: Floats
-    term: Integers
-    notes: tuple[str, ...]
-
-
-def _schedule(tape: LoanTape, bucket: Integers) -> _Schedule:
-    """Instalment, term and the fully paid track of each loan.
-
-    The tape's own instalment wins over the computed one.  A loan that its instalment repays early
-    ends early; what it leaves at maturity is part of the last instalment, and is reported.
-    """
-    principal, rate = tape["current_balance"], tape["rate"]
-    due = np.maximum(tape["remaining_term"], np.where(bucket > 0, 0, 1)) + bucket
-    stated = np.nan_to_num(tape["scheduled_payment"], nan=0.0)
-    payment = np.where(stated > 0.0, stated, level_instalment(principal, rate, due))
-    due = np.minimum(due, _instalments_to_repay(principal, rate, payment))
-    last = balance_after(principal, rate, payment, due - 1) * (1.0 + rate / 12.0)
-    residual = np.maximum(last - payment, 0.0)
-    large = residual > payment
-    notes = []
-    if large.any():
-        notes.append(
-            f"{counted(int(large.sum()), 'loan owes', 'loans owe')} more than two instalments at maturity by the "
-            f"stated payment; {residual[large].sum():,.2f} beyond the instalment falls due with the last one."
-        )
-    if absent := int((stated <= 0.0).sum()):
-        loans = counted(absent, "loan states", "loans state")
-        notes.append(f"{loans} no instalment; the level payment is computed (methodology (1)).")
-    track = balance_after(principal, rate, payment, bucket)
-    return _Schedule(track, 1.0 + rate / 12.0, payment, due - bucket, tuple(notes))
-
-
-def _instalments_to_repay(principal: Floats, rate: Floats, payment: Floats) -> Integers:
-    """Least number of instalments after which nothing is owed; `NEVER` where they never repay."""
-    monthly = rate / 12.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        with_interest = -np.log1p(-principal * monthly / payment) / np.log1p(monthly)
-        count = np.where(monthly > 0.0, with_interest, principal / payment)
-    count = np.where(np.isfinite(count), count, NEVER)
-    return np.clip(np.ceil(count - LAST_CENT), 1, NEVER).astype(np.int64)
 
 
 # --- cuts ----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Cars: their wholesale value at the as-of date, and the terms of their sale (methodology (6), (8))."""
+"""Cars: age, yearly mileage and wholesale value at the as-of date (methodology (6))."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from scenarios.counted import counted
 from scenarios.history import used_car_index_at
-from simulator.kernels.bundles import Collateral
-from simulator.parameters import Parameters
+from simulator.parameters import USAGE_CLASSES, Parameters
 from simulator.tape import LoanTape
 from simulator.tape.tape import loan_age
 
@@ -22,7 +21,13 @@ DEFAULT_USED_AGE = 48
 the used cars of the World Omni 2020 pool (its model years stand mostly three to five years before origination)."""
 
 OLDEST_MONTH = 2560
-"""Rows a segment has in the depreciation table: the oldest car at the as-of date plus the longest horizon."""
+"""Rows a segment and usage have in the depreciation table: the oldest car at the as-of date plus the longest horizon."""
+
+TYPICAL = 1
+"""Usage class of a car of typical yearly mileage; 0 is low and 2 high."""
+
+SHORTEST_USE = 12
+"""Months since new from which a car's distance tells its yearly mileage: model years are known to half a year."""
 
 HISTORY_CURRENCY = "USD"
 """The one currency whose used-car history is shipped."""
@@ -36,6 +41,8 @@ class Cars:
     ----------
     age : int64[loan]
         Months since new at the as-of date.
+    curve : int64[loan]
+        Row of the depreciation table: segment x 3 + class of yearly mileage (`usage_class`).
     value_as_new : float64[loan]
         Wholesale value at the as-of date over the depreciation reached then, currency: times the
         depreciation of a later age and the index's growth since, it is the value of then.
@@ -44,6 +51,7 @@ class Cars:
     """
 
     age: Integers
+    curve: Integers
     value_as_new: Floats
     notes: tuple[str, ...]
 
@@ -51,12 +59,30 @@ class Cars:
 def value_cars(tape: LoanTape, segment: Integers, parameters: Parameters) -> Cars:
     """Roll the values at origination to the as-of date and to wholesale (methodology (6))."""
     age_then, age_notes = _age_at_origination(tape)
+    usage = usage_class(tape, age_then, parameters)
     growth, growth_notes = _index_growth(tape)
     sources, code = np.unique(tape["value_source"], return_inverse=True)
     basis = np.array([parameters.wholesale[str(name)] for name in sources])[code]
-    reached = parameters.depreciation[segment, np.minimum(age_then, parameters.depreciation.shape[1] - 1)]
+    reached = parameters.depreciation[segment, usage, np.minimum(age_then, parameters.depreciation.shape[-1] - 1)]
     value = tape["vehicle_value"] * basis * growth / reached
-    return Cars(age_then + np.maximum(loan_age(tape), 0), value, (*age_notes, *growth_notes))
+    return Cars(age_then + np.maximum(loan_age(tape), 0), segment * USAGE_CLASSES + usage, value, (*age_notes, *growth_notes))
+
+
+def usage_class(tape: LoanTape, age_then: Integers, parameters: Parameters) -> Integers:
+    """Class of yearly mileage by the distance at origination, 0 low, 1 typical, 2 high: int64[loan].
+
+    Typical where the distance or the car's age is unknown, and of cars younger than a year then.
+
+    Parameters
+    ----------
+    age_then : int64[loan]
+        Months since new at origination.
+    """
+    low, high = parameters.mileage_edges
+    told = np.isfinite(tape["mileage"]) & np.isfinite(tape["model_year"]) & (age_then >= SHORTEST_USE)
+    a_year = np.where(told, tape["mileage"], 0.0) / np.maximum(age_then, 1) * 12.0
+    found = TYPICAL - (a_year < low) + (a_year > high)
+    return np.where(told & ~tape["vehicle_new"], found, TYPICAL).astype(np.int64)
 
 
 def _age_at_origination(tape: LoanTape) -> tuple[Integers, list[str]]:
@@ -80,31 +106,3 @@ def _index_growth(tape: LoanTape) -> tuple[Floats, list[str]]:
     months = tape["origination_date"].astype("datetime64[M]").astype(np.int64)
     then = used_car_index_at(1970 + months // 12, months % 12 + 1)
     return used_car_index_at(tape.as_of.year, tape.as_of.month) / then, []
-
-
-def build_collateral(index: Floats, parameters: Parameters) -> Collateral:
-    """Collateral bundle of a block of paths.
-
-    Parameters
-    ----------
-    index : float64[path, month 0..X, segment]
-        Used-car index, 1 at month 0.
-    """
-    floor = parameters.lgd_floor
-    return Collateral(
-        index_level=np.ascontiguousarray(index),
-        depreciation=_long_depreciation(parameters.depreciation),
-        sold_share=parameters.sold_share,
-        haircut=1.0 - parameters.haircut,
-        cost=parameters.sale_cost,
-        cost_share=parameters.sale_cost_share,
-        condition_sd=parameters.vehicle_sd,
-        lgd_floor=np.where(np.isnan(floor), -np.inf, floor),
-        lag=parameters.sale_lag.astype(np.int32),
-    )
-
-
-def _long_depreciation(depreciation: Floats) -> Floats:
-    """``float64[segment x OLDEST_MONTH]``: the curve, then its last value for older cars."""
-    ages = np.minimum(np.arange(OLDEST_MONTH), depreciation.shape[1] - 1)
-    return np.ascontiguousarray(depreciation[:, ages].reshape(-1))

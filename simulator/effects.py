@@ -14,6 +14,7 @@ from scenarios.vocabulary import CAUSE_CLASSES, MACRO_VARIABLES, RUN_DIMS, TOP_O
 from simulator.engine import RunSize, simulate
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters
+from simulator.servicing import Servicing
 from simulator.tape import LoanTape
 
 TOP_PATHS: Final = 1000
@@ -39,10 +40,11 @@ def effective_pairs(parameters: Parameters) -> tuple[tuple[str, str], ...]:
 
 
 def moves(macro: MonthlyMacro, variable: str) -> bool:
-    """Whether a scenario changes a macro variable over time, or by region."""
+    """Whether a scenario changes a macro variable over time, by region or by sector."""
     path = macro.macro.sel(macro_variable=variable).to_numpy()
-    offset = macro.regional_offset.sel(macro_variable=variable).to_numpy()
-    return bool(np.ptp(path) > 0.0 or np.any(offset != 0.0))
+    offsets = (macro.regional_offset, macro.sector_offset)
+    differs = any(np.any(table.sel(macro_variable=variable).to_numpy() != 0.0) for table in offsets)
+    return bool(np.ptp(path) > 0.0 or differs)
 
 
 def losses_at_top(
@@ -51,6 +53,7 @@ def losses_at_top(
     sets: Sequence[ParameterSet],
     study: Study,
     *,
+    servicing: Servicing | None = None,
     size: RunSize | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> xr.DataArray | None:
@@ -62,7 +65,8 @@ def losses_at_top(
     -------
     xr.DataArray or None
         float64[scenario, strategy, programme, path_top], currency; the first scenario, which the others are compared
-        with, is not run and holds NaN. None where there is nothing to run: one scenario, no range, or not wished.
+        with, is not run and holds NaN. None where there is nothing to run: one scenario, no range, not wished, or a
+        study that draws its parameters, in which a path here and there would differ by all that is drawn.
     """
     if not top_runs(study, macros, sets):
         return None
@@ -78,6 +82,7 @@ def losses_at_top(
             paths=min(study.paths, TOP_PATHS),
             months=study.months,
             seed=study.seed,
+            servicing=servicing,
             size=size,
             progress=report,
         )
@@ -95,7 +100,7 @@ def top_runs(
 ) -> dict[str, int]:
     """Names and paths of the runs that `losses_at_top` makes."""
     ranged = any(effect.per_percentage_point.range is not None for item in sets for effect in item.macro_sensitivity)
-    if not (study.sensitivity_range and ranged):
+    if not (study.sensitivity_range and ranged) or study.uncertainty is not None:
         return {}
     return {top_name(macro.name): min(study.paths, TOP_PATHS) for macro in macros[1:]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri
 
@@ -32,18 +33,24 @@ def build_hazards(cells: Cells, macro: MonthlyMacro, parameters: Parameters, mon
     entry = parameters.intensity[:, 0, 1:-1].sum(axis=1)
     direct = np.divide(parameters.intensity[:, 0, -2], entry, out=np.zeros_like(entry), where=entry > 0.0)
     base = entry[cells.tier] * multiplier[: months + 1, :, ENTER]
-    payoff = parameters.intensity[cells.tier, 0, -1] * multiplier[: months + 1, :, PREPAY]
+    total_loss = parameters.workout.total_loss
+    intensity = parameters.intensity.copy()
+    intensity[:, :, -1] = np.maximum(intensity[:, :, -1] - total_loss[:, None], 0.0)
+    payoff = intensity[cells.tier, 0, -1] * multiplier[: months + 1, :, PREPAY] + total_loss[cells.tier]
     threshold, loading, table = _response(base, cells, parameters)
     return Hazards(
-        intensity=np.ascontiguousarray(parameters.intensity),
+        intensity=np.ascontiguousarray(intensity),
         class_multiplier=multiplier,
         payoff=np.ascontiguousarray(payoff),
         payoff_bound=payoff.max(axis=1),
+        total_loss=total_loss,
         factor=np.empty((0, 0, 0)),
         threshold=np.ascontiguousarray(threshold),
         loading=np.ascontiguousarray(loading),
         direct_share=direct,
         seasoning=np.ascontiguousarray(parameters.seasoning),
+        **_of_borrowers(parameters),
+        hardship_odds=_hardship_odds(cells, macro, parameters, months),
         response_table=table,
         cell_factor=cells.factor,
         factor_root=np.sqrt(np.asarray(parameters.shares, dtype=np.float64)),
@@ -52,9 +59,8 @@ def build_hazards(cells: Cells, macro: MonthlyMacro, parameters: Parameters, mon
 
 def class_multipliers(cells: Cells, macro: MonthlyMacro, parameters: Parameters, last_month: int) -> Floats:
     """``float64[month 0..last_month, cell, class]`` exp(m'gamma), m relative to the set's reference levels."""
-    levels = macro.macro.sel(macro_variable=list(MACRO_VARIABLES)).to_numpy()[: last_month + 1]
-    gap = levels[:, None, :] - parameters.reference[cells.tier] + _regional_offsets(cells, macro)
-    log_multiplier = np.zeros((levels.shape[0], len(cells.region), len(CAUSE_CLASSES)))
+    gap = _macro_gap(cells, macro, parameters, last_month)
+    log_multiplier = np.zeros((gap.shape[0], len(cells.region), len(CAUSE_CLASSES)))
     for variable in range(len(MACRO_VARIABLES)):
         log_multiplier += gap[:, :, variable, None] * parameters.sensitivity[cells.tier][:, :, variable]
     largest = np.abs(log_multiplier).max()
@@ -65,11 +71,42 @@ def class_multipliers(cells: Cells, macro: MonthlyMacro, parameters: Parameters,
     return np.exp(log_multiplier)
 
 
-def _regional_offsets(cells: Cells, macro: MonthlyMacro) -> Floats:
-    """``float64[cell, macro_variable]``; 0 for regions that the scenario does not name."""
-    table = macro.regional_offset.sel(macro_variable=list(MACRO_VARIABLES))
-    named = {str(region): table.sel(region=region).to_numpy() for region in table["region"].to_numpy()}
-    return np.array([named.get(region, np.zeros(len(MACRO_VARIABLES))) for region in cells.region])
+def _of_borrowers(parameters: Parameters) -> dict[str, Floats]:
+    """Histories, negative equity and types (3f) to (3k), (4)."""
+    borrower = parameters.borrower
+    equity = (borrower.equity_threshold, borrower.equity_slope, borrower.equity_cap, borrower.equity_mean)
+    return {
+        "history": np.ascontiguousarray(borrower.history_multiplier),
+        "history_bound": np.ascontiguousarray(borrower.history_multiplier.max(axis=0)),
+        "equity": np.ascontiguousarray(np.stack(equity, axis=1)),
+        "type_share": np.ascontiguousarray(borrower.type_share),
+        "spell_end": -np.expm1(-borrower.spell_end),
+        "type_multiplier": np.ascontiguousarray(borrower.type_multiplier),
+        "modified_share": np.ascontiguousarray(borrower.modified_share),
+        "open_history": np.ascontiguousarray(np.cumsum(borrower.open_history, axis=-1)),
+        "open_type": np.ascontiguousarray(np.cumsum(borrower.open_type, axis=-1)),
+    }
+
+
+def _hardship_odds(cells: Cells, macro: MonthlyMacro, parameters: Parameters, months: int) -> Floats:
+    """``float64[month 0..T, cell]`` odds of hardship over those at reference unemployment (3g)."""
+    place = MACRO_VARIABLES.index("unemployment")
+    gap = _macro_gap(cells, macro, parameters, months)[:, :, place]
+    return np.ascontiguousarray(np.exp(np.minimum(gap * parameters.borrower.hardship_per_point[cells.tier], MOST_EXTREME)))
+
+
+def _macro_gap(cells: Cells, macro: MonthlyMacro, parameters: Parameters, last_month: int) -> Floats:
+    """``float64[month, cell, macro_variable]`` macro variables less reference, region's and sector's offsets added."""
+    levels = macro.macro.sel(macro_variable=list(MACRO_VARIABLES)).to_numpy()[: last_month + 1]
+    offsets = _offsets(macro.regional_offset, "region", cells.region) + _offsets(macro.sector_offset, "sector", cells.sector)
+    return np.asarray(levels[:, None, :] - parameters.reference[cells.tier] + offsets)
+
+
+def _offsets(given: xr.DataArray, dim: str, names: tuple[str, ...]) -> Floats:
+    """``float64[cell, macro_variable]``; 0 for regions or sectors that the scenario does not name."""
+    table = given.sel(macro_variable=list(MACRO_VARIABLES))
+    named = {str(name): table.sel({dim: name}).to_numpy() for name in table[dim].to_numpy()}
+    return np.array([named.get(name, np.zeros(len(MACRO_VARIABLES))) for name in names])
 
 
 def _response(base: Floats, cells: Cells, parameters: Parameters) -> tuple[Floats, Floats, Floats]:

@@ -16,6 +16,9 @@ TOLERANCE = 1e-9
 """Largest residual, as a share of the opening balance (or of the opening count)."""
 
 Floats = NDArray[np.float64]
+_PAID = ("principal_paid", "prepaid", "total_loss_paid")
+_INTEREST_LEAVES = ("interest_paid", "charge_off_interest", "capitalised")
+_EXITS = ("charge_off_count", "prepaid_count", "matured_count", "total_loss_count")
 _ROW = {variable.name: item for item, variable in enumerate(BOOK_VARIABLES)}
 
 
@@ -33,6 +36,7 @@ def check_identities(result: Result, first_path: int, months: int) -> None:
     for name, residual, unit in (
         ("principal", _principal_residual(book, months), scale),
         ("interest", _interest_residual(book, months), scale),
+        ("cash", _cash_residual(book), scale),
         ("count", _count_residual(book, months), count),
     ):
         _refuse(name, residual, unit, first_path, "month")
@@ -52,17 +56,25 @@ def _change(book: Floats, name: str, months: int) -> Floats:
 
 def _principal_residual(book: Floats, months: int) -> Floats:
     charged_off = _flow(book, "charge_off", months) - _flow(book, "charge_off_interest", months)
-    left = _flow(book, "principal_paid", months) + _flow(book, "prepaid", months) + charged_off
-    return _change(book, "balance", months) - left
+    paid = sum(_flow(book, name, months) for name in _PAID)
+    return np.asarray(_change(book, "balance", months) + _flow(book, "capitalised", months) - paid - charged_off)
 
 
 def _interest_residual(book: Floats, months: int) -> Floats:
-    left = _flow(book, "interest_paid", months) + _flow(book, "charge_off_interest", months)
-    return _change(book, "accrued_interest", months) + _flow(book, "interest_accrued", months) - left
+    left = sum(_flow(book, name, months) for name in _INTEREST_LEAVES)
+    return np.asarray(_change(book, "accrued_interest", months) + _flow(book, "interest_accrued", months) - left)
+
+
+def _cash_residual(book: Floats) -> Floats:
+    """Cash less what it is made of, in every month, those after the horizon included."""
+    last = book.shape[2] - 1
+    parts = ("principal_paid", "interest_paid", "prepaid", "total_loss_paid", "fees", "sale_proceeds", "deficiency_cash")
+    made_of = sum(_flow(book, name, last) for name in parts) - _flow(book, "workout_cost", last)
+    return np.asarray(_flow(book, "cash", last) - made_of)
 
 
 def _count_residual(book: Floats, months: int) -> Floats:
-    left = sum(_flow(book, f"{name}_count", months) for name in ("charge_off", "prepaid", "matured"))
+    left = sum(_flow(book, name, months) for name in _EXITS)
     return np.asarray(_change(book, "live_count", months) - left)
 
 
@@ -76,9 +88,9 @@ def _run_off_residuals(result: Result, months: int) -> list[tuple[str, Floats, b
     principal, interest, count, resumed, cured = result.run_off.T
     charged_off = total("charge_off") - total("charge_off_interest")
     return [
-        ("principal", principal - total("principal_paid", "prepaid") - charged_off - resumed, False),
-        ("interest", interest + total("interest_accrued") - total("interest_paid", "charge_off_interest"), False),
-        ("count", count - total("charge_off_count", "prepaid_count", "matured_count") - cured, True),
+        ("principal", principal + total("capitalised") - total(*_PAID) - charged_off - resumed, False),
+        ("interest", interest + total("interest_accrued") - total(*_INTEREST_LEAVES), False),
+        ("count", count - total(*_EXITS) - cured, True),
     ]
 
 

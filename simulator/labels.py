@@ -15,52 +15,55 @@ from scenarios.vocabulary import (
     BOOK_VARIABLES,
     CUTS,
     DATASET_VARIABLES,
+    EXIT_LABELS,
     NO_PROGRAMME,
     PATH_DIMS,
     REFERENCE_STRATEGY,
     RUN_DIMS,
     SEGMENTS,
+    STAGES,
+    TRACE_VARIABLES,
     Variable,
 )
 from simulator.book import Book
-from simulator.parameters import Parameters
+from simulator.economics import funding_cost, servicing_cost, tier_mix
 from simulator.tape import LoanTape
+from simulator.tape.amortisation import contractual
 
 if TYPE_CHECKING:
-    from simulator.engine import Totals
+    from simulator.engine import ScenarioRun, Totals
 
 Floats = NDArray[np.float64]
 _RUN = (1,) * len(RUN_DIMS)
 
 
+POOL = "phone"
+"""The one pool of this version."""
+
+
 def label_results(
-    book: Book,
-    macro: MonthlyMacro,
-    parameters: Parameters,
-    totals: Totals,
-    *,
-    tape: LoanTape,
-    seed: int,
-    trace: tuple[str, ...],
+    run: ScenarioRun, totals: Totals, *, tape: LoanTape, trace: tuple[str, ...], paths: range
 ) -> xr.Dataset:
     """Label one scenario's totals; dims scenario, strategy and programme have length 1."""
     months = totals.book.shape[2]
     arrays = {
         **_book_arrays(totals),
-        **_cut_arrays(book, totals),
-        **_moment_arrays(book, totals),
-        **_market_arrays(macro, totals, months),
+        **_economic_arrays(run, totals, tape),
+        **_stage_arrays(run, totals, tape),
+        **_pool_arrays(run, totals),
+        **_cut_arrays(run.book, totals),
+        **_moment_arrays(run.book, totals),
+        **_market_arrays(run.macro, totals, months),
     }
     meanings = {variable.name: variable for variable in DATASET_VARIABLES}
     variables = {name: _labelled(meanings[name], values, tape.currency) for name, values in arrays.items()}
     if trace:
-        variables |= _trace_arrays(totals, trace)
-    coordinates = _coordinates(book, macro, parameters, tape, totals)
-    return xr.Dataset(variables, coordinates, _attributes(book, parameters, tape, seed))
+        variables |= _trace_arrays(totals, trace, tape.currency)
+    return xr.Dataset(variables, _coordinates(run, tape, totals, paths), _attributes(run, tape))
 
 
 def _labelled(variable: Variable, values: Floats, currency: str) -> xr.Variable:
-    units = currency if variable.unit == "currency" else "1"
+    units = {"currency": currency, "hours": "h"}.get(variable.unit, "1")
     attributes = {"units": units, "long_name": variable.long_name}
     if variable.cell_methods:
         attributes["cell_methods"] = variable.cell_methods
@@ -77,6 +80,57 @@ def _book_arrays(totals: Totals) -> dict[str, Floats]:
     for variable, values in zip(AFTER_HORIZON_VARIABLES, totals.after_horizon, strict=True):
         arrays[variable.name] = values.reshape(_RUN + values.shape)
     return arrays
+
+
+def _economic_arrays(run: ScenarioRun, totals: Totals, tape: LoanTape) -> dict[str, Floats]:
+    """What follows from the book's stocks (22), (23), and what the contracts ask for."""
+    row = {variable.name: item for item, variable in enumerate(BOOK_VARIABLES)}
+    loans, economics, tiers = run.book.loans, run.parameters.economics, len(run.parameters.names)
+
+    def at_opening(name: str) -> Floats:
+        opening, closing = totals.opening[row[name]], totals.book[row[name]]
+        return np.concatenate([opening[:, None], closing[:, :-1]], axis=1)
+
+    prime = run.macro.macro.sel(macro_variable="prime_rate").to_numpy()[1 : run.months + 1]
+    by_balance = tier_mix(loans.tier, tape["current_balance"], tiers)
+    by_count = tier_mix(loans.tier, np.ones(loans.tier.size), tiers)
+    funding = funding_cost(at_opening("balance"), prime, economics, by_balance)
+    servicing = servicing_cost(at_opening("live_count"), at_opening("delinquent_count"), economics, by_count)
+    principal, interest = contractual(loans, run.months, run.parameters.nonaccrual_months)
+    return {
+        "funding_cost": funding.reshape(_RUN + funding.shape),
+        "servicing_cost": servicing.reshape(_RUN + servicing.shape),
+        "contractual_principal": principal,
+        "contractual_interest": interest,
+    }
+
+
+def _stage_arrays(run: ScenarioRun, totals: Totals, tape: LoanTape) -> dict[str, Floats]:
+    stage = run.book.loans.stage
+    count = np.bincount(stage, minlength=len(STAGES)).astype(np.float64)
+    balance = np.bincount(stage, weights=tape["current_balance"], minlength=len(STAGES))
+    one_year, life = np.moveaxis(totals.shortfall, -1, 0)
+    return {
+        "opening_balance_by_stage": balance[None],
+        "opening_count_by_stage": count[None],
+        "shortfall_12m_by_stage": one_year.reshape(_RUN + one_year.shape),
+        "shortfall_by_stage": life.reshape(_RUN + life.shape),
+    }
+
+
+def _pool_arrays(run: ScenarioRun, totals: Totals) -> dict[str, Floats]:
+    """Demand and service of the pool in hours; nothing where a study has none."""
+    pool = run.servicing.pool
+    if pool is None:
+        return {}
+    asked, served, waiting, waited = (values.reshape(_RUN + values.shape)[..., None] for values in totals.pool)
+    return {
+        "pool_demand": asked * pool.hours_per_contact,
+        "pool_served": served * pool.hours_per_contact,
+        "pool_waiting": waiting,
+        "pool_waiting_months": np.divide(waited, waiting, out=np.zeros_like(waited), where=waiting > 0.0),
+        "pool_capacity": np.array([pool.hours]),
+    }
 
 
 def _slices(book: Book) -> dict[str, slice]:
@@ -112,8 +166,8 @@ def _moment_arrays(book: Book, totals: Totals) -> dict[str, Floats]:
     for moment, values in zip(("mean", "sd"), _moments(totals, "bucket_balance", (months + 1, buckets)), strict=True):
         arrays[f"bucket_balance_{moment}"] = values[1:].reshape(*_RUN, months, buckets)
     levels = totals.level_loss.shape[1]
-    for moment, values in zip(("mean", "sd"), _moments(totals, "level_flow", (2, months + 1, levels)), strict=True):
-        for flow, name in enumerate(("charge_off", "recovery")):
+    for moment, values in zip(("mean", "sd"), _moments(totals, "level_flow", (3, months + 1, levels)), strict=True):
+        for flow, name in enumerate(("charge_off", "recovery", "default")):
             for cut, part in _slices(book).items():
                 arrays[f"{name}_by_{cut}_{moment}"] = values[flow, 1:, part][(None,) * len(_RUN)]
     return arrays
@@ -130,17 +184,15 @@ def _market_arrays(macro: MonthlyMacro, totals: Totals, months: int) -> dict[str
     }
 
 
-def _trace_arrays(totals: Totals, trace: tuple[str, ...]) -> dict[str, xr.Variable]:
+def _trace_arrays(totals: Totals, trace: tuple[str, ...], currency: str) -> dict[str, xr.Variable]:
     dims = (*RUN_DIMS, "traced_loan", *PATH_DIMS[-1:], "trace_month")
-    names = ("trace_state", "trace_balance", "trace_loss")
-    texts = (
-        "state at month end: instalments past due, or exit code",
-        "principal at month end",
-        "discounted loss so far",
-    )
     return {
-        name: xr.Variable(dims, totals.trace[..., item].reshape(_RUN + totals.trace.shape[:3]), {"long_name": text})
-        for item, (name, text) in enumerate(zip(names, texts, strict=True))
+        name: xr.Variable(
+            dims,
+            totals.trace[..., item].reshape(_RUN + totals.trace.shape[:3]),
+            {"units": currency if unit == "currency" else unit, "long_name": text},
+        )
+        for item, (name, unit, text) in enumerate(TRACE_VARIABLES)
     } | {"traced_loan": xr.Variable("traced_loan", np.array(trace, dtype=object))}
 
 
@@ -154,17 +206,18 @@ def month_ends(tape: LoanTape, months: int) -> NDArray[np.datetime64]:
 
 
 def _coordinates(
-    book: Book, macro: MonthlyMacro, parameters: Parameters, tape: LoanTape, totals: Totals
+    run: ScenarioRun, tape: LoanTape, totals: Totals, paths: range
 ) -> dict[str, tuple[str, NDArray[np.generic]] | xr.Variable]:
-    _, paths, months = totals.book.shape
-    labels = list(parameters.bucket_labels)
+    months, number = totals.book.shape[2], np.array(paths, dtype=np.int64)
+    book, macro, labels = run.book, run.macro, list(run.parameters.bucket_labels)
     coordinates: dict[str, tuple[str, NDArray[np.generic]] | xr.Variable] = {
-        "path": ("path", np.arange(paths, dtype=np.int64)),
+        "path": ("path", number),
         "month": ("month", np.arange(1, months + 1, dtype=np.int64)),
         "month_end": ("month", month_ends(tape, months)),
-        "log_weight": ("path", np.zeros(paths)),
-        "batch": ("path", np.arange(paths, dtype=np.int64)),
-        "parameter_draw": ("path", np.zeros(paths, dtype=np.int64)),
+        "log_weight": ("path", np.zeros(number.size)),
+        "batch": ("path", number),
+        "parameter_draw": ("path", np.zeros_like(number)),
+        "bucket_first_day": ("bucket", np.array(run.parameters.bucket_edges, dtype=np.int64)),
     }
     texts = {
         "scenario": [macro.name],
@@ -173,21 +226,26 @@ def _coordinates(
         **{cut: list(book.levels[cut]) for cut in CUTS},
         "bucket": labels,
         "from_bucket": labels,
-        "to_state": [*labels, "charged_off", "prepaid", "matured"],
+        "to_state": [*labels, *EXIT_LABELS.values()],
         "segment": list(SEGMENTS),
+        "stage": list(STAGES),
+        **({} if run.servicing.pool is None else {"pool": [POOL]}),
         "macro_variable": [str(name) for name in macro.macro["macro_variable"].to_numpy()],
     }
     return coordinates | {name: (name, np.array(values, dtype=object)) for name, values in texts.items()}
 
 
-def _attributes(book: Book, parameters: Parameters, tape: LoanTape, seed: int) -> dict[str, str | int | float]:
+def _attributes(run: ScenarioRun, tape: LoanTape) -> dict[str, str | int | float]:
+    parameters = run.parameters
     return {
         "title": "carstress results",
         "currency": tape.currency,
         "as_of": tape.as_of.isoformat(),
-        "seed": str(seed),
+        "seed": str(int(run.seed)),
+        "balance_sheet": "runoff",
+        "default_bucket": parameters.bucket_labels[parameters.default_bucket],
         "parameters": ", ".join(parameters.names),
         "opening_balance": float(tape.opening_balance),
         "opening_count": len(tape),
-        "notes": "\n".join(book.notes),
+        "notes": "\n".join(run.book.notes),
     }

@@ -1,7 +1,8 @@
-"""The sections of a parameter set about the car: index, depreciation, basis of values, sale."""
+"""The sections of a parameter set about the car: index, depreciation, basis of values."""
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -26,8 +27,19 @@ class SegmentTable(Spec):
         return next((own.value for name, own in self.by_segment.items() if name == segment), self.default.value)
 
 
+class Jumps(Spec):
+    """Sudden moves of the used-car market as a whole."""
+
+    per_year: Annotated[NonNegative, Unit("1/year")]
+    """Jumps a year."""
+    mean: Annotated[Sourced, Unit("log return")]
+    """Mean of a jump; negative where prices fall."""
+    sd: Annotated[NonNegative, Unit("log return")]
+    """Standard deviation of a jump."""
+
+
 class UsedCarIndex(Spec):
-    """Log returns of the used-car index: AR(1), a common part and one residual a segment. No jumps in this version."""
+    """Log returns of the used-car index: AR(1), a common part with jumps, and one residual a segment."""
 
     persistence: Annotated[Persistence, Unit("1/month")]
     """Monthly AR(1) coefficient of the returns."""
@@ -39,10 +51,25 @@ class UsedCarIndex(Spec):
     """Standard deviation of a segment's own part over 12 months."""
     correlation_with_credit: Annotated[Correlation, Unit("correlation of 12-month sums")]
     """Correlation of a typical segment's 12-month return with the 12-month sum of the global credit factor."""
+    jumps: Jumps | None = None
+    """Sudden moves; absent: none."""
+    mean_reversion_per_year: Annotated[NonNegative | None, Unit("1/year")] = None
+    """Rate at which the log index returns to the scenario's path; absent: it does not."""
+
+
+class Mileage(Spec):
+    """Value of a car by the distance it is driven, beside its age: cars of low, typical and high yearly mileage."""
+
+    value_lost_per_1000_km: Annotated[SegmentTable, Unit("fraction of value")]
+    """Loss of value per 1,000 km beyond those of a typical car."""
+    km_per_year: Annotated[Positive, Unit("km a year")]
+    """Distance of a typical car."""
+    km_step: Annotated[Positive, Unit("km a year")]
+    """How much less or more the classes of low and high mileage drive; a car belongs to the nearest class."""
 
 
 class Depreciation(Spec):
-    """Value of a car by its age, relative to new."""
+    """Value of a car by its age and yearly mileage, relative to new."""
 
     first_year: Annotated[Share, Unit("fraction of value when new")]
     """Loss of value in the first year."""
@@ -50,6 +77,8 @@ class Depreciation(Spec):
     """Loss of value in each later year."""
     multiplier: Annotated[SegmentTable, Unit("multiplier of both rates")]
     """Factor on both rates by segment."""
+    mileage: Mileage | None = None
+    """Effect of the distance driven; absent: none."""
 
     @model_validator(mode="after")
     def _some_value_stays(self) -> Depreciation:
@@ -60,6 +89,26 @@ class Depreciation(Spec):
                     f"rates x multiplier below 1; segment '{segment}' loses {worst:.3g} of its value a year"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _little_driven_cars_age_too(self) -> Depreciation:
+        for segment in get_args(Segment) if self.mileage else ():
+            slowest = min(self.first_year.value, self.later_years.value) * self.multiplier.value(segment)
+            kept = usage_log_value(self, segment)
+            if math.log1p(-slowest) + kept > 0.0:
+                raise ValueError(
+                    f"mileage that makes no car dearer with age; segment '{segment}' of low mileage keeps "
+                    f"{math.expm1(kept):.3g} a year more and loses {slowest:.3g}"
+                )
+        return self
+
+
+def usage_log_value(depreciation: Depreciation, segment: str) -> float:
+    """Log value a year that a car of low mileage keeps, and one of high mileage loses, beside a typical one."""
+    mileage = depreciation.mileage
+    if mileage is None:
+        return 0.0
+    return -math.log1p(-mileage.value_lost_per_1000_km.value(segment)) * mileage.km_step.value / 1000.0
 
 
 class ValueBasis(Spec):
@@ -78,22 +127,3 @@ class ValueBasis(Spec):
     """Wholesale guide or auction price."""
     other: Annotated[Positive, Unit("fraction")]
     """Any other or unknown basis."""
-
-
-class SaleTerms(Spec):
-    """What happens to the car after charge-off, and what a sale brings."""
-
-    sold_share: Annotated[Share, Unit("fraction of charge-offs")]
-    """Share of charge-offs whose car is found and sold."""
-    lag_months: Annotated[Count, Unit("months")]
-    """Months from charge-off to the sale's cash."""
-    auction_haircut: Annotated[Share, Unit("fraction of wholesale value")]
-    """What an auction of repossessed cars brings below clean wholesale."""
-    cost_fixed: Annotated[NonNegative, Unit("currency")]
-    """Repossession, storage and remarketing cost per car."""
-    cost_share: Annotated[Share, Unit("fraction of sale price")]
-    """Cost in proportion to the sale price."""
-    vehicle_sd: Annotated[NonNegative, Unit("log price")]
-    """Standard deviation of a single car's log price around its segment's."""
-    lgd_floor: Annotated[Sourced | None, Unit("fraction of balance")] = None
-    """Least loss given a sale; absent: a sale may bring more than the balance."""

@@ -13,7 +13,16 @@ from scenarios.file_spec import FileSpec
 from scenarios.schema import Name
 from scenarios.spec import Spec
 from scenarios.vocabulary import MAX_BUCKET
-from simulator.parameter_car import Depreciation, SaleTerms, UsedCarIndex, ValueBasis
+from simulator.parameter_borrower import Fees, History, Modification, NegativeEquity, Types
+from simulator.parameter_car import Depreciation, UsedCarIndex, ValueBasis
+from simulator.parameter_workout import (
+    Deficiency,
+    EconomicsTerms,
+    FireSale,
+    Repossession,
+    SaleTerms,
+    TotalLoss,
+)
 from simulator.sourced import (
     Correlation,
     Count,
@@ -80,6 +89,8 @@ class Buckets(Spec):
     """Days past due at which the balance is charged off. Descriptive: when loans are charged off, the matrix says."""
     nonaccrual_days: Annotated[Count, Unit("days past due")]
     """Days past due from which unpaid interest is no longer accrued."""
+    probation_months: Annotated[Count | None, Unit("months")] = None
+    """Months without arrears after which a further default counts as a new one; absent: none needed."""
 
     @model_validator(mode="after")
     def _buckets_fit(self) -> Buckets:
@@ -175,6 +186,16 @@ class Covariates(Spec):
     """Change of log intensity for each percentage point of payment-to-income."""
     payment_to_income_reference: Annotated[Share, Unit("fraction")]
     """Payment-to-income at which the multiplier is 1."""
+    score_per_point: Annotated[Sourced | None, Unit("log intensity per point of score")] = None
+    """Change of log intensity for each point of the credit score within the tier; absent: none."""
+    score_reference: Annotated[Positive | None, Unit("score points")] = None
+    """Score at which the multiplier is 1, and that a loan without a score counts as."""
+
+    @model_validator(mode="after")
+    def _score_has_both(self) -> Covariates:
+        if (self.score_per_point is None) != (self.score_reference is None):
+            raise ValueError("score_per_point and score_reference together, or neither")
+        return self
 
 
 class Systematic(Spec):
@@ -256,6 +277,16 @@ class ParameterSet(FileSpec):
     """Effects of macro variables; what is not named has none."""
     covariates: Covariates
     """Effects of a loan's own features."""
+    history: History | None = None
+    """Loans that returned to current."""
+    types: Types | None = None
+    """Latent types of borrowers in arrears."""
+    modification: Modification | None = None
+    """Extensions."""
+    negative_equity: NegativeEquity | None = None
+    """Strategic entry of borrowers who owe more than the car is worth."""
+    fees: Fees | None = None
+    """Late fees and renewal fees."""
     systematic: Systematic
     """Latent credit factors."""
     used_car_index: UsedCarIndex
@@ -264,8 +295,20 @@ class ParameterSet(FileSpec):
     """Value of a car by age."""
     wholesale: ValueBasis
     """From stated values to wholesale."""
+    total_loss: TotalLoss | None = None
+    """Accident and theft."""
+    repossession: Repossession | None = None
+    """Seizure of cars before charge-off."""
     sale: SaleTerms
     """Sale of the car after charge-off."""
+    deficiency: Deficiency | None = None
+    """Collections on what a sale leaves unpaid."""
+    discount_cap: Annotated[Positive | None, Unit("fraction a year")] = None
+    """Highest rate at which recoveries are discounted; absent: the contract rate always."""
+    fire_sale: FireSale | None = None
+    """Effect of the book's own volume on prices."""
+    economics: EconomicsTerms | None = None
+    """Cost of funding and of servicing."""
     published: PublishedTargets
     """Published figures that a baseline run must reproduce."""
 
@@ -274,6 +317,7 @@ class ParameterSet(FileSpec):
         """Contradictions between sections: rows and columns that are no buckets, an effect stated twice."""
         yield from _matrix_problems(data)
         yield from _effect_problems(data)
+        yield from _bucket_problems(data)
 
 
 def _parts(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -283,9 +327,13 @@ def _parts(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return [entry if isinstance(entry, Mapping) else {} for entry in entries]
 
 
-def _matrix_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+def _labels(data: Mapping[str, Any]) -> list[str]:
     buckets = data.get("buckets")
-    labels = list(buckets.get("labels") or ()) if isinstance(buckets, Mapping) else []
+    return list(buckets.get("labels") or ()) if isinstance(buckets, Mapping) else []
+
+
+def _matrix_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    labels = _labels(data)
     rows = _parts(data, "transitions")
     names = [row.get("from_bucket") for row in rows]
     if labels and rows and names != labels:
@@ -316,3 +364,20 @@ def _effect_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
             found = f"the effect of {pair[1]} on {pair[0]} a second time"
             yield Problem(("macro_sensitivity", place), found, "each effect once")
         seen.add(pair)
+
+
+BY_BUCKET = (("modification", "share_of_cures"), ("repossession", "intensity_per_month"))
+"""Figures by bucket of arrears."""
+
+
+def _bucket_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Figures of buckets that do not exist, or of current loans."""
+    labels = _labels(data)[1:]
+    for path in BY_BUCKET:
+        table: Any = data
+        for part in (*path, "by_bucket"):
+            table = table.get(part) if isinstance(table, Mapping) else None
+        for label in table if isinstance(table, Mapping) and labels else ():
+            if label not in labels:
+                found = f"{path[0]} has a figure for the bucket '{label}'"
+                yield Problem((*path, "by_bucket", str(label)), found, "one of " + ", ".join(labels))

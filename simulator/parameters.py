@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import CAUSE_CLASSES, MACRO_VARIABLES, SEGMENTS
 from simulator.correlation import Credit, Response, innovation_correlation, solve_response, sum_variance_factor
 from simulator.intensities import intensities_from_probabilities, quasi_stationary, transition_matrix
+from simulator.parameter_car import usage_log_value
+from simulator.parameter_groups import Borrower, Economics, Workout
 from simulator.parameter_set import CHARGE_OFF_COLUMN, PREPAID_COLUMN, AgeCurve, ParameterSet, Sensitivity
-from simulator.sourced import Sourced
-from simulator.tiers import assign_tiers, check_bands
+from simulator.tier_tables import (
+    POINTS,
+    borrower_tables,
+    economics_tables,
+    seasoned_tables,
+    stated,
+    tiers,
+    workout_tables,
+)
+from simulator.tiers import assign_tiers
+from simulator.together import check_together, sets_where
 
 __all__ = ["Parameters", "assign_tiers", "build_parameters", "seasoned_shares"]
 
@@ -25,14 +35,8 @@ Array = NDArray[np.float64]
 OLDEST_AGE = 360
 """Last month of age that the curves by age cover, for loans and for cars."""
 
-POINTS = 100.0
-"""Percentage points in a unit fraction."""
-
-SHARED = ("currency", "buckets", "systematic", "used_car_index", "depreciation", "wholesale")
-"""Sections that all tiers of one book must have in common."""
-
-OWN = frozenset({"correlation", "source", "confidence", "note", "range"})
-"""Fields inside them that may differ: the correlation is a tier's own, and evidence is not a number."""
+USAGE_CLASSES = 3
+"""Cars of low, typical and high yearly mileage."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +55,14 @@ class Parameters:
         What building changed (rows that were renormalised), for the report.
     bucket_labels, bucket_edges : tuple
         Label and first day past due of each bucket 0..K.
-    default_bucket, nonaccrual_months : int
-        First bucket (instalments past due) that is default; from which unpaid interest is not accrued.
+    default_bucket, nonaccrual_months, probation_months : int
+        First bucket (instalments past due) that is default; from which unpaid interest is not accrued; months
+        without arrears after which a default counts as a new one.
     intensity : float64[tier, K+1, K+3]
-        Per month, at reference macro, from bucket to bucket 0..K, charge-off (K+1), prepaid (K+2).
+        Per month, at reference macro, from bucket to bucket 0..K, charge-off (K+1), prepaid (K+2), total loss
+        included, of a loan whose multipliers are 1: the seasoned pool then shows the published matrix (3k).
+    published_intensity : float64[tier, K+1, K+3]
+        The published matrix itself, as intensities of one loan of a tier without histories and types.
     seasoning : float64[tier, 361]
         Multiplier of entry by months since origination.
     sensitivity : float64[tier, cause_class, macro_variable]
@@ -77,14 +85,20 @@ class Parameters:
         Monthly innovation sd of each segment's own part.
     index_factor_correlation : float
         Correlation of the innovations of the common return and of the global factor.
-    depreciation : float64[segment, 361]
-        Value relative to new by the car's age in months.
+    jump_intensity, jump_mean, jump_sd : float
+        Jumps of the common return: intensity a month, mean and sd of a jump's log return.
+    reversion : float
+        Rate a month at which the log index returns to the scenario's path.
+    depreciation : float64[segment, usage, 361]
+        Value relative to new by the car's age in months; usage 0 low, 1 typical, 2 high yearly mileage.
+    mileage_edges : tuple of float
+        Kilometres a year below which mileage is low, and above which it is high.
     wholesale : mapping
         Factor from a stated value to wholesale by the value's basis.
-    sold_share, haircut, sale_cost, sale_cost_share, vehicle_sd, lgd_floor : float64[tier]
-        Sale terms: a sale brings value x (1 - haircut); lgd_floor is NaN where there is none.
-    sale_lag : int64[tier]
-        Months from charge-off to the sale's cash.
+    discount_cap : float64[tier]
+        Highest rate at which recoveries are discounted, fraction a year; infinite where there is no cap.
+    borrower, workout, economics : Borrower, Workout, Economics
+        Further parameters by what they are about.
     """
 
     names: tuple[str, ...]
@@ -95,7 +109,9 @@ class Parameters:
     bucket_edges: tuple[int, ...]
     default_bucket: int
     nonaccrual_months: int
+    probation_months: int
     intensity: Array
+    published_intensity: Array
     seasoning: Array
     sensitivity: Array
     reference: Array
@@ -113,15 +129,17 @@ class Parameters:
     index_common_share: float
     index_residual_sd: Array
     index_factor_correlation: float
+    jump_intensity: float
+    jump_mean: float
+    jump_sd: float
+    reversion: float
     depreciation: Array
+    mileage_edges: tuple[float, float]
     wholesale: Mapping[str, float]
-    sold_share: Array
-    haircut: Array
-    sale_cost: Array
-    sale_cost_share: Array
-    vehicle_sd: Array
-    lgd_floor: Array
-    sale_lag: NDArray[np.int64]
+    discount_cap: Array
+    borrower: Borrower
+    workout: Workout
+    economics: Economics
 
 
 def build_parameters(sets: Sequence[ParameterSet], *, sensitivity: Literal["central", "top"] = "central") -> Parameters:
@@ -131,90 +149,45 @@ def build_parameters(sets: Sequence[ParameterSet], *, sensitivity: Literal["cent
     ----------
     sets : sequence of ParameterSet
         One set, or several that share currency, buckets, factor and index processes and whose score
-        bands do not overlap.
+        bands do not overlap. Sections that a set does not state have no effect.
     sensitivity : "central" or "top"
         Macro sensitivities at their value, or at the end of their published range that is farther from 0.
 
     Raises
     ------
     InputError
-        The sets cannot be tiers of one book, or a quoted correlation cannot be reached.
+        The sets cannot be tiers of one book, a quoted correlation cannot be reached, or no intensities
+        return the published matrix with the set's histories and types.
     """
     sets = tuple(sets)
-    _check_together(sets)
-    tables = [_intensity(item) for item in sets]
+    check_together(sets)
+    published = np.stack([_intensity(item) for item in sets])
+    intensity, borrower, workout = seasoned_tables(sets, published, borrower_tables(sets), workout_tables(sets))
     return Parameters(
         names=tuple(item.name for item in sets),
         sets=sets,
         notes=tuple(note for item in sets for note in _renormalised(item)),
-        intensity=np.stack(tables),
+        intensity=intensity,
+        published_intensity=published,
         seasoning=np.stack([_by_age(item.entry_by_age) for item in sets]),
         sensitivity=np.stack([_sensitivity(item, sensitivity) for item in sets]),
         reference=np.stack([_reference(item) for item in sets]),
-        **_systematic(sets, tables),
+        discount_cap=stated(sets, "discount_cap", np.inf),
+        borrower=borrower,
+        workout=workout,
+        economics=economics_tables(sets),
+        **_systematic(sets, published),
         **_covariates(sets),
         **_common(sets[0]),
-        **_sale(sets),
+        **_index(sets[0]),
+        **_cars(sets[0]),
     )
 
 
 def seasoned_shares(parameters: Parameters, tier: int) -> Array:
     """Mix of buckets towards which a tier's live loans settle at reference macro: float64[K+1], sum 1."""
     n_buckets = len(parameters.bucket_labels)
-    return quasi_stationary(transition_matrix(parameters.intensity[tier])[:, :n_buckets])[0]
-
-
-# --- several sets, one book ----------------------------------------------------------------------
-
-
-def _where(sets: Sequence[ParameterSet]) -> str:
-    return "parameters " + ", ".join(item.name for item in sets)
-
-
-def _check_together(sets: tuple[ParameterSet, ...]) -> None:
-    """Refuse sets that cannot be tiers of one book, all faults at once."""
-    if not sets:
-        raise InputError(Fault("parameters", "no parameter set", "at least one"))
-    where = _where(sets)
-    names = [item.name for item in sets]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    faults = [Fault(where, f"'{name}' more than once", "each parameter set once") for name in doubled]
-    faults += [
-        Fault(
-            where, f"{item.name} and {names[0]} differ in {difference}", f"the same `{section}` in all tiers of a book"
-        )
-        for item in sets[1:]
-        for section, difference in _differences(sets[0], item)
-    ]
-    faults += check_bands(sets)
-    if faults:
-        raise InputError(faults)
-
-
-def _differences(first: ParameterSet, other: ParameterSet) -> list[tuple[str, str]]:
-    """Shared sections whose numbers differ, each with its first difference in words."""
-    found = []
-    for section in SHARED:
-        left, right = (dict(_numbers(getattr(item, section), section)) for item in (first, other))
-        paths = [
-            path for path in (*left, *(path for path in right if path not in left)) if left.get(path) != right.get(path)
-        ]
-        if paths:
-            found.append((section, f"{paths[0]}: {right.get(paths[0])} and {left.get(paths[0])}"))
-    return found
-
-
-def _numbers(value: object, path: str) -> list[tuple[str, object]]:
-    """Leaves of a spec without their evidence: (path, value)."""
-    if isinstance(value, Sourced):
-        return [(path, value.value)]
-    if isinstance(value, BaseModel):
-        fields = [(name, getattr(value, name)) for name in type(value).model_fields if name not in OWN]
-    elif isinstance(value, Mapping):
-        fields = list(value.items())
-    else:
-        return [(path, value)]
-    return [leaf for name, item in fields for leaf in _numbers(item, f"{path}.{name}")]
+    return quasi_stationary(transition_matrix(parameters.published_intensity[tier])[:, :n_buckets])[0]
 
 
 # --- single sections -----------------------------------------------------------------------------
@@ -271,21 +244,17 @@ def _reference(item: ParameterSet) -> Array:
     return np.array([*(percent.value / POINTS for percent in percents), levels.fuel_price.value])
 
 
-def _tiers(sets: Sequence[ParameterSet], figure: Callable[[ParameterSet], float]) -> Array:
-    return np.array([figure(item) for item in sets], dtype=np.float64)
-
-
 def _covariates(sets: Sequence[ParameterSet]) -> dict[str, Any]:
-    ratio = _tiers(sets, lambda item: item.covariates.ltv_hazard_ratio_per_10_points.value)
+    ratio = tiers(sets, lambda item: item.covariates.ltv_hazard_ratio_per_10_points.value)
     return {
         "ltv_coefficient": np.log(ratio) / 0.10,
-        "ltv_reference": _tiers(sets, lambda item: item.covariates.ltv_reference.value),
-        "pti_coefficient": _tiers(sets, lambda item: POINTS * item.covariates.payment_to_income_per_point.value),
-        "pti_reference": _tiers(sets, lambda item: item.covariates.payment_to_income_reference.value),
+        "ltv_reference": tiers(sets, lambda item: item.covariates.ltv_reference.value),
+        "pti_coefficient": tiers(sets, lambda item: POINTS * item.covariates.payment_to_income_per_point.value),
+        "pti_reference": tiers(sets, lambda item: item.covariates.payment_to_income_reference.value),
     }
 
 
-def _systematic(sets: Sequence[ParameterSet], tables: Sequence[Array]) -> dict[str, Any]:
+def _systematic(sets: Sequence[ParameterSet], tables: Array) -> dict[str, Any]:
     """Factor process, and the strength of both responses so that a study may switch between them."""
     shared = sets[0].systematic
     return {
@@ -304,25 +273,49 @@ def _strength(item: ParameterSet, table: Array, response: Response) -> float:
         return solve_response(credit, response, quoted.correlation.value, quoted.horizon_months)
     except ValueError as fault:
         found = f"systematic.correlation = {quoted.correlation.value}: {fault}"
-        raise InputError(Fault(_where([item]), found, "a smaller correlation")) from fault
+        raise InputError(Fault(sets_where([item]), found, "a smaller correlation")) from fault
 
 
 def _common(item: ParameterSet) -> dict[str, Any]:
-    """Sections that all tiers share."""
-    buckets, index = item.buckets, item.used_car_index
-    yearly = np.array([index.residual_sd_per_year.value(segment) for segment in SEGMENTS])
+    """Currency and buckets, which all tiers share."""
+    buckets = item.buckets
     return {
         "currency": item.currency,
         "bucket_labels": buckets.labels,
         "bucket_edges": buckets.lower_edge_days,
         "default_bucket": buckets.labels.index(buckets.default_bucket),
         "nonaccrual_months": int(np.searchsorted(buckets.lower_edge_days, buckets.nonaccrual_days.value)),
+        "probation_months": buckets.probation_months.value if buckets.probation_months else 0,
+    }
+
+
+def _index(item: ParameterSet) -> dict[str, Any]:
+    """The used-car index, which all tiers share."""
+    index = item.used_car_index
+    yearly = np.array([index.residual_sd_per_year.value(segment) for segment in SEGMENTS])
+    a_month = 1.0 / 12.0
+    return {
         "index_persistence": index.persistence.value,
         "index_innovation_sd": index.innovation_sd.value,
         "index_common_share": index.common_share.value,
         "index_residual_sd": yearly / np.sqrt(sum_variance_factor(index.persistence.value)),
         "index_factor_correlation": _index_factor_correlation(item),
+        "jump_intensity": index.jumps.per_year.value * a_month if index.jumps else 0.0,
+        "jump_mean": index.jumps.mean.value if index.jumps else 0.0,
+        "jump_sd": index.jumps.sd.value if index.jumps else 0.0,
+        "reversion": index.mean_reversion_per_year.value * a_month if index.mean_reversion_per_year else 0.0,
+    }
+
+
+def _cars(item: ParameterSet) -> dict[str, Any]:
+    """Depreciation and bases of value, which all tiers share."""
+    mileage = item.depreciation.mileage
+    edges = (-np.inf, np.inf)
+    if mileage:
+        edges = tuple(mileage.km_per_year.value + side * mileage.km_step.value / 2.0 for side in (-1.0, 1.0))
+    return {
         "depreciation": np.stack([_depreciation(item, segment) for segment in SEGMENTS]),
+        "mileage_edges": edges,
         "wholesale": {basis: getattr(item.wholesale, basis).value for basis in type(item.wholesale).model_fields},
     }
 
@@ -338,25 +331,15 @@ def _index_factor_correlation(item: ParameterSet) -> float:
         )
     except ValueError as fault:
         found = f"used_car_index.correlation_with_credit: {fault}"
-        raise InputError(Fault(_where([item]), found, "a smaller correlation")) from fault
+        raise InputError(Fault(sets_where([item]), found, "a smaller correlation")) from fault
 
 
 def _depreciation(item: ParameterSet, segment: str) -> Array:
-    """Value relative to new by age in months, geometric within each year: float64[361]."""
+    """Value relative to new by age in months, geometric within each year: float64[usage, 361]."""
     multiplier = item.depreciation.multiplier.value(segment)
     age = np.arange(OLDEST_AGE + 1) / 12.0
     first = np.log1p(-item.depreciation.first_year.value * multiplier)
     later = np.log1p(-item.depreciation.later_years.value * multiplier)
-    return np.asarray(np.exp(first * np.minimum(age, 1.0) + later * np.maximum(age - 1.0, 0.0)))
-
-
-def _sale(sets: Sequence[ParameterSet]) -> dict[str, Any]:
-    return {
-        "sold_share": _tiers(sets, lambda item: item.sale.sold_share.value),
-        "haircut": _tiers(sets, lambda item: item.sale.auction_haircut.value),
-        "sale_cost": _tiers(sets, lambda item: item.sale.cost_fixed.value),
-        "sale_cost_share": _tiers(sets, lambda item: item.sale.cost_share.value),
-        "vehicle_sd": _tiers(sets, lambda item: item.sale.vehicle_sd.value),
-        "lgd_floor": _tiers(sets, lambda item: np.nan if item.sale.lgd_floor is None else item.sale.lgd_floor.value),
-        "sale_lag": np.array([item.sale.lag_months.value for item in sets], dtype=np.int64),
-    }
+    typical = first * np.minimum(age, 1.0) + later * np.maximum(age - 1.0, 0.0)
+    low_to_high = np.linspace(1.0, -1.0, USAGE_CLASSES)[:, None]
+    return np.asarray(np.exp(typical + low_to_high * usage_log_value(item.depreciation, segment) * age))

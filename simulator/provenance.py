@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel
 
+from simulator.parameter_borrower import ByBucket, MultiplierByType
 from simulator.parameter_set import AgeCurve, ParameterSet, RateBand, ScoreBand, TransitionRow
+from simulator.parameter_workout import Season
 from simulator.sourced import Confidence, Count, Evidence, Percent, Share, Sourced, Target, Unit
 
 if TYPE_CHECKING:
@@ -29,9 +31,9 @@ class ProvenanceRow(NamedTuple):
     """Whether a result depends on it; a target to compare with, or a rule that is only described, does not."""
 
 
-DESCRIPTIVE = ("buckets.charge_off_days", "published.")
+DESCRIPTIVE = ("buckets.charge_off_days", "history.arrears_again_12m", "history.redefault_12m", "published.")
 """Beginnings of the fields that no result depends on: the day of charge-off is in the matrix itself, and what was
-published is compared with."""
+published, or what another figure is solved to, is compared with."""
 
 DEFAULT_UNITS: Mapping[type[Sourced], str] = {Share: "fraction", Target: "fraction", Percent: "percent", Count: "count"}
 
@@ -82,6 +84,8 @@ def _figures(evidence: Evidence, unit: str) -> Iterator[tuple[str, float, str]]:
     match evidence:
         case Sourced():
             yield "", evidence.value, unit or DEFAULT_UNITS.get(type(evidence), "1")
+        case ByBucket() | MultiplierByType() | Season():
+            yield from ((name, value, unit) for name, value in evidence.figures())
         case TransitionRow():
             yield from ((f".{label}", share, "probability a month") for label, share in evidence.to.items())
         case AgeCurve():

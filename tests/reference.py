@@ -6,182 +6,33 @@ prices are loops.  With the engine it shares the addresses of draws (Philox bloc
 names of things, and nothing else.
 
 A *world* is a dict of plain data: `loans` (a list of dicts), `macro`, `parameters`, `history`, `as_of`
-(year, month), `seed`, `months`, `run_off`.  `small_books` makes one from a tape and parameters.
+(year, month), `seed`, `months`, `run_off`, `pool` (None where nobody waits for a call), `market_share`.
+`plain_books` makes one from a tape and parameters.  `reference_loan` opens the contracts, `reference_hazards`
+says what happens, `reference_workout` what follows on arrears, `reference_market` draws factors and prices.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from statistics import fmean
 
-from reference_market import NORMAL, Plain, draw_market, event_uniform, monthly_uniform
+from reference_hazards import event_in_arrears, event_of_current, type_after_spell, type_at_entry
+from reference_loan import amortise, at_age, open_contract, opening_mark, opening_type
+from reference_market import Plain, draw_market
+from reference_workout import charge_off, draw, follow_car, total_loss
 from scenarios.vocabulary import (
     CHARGED_OFF,
+    CURED,
+    HISTORY_MONTHS,
     MATURED,
     MAX_BUCKET,
+    MODIFIED,
     PREPAID,
-    PURPOSE_BUCKET,
-    PURPOSE_CHARGE_OFF,
-    PURPOSE_CONDITION,
-    PURPOSE_PREPAY,
-    PURPOSE_SOLD,
+    PURPOSE_MODIFY,
+    PURPOSE_REACH,
+    TOTAL_LOSS,
 )
-from simulator.entities import loan_entities
-
-USED_CAR_AGE = 48  # months since new of a used car without a model year, at origination: the engine's assumption
-
-
-# --- the loan and its car at the as-of date (1), (3), (6) ----------------------------------------------------
-
-
-def open_contract(loan: Plain, world: Plain) -> Plain:
-    """Everything about a loan that no path changes."""
-    parameters = world["parameters"]
-    tier = parameters["tiers"][tier_of(loan, parameters["tiers"])]
-    bucket = max(k for k, edge in enumerate(parameters["bucket_edges"]) if loan["days_past_due"] >= edge)
-    owed, instalment = instalment_by_instalment(loan, bucket)
-    since = months_between(loan["origination_date"], world["as_of"])
-    car_age = car_age_at_origination(loan)
-    depreciation = parameters["depreciation"][loan["vehicle"]]
-    growth = world["history"][world["as_of"]] / world["history"][loan["origination_date"]]
-    wholesale = loan["vehicle_value"] * parameters["wholesale"][loan["value_source"]] * growth
-    return {
-        **{name: loan[name] for name in ("loan_id", "region", "sector", "vehicle")},
-        "entity": int(loan_entities([loan["loan_id"]])[0]),
-        "tier": tier,
-        "bucket": bucket,
-        "owed": owed,
-        "instalment": instalment,
-        "monthly_rate": loan["rate"] / 12.0,
-        "age": since,
-        "car_age": car_age + since,
-        "value_as_new": wholesale / at_age(depreciation, car_age),
-        "risk": math.exp(feature_score(loan, tier)),
-        "depreciation": depreciation,
-    }
-
-
-def instalment_by_instalment(loan: Plain, bucket: int) -> tuple[list[float], float]:
-    """Principal after 0, 1, 2, ... further instalments, up to the last one due (1).
-
-    A loan that is `bucket` instalments behind has as many more to pay than it has months left.  A thousandth
-    of an instalment is rounding of the tape's figures and makes no further instalment.
-    """
-    growth = 1.0 + loan["rate"] / 12.0
-    due = max(loan["remaining_term"], 0 if bucket else 1) + bucket
-    instalment = loan["scheduled_payment"]
-    if not instalment > 0.0:
-        instalment = loan["current_balance"] / sum(growth**-k for k in range(1, due + 1))
-    owed = [loan["current_balance"], loan["current_balance"] * growth - instalment]
-    while len(owed) <= due and owed[-1] > 1e-3 * instalment:
-        owed.append(owed[-1] * growth - instalment)
-    return owed, instalment
-
-
-def tier_of(loan: Plain, tiers: list[Plain]) -> int:
-    """The set whose score band, or without a score whose rate band, holds the loan."""
-    if len(tiers) == 1:
-        return 0
-    scored = loan["score"] > 0.0
-    value = loan["score"] if scored else 100.0 * loan["rate"]
-    bands = [tier["score_band" if scored else "rate_band"] for tier in tiers]
-    inside = [k for k, (low, high) in enumerate(bands) if low <= value < high]
-    nearest = min(range(len(tiers)), key=lambda k: min(abs(value - bands[k][0]), abs(value - bands[k][1])))
-    return inside[0] if inside else nearest
-
-
-def feature_score(loan: Plain, tier: Plain) -> float:
-    """x'beta; a missing feature counts as the reference."""
-    score = tier["ltv_coefficient"] * (loan["original_balance"] / loan["vehicle_value"] - tier["ltv_reference"])
-    if not math.isnan(loan["payment_to_income"]):
-        score += tier["pti_coefficient"] * (loan["payment_to_income"] - tier["pti_reference"])
-    return score
-
-
-def months_between(first: tuple[int, int], last: tuple[int, int]) -> int:
-    return 12 * (last[0] - first[0]) + last[1] - first[1]
-
-
-def car_age_at_origination(loan: Plain) -> int:
-    """Months since new; a model year stands for July of that year."""
-    if loan["vehicle_new"]:
-        return 0
-    if math.isnan(loan["model_year"]):
-        return USED_CAR_AGE
-    return max(months_between((int(loan["model_year"]), 7), loan["origination_date"]), 0)
-
-
-def at_age(curve: list[float], age: int) -> float:
-    return curve[min(age, len(curve) - 1)]
-
-
-# --- a month's event (2), (3) --------------------------------------------------------------------------------------
-
-
-def multiplier(contract: Plain, cause: str, month: int, world: Plain) -> float:
-    """exp(m'gamma) of a class of causes."""
-    tier, macro = contract["tier"], world["macro"]
-    offset = macro["offsets"].get(contract["region"], {})
-    return math.exp(
-        sum(
-            effect * (macro["levels"][month][name] + offset.get(name, 0.0) - tier["reference"][name])
-            for name, effect in tier["sensitivity"][cause].items()
-        )
-    )
-
-
-def entry_intensity(contract: Plain, month: int, market: Plain, world: Plain) -> float:
-    """Intensity of leaving current for arrears or charge-off (3), (3a), (3b)."""
-    tier, parameters = contract["tier"], world["parameters"]
-    base = sum(rate for target, rate in tier["rows"][0].items() if target != "prepay")
-    base *= multiplier(contract, "enter", month, world)
-    names = ("global", f"region:{contract['region']}", f"sector:{contract['sector']}")
-    y = sum(
-        math.sqrt(share) * market["factor"][name][month]
-        for share, name in zip(parameters["shares"], names, strict=True)
-    )
-    if parameters["response"] == "lognormal":
-        cell = base * math.exp(tier["sigma"] * y - tier["sigma"] ** 2 / 2.0)
-    else:
-        threshold = NORMAL.inv_cdf(1.0 - math.exp(-base))
-        x = (threshold + math.sqrt(tier["rho"]) * y) / math.sqrt(1.0 - tier["rho"])
-        cell = -math.log(0.5 * math.erfc(x / math.sqrt(2.0)))
-    return cell * contract["risk"] * at_age(tier["seasoning"], contract["age"] + month)
-
-
-def event_of_current(contract: Plain, month: int, market: Plain, world: Plain, path: int) -> int:
-    """One uniform: lowest part entry (its own lowest part a direct charge-off), highest part payoff."""
-    row = contract["tier"]["rows"][0]
-    worse = entry_intensity(contract, month, market, world)
-    payoff = row.get("prepay", 0.0) * multiplier(contract, "prepay", month, world)
-    total = worse + payoff
-    if total == 0.0:
-        return 0
-    moves = 1.0 - math.exp(-total)
-    u = monthly_uniform(contract["entity"], path, month, world["seed"])
-    if u < moves * worse / total:
-        direct = row.get("charge_off", 0.0) / (row.get("charge_off", 0.0) + row.get(1, 0.0))
-        return CHARGED_OFF if u < direct * moves * worse / total else 1
-    return PREPAID if u > 1.0 - moves * payoff / total else 0
-
-
-def event_in_arrears(contract: Plain, bucket: int, month: int, world: Plain, path: int) -> int:
-    """The cause with the shortest waiting time, if that is less than a month."""
-    waiting: dict[int, float] = {}
-    for target, rate in contract["tier"]["rows"][bucket].items():
-        if target == "charge_off":
-            event, cause, purpose = CHARGED_OFF, "charge_off", PURPOSE_CHARGE_OFF
-        elif target == "prepay":
-            event, cause, purpose = PREPAID, "prepay", PURPOSE_PREPAY
-        else:
-            event, cause, purpose = target, "cure" if target < bucket else "roll", PURPOSE_BUCKET + target
-        u = event_uniform(contract["entity"], path, month, purpose, world["seed"])
-        waiting[event] = -math.log(u) / (rate * multiplier(contract, cause, month, world))
-    first = min(waiting, key=waiting.__getitem__, default=bucket)
-    return first if waiting.get(first, 1.0) < 1.0 else bucket
-
-
-# --- a loan's life and its accounts (1a), (8) ----------------------------------------------------------------------
 
 
 def simulate_plain(world: Plain, paths: int) -> list[Plain]:
@@ -191,14 +42,80 @@ def simulate_plain(world: Plain, paths: int) -> list[Plain]:
 
 
 def simulate_path(contracts: list[Plain], world: Plain, path: int) -> Plain:
-    """One path: `book[name, month]`, `moves[month, from, to]`, `history[loan_id]`, `loss[loan_id]`."""
+    """One path.
+
+    `book[name, month]`, `moves[month, from, to]`, `pool[name, month]`; by loan_id: `history` (rows of months
+    0 .. T, see `Life.row`), `loss`, `recovered` (by month of the charge-off), `left` (principal and interest of
+    loans that leave the run-off alive); by stage: `shortfall`, `shortfall_12m`.
+    """
     market = draw_market(world, path)
-    result: Plain = {"book": defaultdict(float), "moves": defaultdict(int), "history": {}, "loss": {}}
-    for contract in contracts:
-        life = Life(contract, market, world, path, result)
-        result["history"][contract["loan_id"]] = life.live()
-        result["loss"][contract["loan_id"]] = life.loss
+    result: Plain = {"book": defaultdict(float), "moves": defaultdict(int), "pool": {}}
+    lives = [Life(contract, market, world, path, result) for contract in contracts]
+    for life in lives:
+        life.book_stocks(0)
+    history = [[life.row(0)] for life in lives]
+    for month in range(1, world["months"] + 1):
+        fire = fire_sale(lives, month, world, result["book"])
+        for life in lives:
+            life.live(month, fire)
+        if world["pool"]:
+            result["pool"].update(serve_by_phone(lives, month, world))
+        for rows, life in zip(history, lives, strict=True):
+            rows.append(life.row(month))
+    left = [life.run_off(fire) for life in lives]
+    ids = [life.contract["loan_id"] for life in lives]
+    result["history"] = dict(zip(ids, history, strict=True))
+    result["left"] = dict(zip(ids, left, strict=True))
+    result["loss"] = {life.contract["loan_id"]: life.loss for life in lives}
+    result["recovered"] = {life.contract["loan_id"]: life.recovered for life in lives}
+    for name in ("shortfall", "shortfall_12m"):
+        result[name] = [sum(getattr(life, name) for life in lives if life.contract["stage"] == k) for k in range(3)]
     return result
+
+
+# --- what loans do to each other: prices (7), the phone ------------------------------------------------------------------
+
+
+def fire_sale(lives: list[Life], month: int, world: Plain, book: Plain) -> float:
+    """Factor on the prices of this month's charge-offs by the cars that the month before sent to sale (7).
+
+    After the horizon the book is no longer complete, and the factor of the last month stays.
+    """
+    usual = fmean(life.contract["tier"]["baseline_sales"] for life in lives) * sum(life.alive for life in lives)
+    strength = world["parameters"]["fire_sale_elasticity"] * world["market_share"]
+    if month == 1 or usual == 0.0 or strength == 0.0:
+        return 1.0
+    return math.exp(-strength * math.log(max(book["sold_count", month - 1] / usual, 1.0)))
+
+
+def serve_by_phone(lives: list[Life], month: int, world: Plain) -> Plain:
+    """Contacts of a month, most urgent first while hours last; who was reached is treated in the next month."""
+    pool = world["pool"]
+    mean = fmean(life.contract["owed"][0] for life in lives)
+    asking = [life for life in lives if pool["first_bucket"] <= life.state <= pool["last_bucket"] and life.state > 0]
+
+    def urgency(life: Life) -> int:
+        points = pool["weight_bucket"] * life.state + pool["weight_waiting"] * life.waiting
+        points += pool["weight_balance"] * life.owed / mean
+        return min(max(math.floor(points * 16), 0), 1023)
+
+    served: list[Life] = []
+    for life in sorted(asking, key=urgency, reverse=True):  # stable: the order of the book decides among equals
+        if (len(served) + 1) * pool["hours_per_contact"] <= pool["hours"]:
+            served.append(life)
+    unserved = [life for life in asking if life not in served]
+    for life in lives:
+        life.waiting = life.waiting + 1 if life in unserved else 0
+        life.treated = int(life in served and draw(life, month, PURPOSE_REACH) < pool["reach"])
+    return {
+        ("pool_demand", month): len(asking) * pool["hours_per_contact"],
+        ("pool_served", month): len(served) * pool["hours_per_contact"],
+        ("pool_waiting", month): float(len(unserved)),
+        ("pool_waiting_months", month): fmean(life.waiting for life in unserved) if unserved else 0.0,
+    }
+
+
+# --- a loan's life and its accounts (1a), (1b), (1c) ----------------------------------------------------------------------
 
 
 class Life:
@@ -207,110 +124,210 @@ class Life:
     def __init__(self, contract: Plain, market: Plain, world: Plain, path: int, result: Plain) -> None:
         self.contract, self.market, self.world, self.path = contract, market, world, path
         self.book, self.moves = result["book"], result["moves"]
-        self.state, self.paid, self.loss = contract["bucket"], 0, 0.0
+        self.state, self.paid = contract["bucket"], 0
+        self.schedule, self.term = contract["owed"], contract["term"]
+        self.mark = opening_mark(contract, path, world["seed"])
+        self.type = opening_type(contract, path, world["seed"])
+        self.treated, self.waiting = 1, 0
+        self.seized = 0 if contract["repossessed"] else None
         self.default_bucket = world["parameters"]["default_bucket"]
-        self.defaulted = self.in_default()
+        self.default_month = 0 if self.serious else None
+        self.received, self.loss, self.shortfall, self.shortfall_12m = 0.0, 0.0, 0.0, 0.0
+        self.recovered: dict[int, float] = {}
 
-    def in_default(self) -> bool:
-        return self.state == CHARGED_OFF or self.default_bucket <= self.state <= MAX_BUCKET
+    @property
+    def alive(self) -> bool:
+        return self.state <= MAX_BUCKET
+
+    @property
+    def serious(self) -> bool:
+        """A live loan that meets the terms of default."""
+        return self.alive and (self.state >= self.default_bucket or self.seized is not None)
+
+    @property
+    def redeems(self) -> bool:
+        """Whether the borrower gets a seized car back."""
+        return self.state in (0, PREPAID, MATURED)
 
     @property
     def owed(self) -> float:
         """Principal after the instalments paid so far; nothing after an exit."""
-        return self.contract["owed"][self.paid] if self.state <= MAX_BUCKET else 0.0
+        return self.schedule[self.paid] if self.alive else 0.0
 
     @property
     def receivable(self) -> float:
         """Accrued unpaid interest (1a)."""
         months = min(self.state, self.world["parameters"]["nonaccrual_months"])
-        return self.owed * self.contract["monthly_rate"] * months if self.state <= MAX_BUCKET else 0.0
-
-    def live(self) -> list[tuple[int, float, float]]:
-        """Go through horizon and run-off; return (state, principal, loss) at months 0 .. horizon."""
-        horizon = self.world["months"]
-        self.book_stocks(0)
-        history = [(self.state, self.owed, self.loss)]
-        for month in range(1, horizon + 1):
-            if self.state <= MAX_BUCKET:
-                self.step(month)
-            history.append((self.state, self.owed, self.loss))
-        month = horizon
-        goes_on = self.in_default()
-        while goes_on and 0 < self.state <= MAX_BUCKET:
-            month += 1
-            self.step(month)
-        return history
-
-    def step(self, month: int) -> None:
-        """One month: event, cash, stocks."""
-        bucket = self.state
-        if bucket == 0:
-            event = event_of_current(self.contract, month, self.market, self.world, self.path)
-        else:
-            event = event_in_arrears(self.contract, bucket, month, self.world, self.path)
-        end = self.world["months"] + self.world["run_off"]
-        if month == end and 0 < event <= MAX_BUCKET and not self.pays_last(event):
-            event = CHARGED_OFF
-        exposure = self.settle(event, month)
-        if self.in_default() and not self.defaulted:
-            self.defaulted = True
-            self.add(month, default_count=1, default_balance=exposure)
-        if self.state <= MAX_BUCKET:
-            self.book_stocks(month)
-        self.moves[month, bucket, self.state] += 1
-
-    def instalments_paid(self, event: int) -> int:
-        """All instalments paid after a month that ends `event` behind: one falls due each month."""
-        return self.paid + max(self.state + 1 - event, 0)
-
-    def pays_last(self, event: int) -> bool:
-        return self.instalments_paid(event) >= len(self.contract["owed"]) - 1
-
-    def settle(self, event: int, month: int) -> float:
-        """Move cash and state; return principal and interest that stay, or are charged off."""
-        before = self.owed
-        accrues = self.state < self.world["parameters"]["nonaccrual_months"]
-        accrual = before * self.contract["monthly_rate"] if accrues else 0.0
-        interest = self.receivable + accrual
-        self.add(month, interest_accrued=accrual)
-        if event <= MAX_BUCKET:
-            repaid, self.paid = self.pays_last(event), self.instalments_paid(event)
-            event = MATURED if repaid else event
-        self.state = event
-        if event == CHARGED_OFF:
-            self.charge_off(month, before, interest)
-            return before + interest
-        self.add(month, interest_paid=interest - self.receivable)
-        self.add(month, **{"prepaid" if event == PREPAID else "principal_paid": before - self.owed})
-        self.add(month, prepaid_count=event == PREPAID, matured_count=event == MATURED)
-        return self.owed + self.receivable
-
-    def charge_off(self, month: int, principal: float, interest: float) -> None:
-        """Sale of the car and loss (8), (8a)."""
-        contract, tier, exposure = self.contract, self.contract["tier"], principal + interest
-        address = contract["entity"], self.path
-        lag, recovery = tier["sale_lag"], 0.0
-        if event_uniform(*address, month, PURPOSE_SOLD, self.world["seed"]) < tier["sold_share"]:
-            z = NORMAL.inv_cdf(event_uniform(*address, 0, PURPOSE_CONDITION, self.world["seed"]))
-            condition = math.exp(tier["vehicle_sd"] * z - tier["vehicle_sd"] ** 2 / 2.0)
-            price = self.car_value(month + lag) * condition * (1.0 - tier["haircut"])
-            recovery = price * (1.0 - tier["sale_cost_share"]) - tier["sale_cost"]
-            if not math.isnan(tier["lgd_floor"]):
-                recovery = min(recovery, exposure * (1.0 - tier["lgd_floor"]))
-        self.loss = exposure - recovery / (1.0 + contract["monthly_rate"]) ** lag
-        self.add(month, charge_off=exposure, charge_off_interest=interest, charge_off_count=1, ultimate_loss=self.loss)
-        self.add(month + lag, recovery=recovery)
+        return self.owed * self.contract["monthly_rate"] * months if self.alive else 0.0
 
     def car_value(self, month: int) -> float:
         """Wholesale value without the car's own condition (6)."""
         aged = self.contract["value_as_new"] * at_age(self.contract["depreciation"], self.contract["car_age"] + month)
         return aged * self.market["index"][self.contract["vehicle"]][month]
 
+    # --- months
+
+    def run_off(self, fire: float) -> float:
+        """After the horizon a loan in default goes on until it is cured or gone; return what it then owes."""
+        month, goes_on, self.treated = self.world["months"], self.serious, 1
+        while goes_on and self.state > 0 and self.alive:
+            month += 1
+            self.live(month, fire)
+        return self.owed + self.receivable if goes_on else 0.0
+
+    def live(self, month: int, fire: float) -> None:
+        """One month: event, cash, car, default, stocks."""
+        self.received = 0.0
+        if not self.alive:
+            return
+        bucket = self.state
+        if bucket == 0:
+            event = event_of_current(self, month)
+            self.leave_current(event, month)
+        else:
+            self.type = type_after_spell(self, month)
+            event = event_in_arrears(self, month)
+        end = self.world["months"] + self.world["run_off"]
+        if month == end and 0 < event <= MAX_BUCKET and not self.pays_last(event):
+            event = CHARGED_OFF
+        self.settle(event, month, fire)
+        follow_car(self, month)
+        if self.serious:
+            self.note_default(month, self.owed + self.receivable)
+        if self.alive:
+            self.book_stocks(month)
+        self.moves[month, bucket, self.state] += 1
+
+    def leave_current(self, event: int, month: int) -> None:
+        """A default before counts no longer if the probation since was served; whoever enters arrears has a type."""
+        if event in (1, CHARGED_OFF, TOTAL_LOSS) and self.months_clean(month) >= self.probation:
+            self.default_month = None
+        if event == 1:
+            self.type = type_at_entry(self, month)
+
+    # --- default and probation
+
+    @property
+    def probation(self) -> int:
+        return int(self.world["parameters"]["probation_months"])
+
+    def months_clean(self, month: int) -> int:
+        """Closings without arrears before this month, of a current loan."""
+        return month - (self.mark[0] if self.mark else 0)
+
+    def note_default(self, month: int, exposure: float) -> None:
+        """A default counts once until its probation is served."""
+        if self.default_month is None:
+            self.default_month = month
+            self.add(month, default_count=1, default_balance=exposure)
+
+    def in_default(self, month: int) -> bool:
+        """At the close of a month, probation included."""
+        if self.default_month is None:
+            return False
+        return self.state > 0 or self.seized is not None or self.months_clean(month + 1) < self.probation
+
+    # --- cash
+
+    def instalments_paid(self, event: int) -> int:
+        """All instalments paid after a month that ends `event` behind: one falls due each month."""
+        return self.paid + max(self.state + 1 - event, 0)
+
+    def pays_last(self, event: int) -> bool:
+        return self.instalments_paid(event) >= len(self.schedule) - 1
+
+    def settle(self, event: int, month: int, fire: float) -> None:
+        """Interest accrues, the event's cash flows, and the state follows."""
+        before = self.owed
+        accrues = self.state < self.world["parameters"]["nonaccrual_months"]
+        accrual = before * self.contract["monthly_rate"] if accrues else 0.0
+        interest = self.receivable + accrual
+        self.add(month, interest_accrued=accrual)
+        if event == CHARGED_OFF:
+            charge_off(self, month, before, interest, fire)
+            self.state = CHARGED_OFF
+        elif event == TOTAL_LOSS:
+            of_interest, of_principal = total_loss(self, month, before, interest)
+            self.receive(month, interest_paid=of_interest, total_loss_paid=of_principal)
+            self.state = TOTAL_LOSS
+        elif event == 0 and self.is_extended(month):
+            self.extend(month, before + interest, interest)
+        else:
+            self.pay(event, month, before, interest)
+
+    def pay(self, event: int, month: int, before: float, interest: float) -> None:
+        """Instalments, or all that is owed; fees for those that come late, and for a renewal."""
+        was, tier = self.state, self.contract["tier"]
+        late = was if event == PREPAID else max(was + 1 - event, 0) - (event == 0)
+        renews = was == 0 and event == 0 and self.renews_in(month)
+        if event == PREPAID:
+            self.state = PREPAID
+        else:
+            repaid, self.paid = self.pays_last(event), self.instalments_paid(event)
+            self.state = MATURED if repaid else event
+        if was > 0 and self.state == 0:
+            self.mark = (month, CURED)
+        fees = tier["late_fee"] * late + (tier["renewal_fee"] * before if renews else 0.0)
+        principal = {"prepaid" if event == PREPAID else "principal_paid": before - self.owed}
+        self.receive(month, interest_paid=interest - self.receivable, **principal, fees=fees)
+        if was > 0 and event != PREPAID:
+            self.add(month, collected=before + interest - self.owed - self.receivable)
+        self.add(month, prepaid_count=self.state == PREPAID, matured_count=self.state == MATURED, renewed_count=renews)
+
+    def renews_in(self, month: int) -> bool:
+        """A single-payment loan is renewed on its due date and every period after (1c)."""
+        if self.contract["amortisation"] != "single_payment" or month < self.term:
+            return False
+        return (month - self.term) % self.contract["renewal_period"] == 0
+
+    def is_extended(self, month: int) -> bool:
+        """Whether a return to current is an extension (3i)."""
+        share = self.contract["tier"]["modified_share"][self.state]
+        return 0 < self.state and month < self.term and draw(self, month, PURPOSE_MODIFY) < share
+
+    def extend(self, month: int, owed: float, interest: float) -> None:
+        """Arrears become principal, and as many more months as instalments were missed, this month's too (1b)."""
+        steps = len(self.schedule) - 1 - self.paid
+        self.schedule, self.paid = amortise(owed, self.contract["factor"], self.contract["payment"], steps), 0
+        self.term += self.state + 1
+        self.state, self.mark = 0, (month, MODIFIED)
+        self.add(month, capitalised=interest, modified_count=1)
+
+    # --- books
+
+    def receive(self, month: int, **amounts: float) -> None:
+        """Cash from the borrower, or from the insurance of the car."""
+        total = sum(amounts.values())
+        self.received += total
+        self.add(month, **amounts, cash=total)
+
     def book_stocks(self, month: int) -> None:
-        late = self.owed if self.state >= 1 else 0.0
-        serious = self.owed if self.state >= 2 else 0.0
-        self.add(month, balance=self.owed, delinquent_balance=late, seriously_delinquent_balance=serious)
-        self.add(month, accrued_interest=self.receivable, collateral_value=self.car_value(month), live_count=1)
+        arrears, owed = self.state, self.owed
+        self.add(
+            month,
+            balance=owed,
+            delinquent_balance=owed if arrears >= 1 else 0.0,
+            seriously_delinquent_balance=owed if arrears >= 2 else 0.0,
+            defaulted_balance=owed if self.in_default(month) else 0.0,
+            modified_balance=owed if self.lately_extended(month) else 0.0,
+            repossessed_balance=owed if self.seized is not None else 0.0,
+            accrued_interest=self.receivable,
+            collateral_value=self.car_value(month),
+            live_count=1,
+            delinquent_count=arrears >= 1,
+        )
+
+    def lately_extended(self, month: int) -> bool:
+        return self.mark is not None and self.mark[1] == MODIFIED and month - self.mark[0] < HISTORY_MONTHS
+
+    def row(self, month: int) -> tuple[float, ...]:
+        """State, principal, loss so far, value of the car, cash of the month, type, flags."""
+        if not self.alive:
+            return self.state, 0.0, self.loss, 0.0, self.received, -1, 0
+        flags = 1 * self.lately_extended(month) + 2 * (self.seized is not None)
+        flags += 4 * self.treated + 8 * self.in_default(month)
+        kind = self.type if self.state > 0 else -1
+        return self.state, self.owed, self.loss, self.car_value(month), self.received, kind, flags
 
     def add(self, month: int, **amounts: float) -> None:
         for name, amount in amounts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from statistics import NormalDist
 from typing import Any
@@ -33,7 +34,7 @@ def event_uniform(entity: int, path: int, month: int, purpose: int, seed: int) -
     return uniform(entity, path, 2**16 + month * 16 + purpose // 4, purpose % 4, seed)
 
 
-# --- factors and prices (3c), (5) --------------------------------------------------------------------------------
+# --- factors and prices (3c), (5) to (5c) ------------------------------------------------------------------------
 
 
 def draw_market(world: Plain, path: int) -> Plain:
@@ -45,13 +46,14 @@ def draw_market(world: Plain, path: int) -> Plain:
         names += sorted({f"{kind}:{loan[kind]}" for loan in world["loans"]})
     factor = {name: autoregression(normals, f"factor:{name}", parameters["persistence"], last) for name in names}
     common = common_returns(normals, parameters, last)
+    sudden = jumps(parameters, path, last, world["seed"])
     index = {}
     for segment in SEGMENTS:
         sd = parameters["index_residual_sd"][segment] / math.sqrt(1.0 - parameters["index_persistence"] ** 2)
         own = autoregression(normals, f"index:{segment}", parameters["index_persistence"], last)
         returns = [shared + sd * residual for shared, residual in zip(common, own, strict=True)]
         index[segment] = compensated_index(
-            returns, parameters, segment, [row[segment] for row in world["macro"]["index"]]
+            returns, sudden, parameters, segment, [row[segment] for row in world["macro"]["index"]]
         )
     return {"factor": factor, "index": index}
 
@@ -96,20 +98,48 @@ def common_returns(normals: Normals, parameters: Plain, last: int) -> list[float
     return returns
 
 
-def compensated_index(returns: list[float], parameters: Plain, segment: str, path: list[float]) -> list[float]:
-    """Scenario path times exp(sum of returns), each month divided by its mean (5)."""
-    phi = parameters["index_persistence"]
+def jumps(parameters: Plain, path: int, last: int, seed: int) -> list[float]:
+    """Sum of the market's jumps in months 0..last (5c); their number is the first at which Poisson's sum reaches u."""
+    found = [0.0]
+    for month in range(1, last + 1):
+        u = monthly_uniform(named_entity("index:jumps"), path, month, seed)
+        number, chance = 0, math.exp(-parameters["jump_intensity"])
+        reached = chance
+        while u > reached:
+            number += 1
+            chance *= parameters["jump_intensity"] / number
+            reached += chance
+        size = NORMAL.inv_cdf(monthly_uniform(named_entity("index:jump_size"), path, month, seed))
+        found.append(number * parameters["jump_mean"] + math.sqrt(number) * parameters["jump_sd"] * size)
+    return found
+
+
+def compensated_index(
+    returns: list[float], sudden: list[float], parameters: Plain, segment: str, path: list[float]
+) -> list[float]:
+    """Scenario path times exp(u), each month divided by its mean (5); u keeps 1 - kappa of itself a month (5b)."""
+    kept = 1.0 - parameters["reversion"]
     innovation = parameters["index_innovation_sd"] ** 2 * parameters["index_common_share"]
     innovation += parameters["index_residual_sd"][segment] ** 2
-    autocovariance = [innovation / (1.0 - phi**2) * phi**lag for lag in range(len(returns))]
-    index, total, variance = [path[0]], 0.0, 0.0
+    mean, sd = parameters["jump_mean"], parameters["jump_sd"]
+    index, level, cumulant = [path[0]], 0.0, 0.0
     for month in range(1, len(returns)):
-        total += returns[month]
-        variance += autocovariance[0] + 2.0 * sum(autocovariance[1:month])
-        index.append(path[month] * math.exp(total - 0.5 * variance))
+        level = kept * level + returns[month] + sudden[month]
+        share = kept ** (month - 1)  # of a jump in the first month, now
+        cumulant += parameters["jump_intensity"] * (math.exp(share * mean + share**2 * sd**2 / 2.0) - 1.0)
+        variance = innovation * level_variance(month, parameters["index_persistence"], kept)
+        index.append(path[month] * math.exp(level - 0.5 * variance - cumulant))
     return index
 
 
+@functools.cache
+def level_variance(months: int, phi: float, kept: float) -> float:
+    """Variance of the level after so many months, pair of months by pair, for innovations of variance 1."""
+    ages = range(months)
+    return sum(kept ** (i + j) * phi ** abs(i - j) for i in ages for j in ages) / (1.0 - phi**2)
+
+
 def last_month(world: Plain) -> int:
-    """Last month in which cash may flow: horizon, run-off, longest sale lag."""
-    return world["months"] + world["run_off"] + max(tier["sale_lag"] for tier in world["parameters"]["tiers"])
+    """Last month whose prices matter: horizon, run-off, the longest search for a car and its sale."""
+    lags = [tier["search_lag"] + tier["sale_lag"] for tier in world["parameters"]["tiers"]]
+    return world["months"] + world["run_off"] + max(lags)

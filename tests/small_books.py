@@ -1,10 +1,14 @@
-"""Small tapes, parameters and macro paths for tests of the engine, and their plain-dict forms for `reference`."""
+"""Small tapes, parameters and macro paths for tests of the engine.
+
+What is quiet stands here; `busy_books` has parameters with everything at work, `plain_books` the plain-dict forms
+that `reference` takes.
+"""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
@@ -14,11 +18,11 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from calibration.library import find_parameter_set
-from scenarios.history import used_car_index_at
-from scenarios.macro import MonthlyMacro
-from scenarios.vocabulary import CAUSE_CLASSES, MACRO_VARIABLES, SEGMENTS
-from simulator.engine import RUN_OFF_MONTHS, months_needed, simulate
+from scenarios.macro import MonthlyMacro, offset_table
+from scenarios.vocabulary import AMORTISATIONS, MACRO_VARIABLES, SEGMENTS
+from simulator.engine import months_needed, simulate
 from simulator.intensities import intensities_from_probabilities
+from simulator.parameter_groups import Borrower, Economics, Workout
 from simulator.parameters import Parameters, build_parameters
 from simulator.tape import LoadReport, LoanTape, make_tape
 from simulator.tape.tape import balance_cents
@@ -56,6 +60,16 @@ ORDINARY_LOAN: Mapping[str, Any] = {
     "vehicle_new": True,
     "vehicle_value": 21_000.0,
     "value_source": "retail",
+    "amortisation": "level",
+    "balloon": np.nan,
+    "mileage": np.nan,
+    "income": np.nan,
+    "income_verified": False,
+    "tracker": False,
+    "starter_interrupt": False,
+    "credit_insured": False,
+    "modified": False,
+    "repossessed": False,
 }
 """A loan of which nothing is unusual; a test states what it changes."""
 
@@ -95,12 +109,20 @@ def subset(tape: LoanTape, kept: NDArray[Any]) -> LoanTape:
 
 
 def mixed_book(count: int = 60, seed: int = 1) -> LoanTape:
-    """Book with every kind of loan: rates from 0 %, terms that end within months, arrears past maturity, any car."""
+    """Book with every kind of loan: rates from 0 %, terms that end within months, arrears past maturity, any car.
+
+    Every amortisation is there, current and in arrears; loans are extended, have their car seized, carry trackers.
+    """
     random = np.random.default_rng(seed)
     tape = tape_of([_mixed_loan(random, place) for place in range(count)])
-    assert (tape["days_past_due"] > 0).sum() > count // 4
+    late = tape["days_past_due"] > 0
+    assert late.sum() > count // 4
     assert (tape["rate"] == 0.0).any()
-    assert ((tape["remaining_term"] == 0) & (tape["days_past_due"] > 0)).any()
+    assert ((tape["remaining_term"] == 0) & late).any()
+    for name in ("tracker", "modified", "repossessed"):
+        assert tape[name].any(), name
+    for kind in AMORTISATIONS:
+        assert len(set(late[tape["amortisation"] == kind])) == 2, kind
     return tape
 
 
@@ -113,7 +135,7 @@ def _mixed_loan(random: np.random.Generator, place: int) -> dict[str, Any]:
     if place in (0, 30):
         remaining = 0
     instalment = balance / max(remaining, 4) * float(random.uniform(0.8, 1.6))
-    return {
+    loan = {
         "loan_id": f"{place:03d}-ü",
         "origination_date": np.datetime64("2024-12") - np.timedelta64(int(random.integers(0, 70)), "M"),
         "original_balance": balance * float(random.uniform(1.0, 1.5)),
@@ -133,6 +155,24 @@ def _mixed_loan(random: np.random.Generator, place: int) -> dict[str, Any]:
         "vehicle_value": balance * float(random.uniform(0.7, 1.8)),
         "value_source": str(random.choice(["invoice", "msrp", "retail", "wholesale", "other"])),
     }
+    return {**loan, **_mixed_features(random, place, loan)}
+
+
+def _mixed_features(random: np.random.Generator, place: int, loan: Mapping[str, Any]) -> dict[str, Any]:
+    """How a loan of the mixed book is repaid, and its flags."""
+    kind = AMORTISATIONS[(0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 4)[place % 11]]
+    features = {
+        "amortisation": kind,
+        "balloon": loan["current_balance"] * float(random.uniform(0.1, 0.6)) if kind == "balloon" else np.nan,
+        "mileage": np.nan if place % 4 == 0 else float(random.uniform(5_000.0, 200_000.0)),
+        "tracker": place % 3 == 1,
+        "modified": place % 10 == 7 or place % 10 == 9,
+        "repossessed": place % 12 == 9,
+    }
+    if kind == "single_payment":
+        period = int(random.integers(1, 5))
+        features |= {"original_term": period, "remaining_term": int(random.integers(0, period + 1))}
+    return features
 
 
 # --- parameters -----------------------------------------------------------------------------------------
@@ -145,9 +185,16 @@ def shipped(*names: str) -> Parameters:
 
 
 def quiet(name: str = "us_near_prime", **changes: Any) -> Parameters:
-    """A shipped set with nothing that varies: no sensitivity, no factor, no seasoning, no covariate, no price noise."""
+    """A shipped set with nothing that varies: no sensitivity, no factor, no seasoning, no covariate, no price noise.
+
+    Borrowers have no history and no type, no car is seized or lost, a sale's terms alone are those of the set.
+    `changes` may name fields of the parameters and of their groups.
+    """
     base = shipped(name)
+    buckets = len(base.bucket_edges)
+    sale = ("found_share", "sale_lag", "haircut", "cost_fixed", "cost_share", "lgd_floor")
     none = {
+        "intensity": base.published_intensity,
         "sensitivity": np.zeros_like(base.sensitivity),
         "sigma": np.zeros(1),
         "rho": np.zeros(1),
@@ -156,9 +203,29 @@ def quiet(name: str = "us_near_prime", **changes: Any) -> Parameters:
         "pti_coefficient": np.zeros(1),
         "index_innovation_sd": 0.0,
         "index_residual_sd": np.zeros(len(SEGMENTS)),
-        "vehicle_sd": np.zeros(1),
+        "jump_intensity": 0.0,
+        "reversion": 0.0,
+        "probation_months": 0,
+        "discount_cap": np.full(1, np.inf),
+        "borrower": Borrower.neutral(1, buckets),
+        "workout": replace(Workout.neutral(1, buckets), **{field: getattr(base.workout, field) for field in sale}),
+        "economics": Economics.neutral(1),
     }
-    return replace(base, **{**none, **changes})
+    return changed(replace(base, **none), **changes)
+
+
+def changed(parameters: Parameters, **changes: Any) -> Parameters:
+    """Parameters with fields changed, by name, wherever they stand: among the parameters or in one of their groups.
+
+    Intensities that are given are the published ones too.
+    """
+    if "intensity" in changes:
+        changes.setdefault("published_intensity", changes["intensity"])
+    for group, kind in (("borrower", Borrower), ("workout", Workout), ("economics", Economics)):
+        own = {field.name: changes.pop(field.name) for field in fields(kind) if field.name in changes}
+        if own:
+            changes[group] = replace(changes.get(group, getattr(parameters, group)), **own)
+    return replace(parameters, **changes)
 
 
 def chain(probability: Sequence[Sequence[float]] | NDArray[np.float64], **changes: Any) -> Parameters:
@@ -175,41 +242,6 @@ def current_only(default: float, payoff: float = 0.0, **changes: Any) -> Paramet
     return quiet(intensity=intensity, **changes)
 
 
-def busy_tiers(response: str, seed: int = 3) -> Parameters:
-    """Two shipped tiers, changed until every feature is at work and most loans move."""
-    base = shipped("us_near_prime", "us_subprime")
-    random = np.random.default_rng(seed)
-    intensity = base.intensity * random.uniform(0.5, 2.0, base.intensity.shape)
-    intensity[:, 0, 1] *= 3.0
-    intensity[:, 0, 4] = 0.004, 0.008
-    intensity[:, 2:] *= 0.2  # so that some default linger, and reach the end of the run-off
-    return replace(
-        base,
-        response=response,
-        intensity=intensity,
-        sensitivity=random.uniform(-6.0, 6.0, base.sensitivity.shape) * [1.0, 0.5, 1.0, 0.2],
-        nonaccrual_months=2,
-        default_bucket=2,
-        lgd_floor=np.array([np.nan, 0.0]),
-        sale_lag=np.array([4, 2]),
-        sold_share=np.array([0.9, 0.6]),
-        sale_cost=np.array([900.0, 300.0]),
-        sale_cost_share=np.array([0.03, 0.08]),
-    )
-
-
-def busy_seven_buckets() -> Parameters:
-    """The Chinese set: six buckets of arrears, so that draws come from more than one block of words."""
-    base = shipped("cn_auto_finance")
-    intensity = base.intensity.copy()
-    intensity[:, 0, 1] *= 10.0
-    intensity[:, 1:, 1:] *= 1.5
-    intensity[:, 4:] *= 0.06
-    intensity[:, 6, 1:4] += 0.05
-    # The book's amounts are taken as they stand, and its cars' history as the one that is shipped.
-    return replace(base, intensity=intensity, currency="USD")
-
-
 # --- macro paths ------------------------------------------------------------------------------------------
 
 
@@ -224,41 +256,21 @@ def macro_at(
     levels = np.tile(parameters.reference[0], (months + 1, 1))
     for variable, change in moved.items():
         levels[:, MACRO_VARIABLES.index(variable)] += np.asarray(change)
-    no_offset = xr.DataArray(
-        np.zeros((0, len(MACRO_VARIABLES))),
-        dims=("region", "macro_variable"),
-        coords={"region": np.array([], dtype=object), "macro_variable": list(MACRO_VARIABLES)},
-    )
     return MonthlyMacro(
         name=name,
         macro=xr.DataArray(levels, dims=("month", "macro_variable"), coords={"macro_variable": list(MACRO_VARIABLES)}),
         used_car_index=xr.DataArray(index, dims=("month", "segment"), coords={"segment": list(SEGMENTS)}),
-        regional_offset=no_offset,
+        regional_offset=offset_table("region", (), ()),
         beyond=None,
         assumptions=(),
         shifted=False,
     )
 
 
-def with_offset(macro: MonthlyMacro, region: str, **offset: float) -> MonthlyMacro:
-    """The same paths with one region's offsets from the nation."""
-    row = [[offset.get(variable, 0.0) for variable in MACRO_VARIABLES]]
-    coords = {"region": [region], "macro_variable": list(MACRO_VARIABLES)}
-    return replace(macro, regional_offset=xr.DataArray(row, dims=("region", "macro_variable"), coords=coords))
-
-
-def busy_macro(parameters: Parameters, horizon: int) -> MonthlyMacro:
-    """Every macro variable moves, cars lose a fifth, and one region is off the nation."""
-    months = np.arange(months_needed(parameters, horizon) + 1)
-    macro = macro_at(
-        parameters,
-        int(months[-1]),
-        unemployment=0.03 * np.sin(months / 5.0),
-        prime_rate=0.0004 * months,
-        fuel_price=0.3 * np.cos(months / 7.0),
-        used_car_index=np.exp(-0.01 * np.minimum(months, 24)),
-    )
-    return with_offset(macro, "NV", unemployment=0.02)
+def with_offset(macro: MonthlyMacro, name: str, kind: str = "region", **offset: float) -> MonthlyMacro:
+    """The same paths with one region's or one sector's offsets from the nation."""
+    table = offset_table(kind, (name,), [[offset.get(variable, 0.0) for variable in MACRO_VARIABLES]])
+    return replace(macro, **{"regional_offset" if kind == "region" else "sector_offset": table})
 
 
 # --- runs ------------------------------------------------------------------------------------------------
@@ -273,89 +285,3 @@ def run(tape: LoanTape, parameters: Parameters, *, paths: int, months: int, seed
 def values(results: xr.Dataset, name: str) -> NDArray[Any]:
     """One variable without its three dimensions of length 1."""
     return results[name].to_numpy()[0, 0, 0]
-
-
-# --- plain forms for the reference ------------------------------------------------------------------------------
-
-
-def plain_world(
-    tape: LoanTape, macro: MonthlyMacro, parameters: Parameters, *, months: int, seed: int
-) -> dict[str, Any]:
-    """What `reference.simulate_plain` takes."""
-    return {
-        "loans": plain_loans(tape),
-        "macro": plain_macro(macro),
-        "parameters": plain_parameters(parameters),
-        "history": plain_history(tape),
-        "as_of": (tape.as_of.year, tape.as_of.month),
-        "seed": seed,
-        "months": months,
-        "run_off": RUN_OFF_MONTHS,
-    }
-
-
-def plain_loans(tape: LoanTape) -> list[dict[str, Any]]:
-    """One dict a loan, of Python's own types; months as (year, month)."""
-    loans = []
-    for place in range(len(tape)):
-        loan = {name: column[place].item() for name, column in tape.columns.items()}
-        loan["origination_date"] = (loan["origination_date"].year, loan["origination_date"].month)
-        loans.append(loan)
-    return loans
-
-
-def plain_macro(macro: MonthlyMacro) -> dict[str, Any]:
-    """Levels by month and variable, index by month and segment, offsets by region and variable."""
-    offsets = macro.regional_offset
-    return {
-        "levels": [dict(zip(MACRO_VARIABLES, row, strict=True)) for row in macro.macro.to_numpy().tolist()],
-        "index": [dict(zip(SEGMENTS, row, strict=True)) for row in macro.used_car_index.to_numpy().tolist()],
-        "offsets": {
-            str(region): dict(zip(MACRO_VARIABLES, offsets.sel(region=region).to_numpy().tolist(), strict=True))
-            for region in offsets["region"].to_numpy()
-        },
-    }
-
-
-def plain_parameters(parameters: Parameters) -> dict[str, Any]:
-    """Everything that the reference needs, by name, without an array."""
-    scalars = ("response", "shares", "persistence", "index_persistence", "index_innovation_sd", "index_common_share")
-    scalars += ("index_factor_correlation", "bucket_edges", "default_bucket", "nonaccrual_months")
-    return {
-        **{name: getattr(parameters, name) for name in scalars},
-        "wholesale": dict(parameters.wholesale),
-        "index_residual_sd": dict(zip(SEGMENTS, parameters.index_residual_sd.tolist(), strict=True)),
-        "depreciation": dict(zip(SEGMENTS, parameters.depreciation.tolist(), strict=True)),
-        "tiers": [_plain_tier(parameters, tier) for tier in range(len(parameters.names))],
-    }
-
-
-def _plain_tier(parameters: Parameters, tier: int) -> dict[str, Any]:
-    figures = ("sigma", "rho", "ltv_coefficient", "ltv_reference", "pti_coefficient", "pti_reference", "sold_share")
-    figures += ("haircut", "sale_cost", "sale_cost_share", "vehicle_sd", "lgd_floor", "sale_lag")
-    buckets = len(parameters.bucket_edges)
-    targets = [*range(buckets), "charge_off", "prepay"]
-    score, rate = parameters.sets[tier].score, parameters.sets[tier].rate
-    return {
-        **{name: getattr(parameters, name)[tier].item() for name in figures},
-        "rows": [
-            {target: rate for target, rate in zip(targets, row, strict=True) if rate > 0.0}
-            for row in parameters.intensity[tier].tolist()
-        ],
-        "seasoning": parameters.seasoning[tier].tolist(),
-        "reference": dict(zip(MACRO_VARIABLES, parameters.reference[tier].tolist(), strict=True)),
-        "sensitivity": {
-            cause: dict(zip(MACRO_VARIABLES, parameters.sensitivity[tier, row].tolist(), strict=True))
-            for row, cause in enumerate(CAUSE_CLASSES)
-        },
-        "score_band": (score.low, score.high) if score else (None, None),
-        "rate_band": (rate.low_percent, rate.high_percent) if rate else (None, None),
-    }
-
-
-def plain_history(tape: LoanTape) -> dict[tuple[int, int], float]:
-    """Used-car index by (year, month), for the months of origination and the as-of month of a book."""
-    months = {(day.year, day.month) for day in tape["origination_date"].tolist()} | {
-        (tape.as_of.year, tape.as_of.month)
-    }
-    return {month: float(used_car_index_at(*month)) for month in sorted(months)}

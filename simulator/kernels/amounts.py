@@ -6,11 +6,11 @@ from simulator.kernels.compile import compiled
 
 
 @compiled()
-def principal_behind(track, bucket, growth, payment):  # type: ignore[no-untyped-def]
+def principal_behind(track, bucket, shrink, step):  # type: ignore[no-untyped-def]
     """Principal of a loan `bucket` instalments behind the fully paid track at the same date."""
     principal = track
     for _ in range(bucket):
-        principal = (principal + payment) / growth
+        principal = (principal + step) / shrink
     return principal
 
 

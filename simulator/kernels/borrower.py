@@ -9,33 +9,42 @@ from scenarios.vocabulary import (
     CHARGED_OFF,
     CURE,
     EVENT_SLOT,
+    FORGETFUL,
+    HARDSHIP,
     PREPAID,
     PREPAY,
     PURPOSE_BUCKET,
     PURPOSE_CHARGE_OFF,
+    PURPOSE_MODIFY,
     PURPOSE_PREPAY,
+    PURPOSE_TOTAL_LOSS,
     ROLL,
+    STRATEGIC,
+    TOTAL_LOSS,
 )
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import SLOTS_PER_MONTH, WORDS, block_at, unit
 
 
 @compiled()
-def leave_current(u, worse, payoff, direct_share):  # type: ignore[no-untyped-def]
+def leave_current(u, worse, payoff, direct_share, total_loss):  # type: ignore[no-untyped-def]
     """State after a month that opened without arrears.
 
     One uniform decides: the lowest part of the unit interval is entry into arrears (its own lowest
-    part a direct charge-off), the highest is payoff, and in between nothing happens.  The parts'
-    lengths are those of (2), so the scheme is exact; and a larger intensity moves the same loans.
+    part a direct charge-off), the highest is payoff (its own lowest part total loss of the car), and in
+    between nothing happens.  The parts' lengths are those of (2), so the scheme is exact; and a larger
+    intensity moves the same loans.
 
     Parameters
     ----------
     u : float
         The month's dense draw, in (0, 1).
     worse, payoff : float
-        Intensities a month of entry (direct charge-off included) and of payoff.
+        Intensities a month of entry (direct charge-off included) and of payoff (total loss included).
     direct_share : float
         Share of `worse` that is direct charge-off.
+    total_loss : float
+        Intensity of total loss.
     """
     total = worse + payoff
     if total <= 0.0:
@@ -44,7 +53,36 @@ def leave_current(u, worse, payoff, direct_share):  # type: ignore[no-untyped-de
     p_worse = worse / total * any_event
     if u < p_worse:
         return CHARGED_OFF if u < p_worse * direct_share else 1
-    return PREPAID if u > 1.0 - payoff / total * any_event else 0
+    p_payoff = payoff / total * any_event
+    if u > 1.0 - p_payoff:
+        return TOTAL_LOSS if u <= 1.0 - p_payoff * (1.0 - min(total_loss / payoff, 1.0)) else PREPAID
+    return 0
+
+
+@compiled()
+def equity_effect(principal, value, equity):  # type: ignore[no-untyped-def]
+    """Effect of negative equity on entry (4), before its mean is taken out; `equity` float64[4] of a tier."""
+    threshold, slope, cap = equity[0], equity[1], equity[2]
+    if slope <= 0.0 or principal <= threshold * value:
+        return 1.0
+    return min(1.0 + slope * (principal / value - threshold), cap)
+
+
+@compiled()
+def entry_type(u, strategic_part, odds, share):  # type: ignore[no-untyped-def]
+    """Type of a borrower who falls behind (3g).
+
+    `strategic_part` of entries come from negative equity alone; the rest are mixed as `share`, hardship
+    weighted by its odds.  ``share`` is float64[type].
+    """
+    if u < strategic_part:
+        return STRATEGIC
+    rest = (u - strategic_part) / (1.0 - strategic_part)
+    hardship, strategic = share[HARDSHIP] * odds, share[STRATEGIC]
+    total = share[FORGETFUL] + hardship + strategic
+    if rest * total < hardship:
+        return HARDSHIP
+    return STRATEGIC if rest * total < hardship + strategic else FORGETFUL
 
 
 @compiled()
@@ -57,7 +95,7 @@ def waiting_time(u, rate):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def leave_arrears(bucket, address, intensity, multiplier):  # type: ignore[no-untyped-def]
+def leave_arrears(bucket, address, intensity, multiplier, total_loss):  # type: ignore[no-untyped-def]
     """State after a month that opened in arrears: the least of E_k / lambda_k if below 1, else stay.
 
     Each cause k has its own keyed exponential E_k = -ln(u_k), so another cause leaves the draws of
@@ -68,8 +106,16 @@ def leave_arrears(bucket, address, intensity, multiplier):  # type: ignore[no-un
     address : (entity, path, month, seed)
     intensity : float64[K+3]
         Intensities from this bucket to buckets 0..K, charge-off and payoff.
-    multiplier : float64[class]
-        Macro multipliers by class of cause.
+    multiplier : tuple of float
+        Multipliers by class of cause: what macro, type and treatment do to this loan.
+    total_loss : float
+        Intensity of total loss.
+
+    Returns
+    -------
+    state : int
+    extension : float
+        Uniform that decides whether a cure to current is an extension.
     """
     entity, path, month, seed = address
     slot = EVENT_SLOT + month * SLOTS_PER_MONTH
@@ -83,9 +129,14 @@ def leave_arrears(bucket, address, intensity, multiplier):  # type: ignore[no-un
         time = waiting_time(unit(words[target % WORDS]), rate)
         if time < first and target != bucket:
             first, state = time, target
+    # The four purposes of one block of words.
     words = block_at(entity, path, slot + PURPOSE_CHARGE_OFF // WORDS, seed)
     time = waiting_time(unit(words[PURPOSE_CHARGE_OFF % WORDS]), intensity[worst + 1] * multiplier[CHARGE_OFF])
     if time < first:
         first, state = time, CHARGED_OFF
     time = waiting_time(unit(words[PURPOSE_PREPAY % WORDS]), intensity[worst + 2] * multiplier[PREPAY])
-    return PREPAID if time < first else state
+    if time < first:
+        first, state = time, PREPAID
+    if waiting_time(unit(words[PURPOSE_TOTAL_LOSS % WORDS]), total_loss) < first:
+        state = TOTAL_LOSS
+    return state, unit(words[PURPOSE_MODIFY % WORDS])

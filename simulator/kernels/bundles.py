@@ -3,18 +3,33 @@
 A bundle always has the same fields, dtypes, ranks and contiguity: an absent feature is its neutral
 array, so every study runs the same machine code.  Shapes: ``n`` loans in canonical order, ``c``
 cells (distinct tier, region, sector), ``T`` months of the horizon, ``E`` = T + run-off months,
-``X`` = E + longest sale lag, ``K`` the worst bucket.  Month 0 is the as-of date.
+``X`` = E + longest lag of a sale, ``Z`` = E + longest lag of any cash, ``K`` the worst bucket,
+``H`` = vocabulary.HISTORY_MONTHS.  Month 0 is the as-of date.
+
+A loan's *mark* says when and how it last returned to current: 2 x month + kind, kinds being those of
+vocabulary.HISTORIES; months before the as-of date are negative.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+NO_MARK: Final = -32_000
+"""Mark of a loan that was never in arrears: 16,000 months ago."""
+DRAW_MARK: Final = 32_000
+"""Mark of a loan of whose history nothing is known: drawn at the as-of date on each path."""
+NEVER: Final = -1
+"""Month of what has not happened: a seizure, a default."""
+ENDLESS: Final = 1 << 30
+"""Last due date of a loan that renews."""
+PRIORITIES: Final = 1024
+"""Levels of priority in a pool."""
 
 
 class Loans(NamedTuple):
@@ -34,20 +49,34 @@ class Loans(NamedTuple):
     """[n] principal if all instalments due so far had been paid, currency (methodology (1))."""
     growth: Floats
     """[n] 1 + monthly contract rate."""
-    payment: Floats
-    """[n] instalment, currency a month."""
+    shrink: Floats
+    """[n] a of B(t+1) = a B(t) - b."""
+    step: Floats
+    """[n] b of the same, currency a month."""
     term: NDArray[np.int32]
-    """[n] months to the last instalment's due date."""
+    """[n] months to the last instalment's due date; of a loan that renews, to its first renewal."""
+    renewal: NDArray[np.int32]
+    """[n] months between renewals of a single-payment loan; 0 for the others."""
     age: NDArray[np.int32]
     """[n] months since origination."""
     car: NDArray[np.int32]
-    """[n] place of the car in the depreciation table: segment x ages + months since new."""
+    """[n] place of the car in the depreciation table: row of segment and usage x ages + months since new."""
     value_as_new: Floats
     """[n] wholesale value at the as-of date over the depreciation reached, currency (methodology (6))."""
     risk: Floats
     """[n] exp(x'beta): multiplier of the intensity of entry (methodology (3))."""
     risk_bound: Floats
-    """[n] risk x the largest seasoning that the loan can meet."""
+    """[n] risk x the largest seasoning and the largest effect of negative equity that the loan can meet."""
+    discount: Floats
+    """[n] 1 + the monthly rate at which its recoveries are discounted."""
+    find: Floats
+    """[n] multiplier of the chance to find the car: tracker and segment."""
+    stage: NDArray[np.int8]
+    """[n] index of vocabulary.STAGES at the as-of date."""
+    mark: NDArray[np.int16]
+    """[n] mark at the as-of date, NO_MARK, or DRAW_MARK where nothing is known."""
+    repossessed: NDArray[np.bool_]
+    """[n] the car is seized at the as-of date."""
     level: NDArray[np.int32]
     """[n, cut] index of the loan's level of each cut, counted through all cuts."""
 
@@ -56,13 +85,15 @@ class Hazards(NamedTuple):
     """Intensities a month."""
 
     intensity: Floats
-    """[tier, K+1, K+3] from bucket to bucket 0..K, charge-off, payoff; at reference macro."""
+    """[tier, K+1, K+3] from bucket to bucket 0..K, charge-off, payoff without total loss; at reference macro."""
     class_multiplier: Floats
     """[E+1, c, class] exp(m'gamma) by class of cause."""
     payoff: Floats
-    """[T+1, c] intensity of payoff of loans without arrears."""
+    """[T+1, c] intensity of payoff of loans without arrears, total loss included."""
     payoff_bound: Floats
     """[T+1] the largest of them."""
+    total_loss: Floats
+    """[tier] intensity of total loss of the car."""
     factor: Floats
     """[path, factor, T+1] systematic factors, N(0, 1), larger is worse; the first is global."""
     threshold: Floats
@@ -73,6 +104,26 @@ class Hazards(NamedTuple):
     """[tier] share of entries that are direct charge-offs."""
     seasoning: Floats
     """[tier, age] multiplier of entry by months since origination."""
+    history: Floats
+    """[tier, kind, H+1] multiplier of entry by months since the last return to current (3f)."""
+    history_bound: Floats
+    """[kind, H+1] the largest of them."""
+    equity: Floats
+    """[tier, 4] threshold, slope, cap and mean of the effect of negative equity (4)."""
+    type_share: Floats
+    """[tier, type] types of borrowers at entry, at reference (3g)."""
+    hardship_odds: Floats
+    """[T+1, c] odds of hardship over those at reference."""
+    spell_end: Floats
+    """[tier] probability that hardship ends within a month."""
+    type_multiplier: Floats
+    """[tier, type, class] multipliers in arrears (3h)."""
+    modified_share: Floats
+    """[tier, K+1] share of cures to current that are extensions (3i)."""
+    open_history: Floats
+    """[tier, 2H+1] cumulative shares of current loans: clean, cured 0.., modified 0.. months ago (3k)."""
+    open_type: Floats
+    """[tier, K+1, type] cumulative shares of types by bucket (3k)."""
     response_table: Floats
     """[x, 2] -ln(1 - Phi(x)) and its slope on a grid; empty for the lognormal response."""
     cell_factor: NDArray[np.int32]
@@ -81,27 +132,68 @@ class Hazards(NamedTuple):
     """[3] square roots of the variance shares of the three."""
 
 
-class Collateral(NamedTuple):
-    """Cars and their sale after charge-off, for a block of paths."""
+class Workouts(NamedTuple):
+    """Cars, their seizure and sale, and what else is collected, for a block of paths."""
 
     index_level: Floats
     """[path, X+1, segment] used-car index, 1 at month 0."""
     depreciation: Floats
-    """[segment x age] value relative to new, by months since new, long enough for every car's last month."""
-    sold_share: Floats
-    """[tier] probability that the car is found and sold."""
+    """[(segment, usage) x age] value relative to new by months since new, long enough for every car's last month."""
+    season: Floats
+    """[X+1] auction price over its yearly mean."""
+    seizure: Floats
+    """[tier, K+1] intensity of seizure of a car by the loan's bucket."""
+    found_share: Floats
+    """[tier] probability that a car not seized before charge-off is found after it."""
     haircut: Floats
     """[tier] auction price over wholesale value."""
     cost: Floats
-    """[tier] fixed cost of a sale, currency."""
+    """[tier] fixed cost of a seizure and sale, currency."""
     cost_share: Floats
     """[tier] cost of a sale as a share of its price."""
+    storage: Floats
+    """[tier] cost of storage, currency a month."""
     condition_sd: Floats
     """[tier] sd of the log of a car's own condition."""
     lgd_floor: Floats
     """[tier] least loss given charge-off, -inf where there is none."""
-    lag: NDArray[np.int32]
-    """[tier] months from charge-off to cash."""
+    sale_lag: NDArray[np.int32]
+    """[tier] months from seizure to cash."""
+    search_lag: NDArray[np.int32]
+    """[tier] months from charge-off to seizure of a car found after it."""
+    deficiency_share: Floats
+    """[tier] share of what a sale leaves unpaid that is collected."""
+    deficiency_lag: NDArray[np.int32]
+    """[tier] months from charge-off to that cash."""
+    insured_share: Floats
+    """[tier] probability that the car's own insurance pays a total loss."""
+    deductible: Floats
+    """[tier] what it deducts, currency."""
+    late_fee: Floats
+    """[tier] fee for each instalment paid late, currency."""
+    renewal_fee: Floats
+    """[tier] fee for a renewal as a share of principal."""
+
+
+class Service(NamedTuple):
+    """Treatment: what it does to intensities, the pool that gives it, and what else couples loans."""
+
+    effect: Floats
+    """[treated, type, class] multipliers of intensities in arrears of loans not served and served (3h)."""
+    pool: int
+    """1 where there is a pool of finite capacity, else 0."""
+    contacts: int
+    """Contacts that the pool gives in a month."""
+    first_bucket: int
+    last_bucket: int
+    reach: float
+    """Probability that a served borrower is reached."""
+    weights: Floats
+    """[3] of bucket, months waited and principal over the book's mean opening principal in the priority."""
+    fire_power: float
+    """Elasticity x market share: how auction prices answer to the book's own sales (7)."""
+    baseline_sales: float
+    """Cars to sale in a month per live loan at baseline."""
 
 
 class Clock(NamedTuple):
@@ -113,14 +205,21 @@ class Clock(NamedTuple):
     run_off: int
     default_bucket: int
     nonaccrual_months: int
+    probation_months: int
+    block: int
+    """Loans that go through a month together."""
 
 
 class Spot(NamedTuple):
-    """Where the kernel stands: path (row of this block of paths), month, worker, its block of loans."""
+    """Where the kernel stands: path (row of this block of paths), month, worker, block of loans.
+
+    A worker's scratch holds the loans of a chunk, the first of which is `origin`.
+    """
 
     row: int
     month: int
     worker: int
+    origin: int
     start: int
     stop: int
 
@@ -129,7 +228,8 @@ class Terms(NamedTuple):
     """One loan's contract, as scalars."""
 
     growth: float
-    payment: float
+    shrink: float
+    step: float
     term: int
     nonaccrual_months: int
 
@@ -143,40 +243,86 @@ class Move(NamedTuple):
     track_close: float
 
 
+class Loss(NamedTuple):
+    """What a charge-off leaves to be collected: amounts and months to their cash."""
+
+    exposure: float
+    accrued: float
+    proceeds: float
+    cost: float
+    sale_lag: int
+    deficiency: float
+    deficiency_lag: int
+
+
 class Workspace(NamedTuple):
-    """Scratch, one row a worker; the second dimension is a block of loans."""
+    """Scratch, one row a worker; the second dimension of most is a chunk of loans."""
 
     state: NDArray[np.int8]
     track: Floats
-    defaulted: NDArray[np.bool_]
+    term: NDArray[np.int32]
+    """[worker, chunk] last due date; extensions move it."""
+    mark: NDArray[np.int16]
+    kind: NDArray[np.int8]
+    """[worker, chunk] type of the borrower while in arrears."""
+    seized: NDArray[np.int16]
+    """[worker, chunk] month of the car's seizure, or NEVER."""
+    defaulted: NDArray[np.int16]
+    """[worker, chunk] month of default, or NEVER."""
+    treated: NDArray[np.int8]
+    """[worker, chunk] 1 where the loan was served and reached at the last close."""
+    waiting: NDArray[np.int16]
+    """[worker, chunk] months in which the loan asked the pool and was not served."""
     loss: Floats
-    """[worker, block] discounted loss of the loan so far on this path (for traces)."""
+    """[worker, chunk] discounted loss of the loan so far on this path (for traces)."""
+    cash: Floats
+    """[worker, chunk] cash of the month of loans that the active pass stepped (for traces)."""
     word: NDArray[np.uint32]
-    """[worker, 4, block] dense draws of four months."""
-    entry: Floats
-    """[worker, T+1, c] intensity of entry on this path."""
+    """[worker, 4, chunk] dense draws of four months."""
     alive: NDArray[np.int32]
-    """[worker, block] places of the loans that were alive when last looked at, in order."""
+    """[worker, chunk] places of each block's loans that were alive when last looked at, in order."""
+    alive_count: NDArray[np.int32]
+    """[worker, block] how many of them."""
     active: NDArray[np.int32]
     """[worker, block] places of the loans that need more than the dense pass in this month."""
+    queue: NDArray[np.int32]
+    """[worker, chunk] places of the loans that ask the pool, in order."""
+    rank: NDArray[np.int16]
+    """[worker, chunk] their priorities."""
+    ranked: NDArray[np.int64]
+    """[worker, PRIORITIES] how many loans have each priority."""
+    entry: Floats
+    """[worker, T+1, c] intensity of entry on this path."""
+    lagged: Floats
+    """[worker, 3, E+1, lag] proceeds, costs and deficiency cash by month of charge-off and months to cash."""
+    shortfall: Floats
+    """[worker, E+1, stage, 2] losses discounted to the as-of date: defaults within 12 months, all."""
+    level_loss: Floats
+    """[worker, T+2, level] loss by month of charge-off, run-off last."""
+    fire: Floats
+    """[worker] factor of auction prices this month (7)."""
 
 
 class Result(NamedTuple):
     """What a block of paths returns; zeros on entry."""
 
     book: Floats
-    """[path, variable, X+1] flows and stocks in the order of vocabulary.BOOK_VARIABLES."""
+    """[path, variable, Z+1] flows and stocks in the order of vocabulary.BOOK_VARIABLES."""
     bucket_balance: Floats
     """[path, T+1, K+1] closing principal by bucket."""
     transition: NDArray[np.int32]
-    """[path, T+1, K+1, K+4] loans moved: to bucket 0..K, charged off, prepaid, matured."""
+    """[path, T+1, K+1, K+5] loans moved: to bucket 0..K, then vocabulary.EXIT_LABELS."""
     level_loss: Floats
     """[path, level] discounted loss, run-off included."""
     level_flow: Floats
-    """[path, 2, T+1, level] charge-offs and recoveries."""
+    """[path, 3, T+1, level] charge-offs, recoveries of the same loans, exposures of new defaults."""
+    shortfall: Floats
+    """[path, stage, 2] losses discounted to the as-of date: of defaults within 12 months, of all."""
+    pool: Floats
+    """[path, 4, T+1] loans that asked, were served, were left waiting; months that these have waited."""
     run_off: Floats
     """[path, 5] principal, interest and count that enter the run-off; principal and count that cure out of it."""
     trace: Floats
-    """[traced loan, path, T+1, 3] state, principal, discounted loss."""
+    """[traced loan, path, T+1, 7] the traced variables in the order of vocabulary.TRACE_VARIABLES."""
     traced: NDArray[np.int64]
-    """[traced loan] positions in canonical order, ascending."""
+    """[traced loan] positions in canonical order."""

@@ -1,10 +1,10 @@
-"""The car and its sale (methodology (6), (8))."""
+"""The car: its own condition, its seizure and what its sale brings (methodology (6), (8a), (8b))."""
 
 from __future__ import annotations
 
 import math
 
-from scenarios.vocabulary import PURPOSE_CONDITION, PURPOSE_SOLD
+from scenarios.vocabulary import PURPOSE_CONDITION, PURPOSE_SEIZE, PURPOSE_SOLD
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import event_uniform, normal_quantile
 
@@ -17,15 +17,21 @@ def car_condition(entity, path, seed, sd):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def car_is_sold(entity, path, month, seed, sold_share):  # type: ignore[no-untyped-def]
-    """Whether the car of a loan charged off in `month` is found and sold."""
-    return event_uniform(entity, path, month, PURPOSE_SOLD, seed) < sold_share
+def car_is_seized(entity, path, month, seed, intensity):  # type: ignore[no-untyped-def]
+    """Whether a car is seized at the close of `month`."""
+    return event_uniform(entity, path, month, PURPOSE_SEIZE, seed) < -math.expm1(-intensity)
 
 
 @compiled()
-def sale_recovery(price, cost, cost_share, claim, lgd_floor):  # type: ignore[no-untyped-def]
-    """Recovery net of costs; may be negative where costs exceed the price.
+def car_is_found(entity, path, month, seed, share):  # type: ignore[no-untyped-def]
+    """Whether the car of a loan charged off in `month` is found later."""
+    return event_uniform(entity, path, month, PURPOSE_SOLD, seed) < share
 
-    Where the parameter set floors LGD, what exceeds the claim belongs to the borrower.
+
+@compiled()
+def sale_result(price, cost, claim, lgd_floor):  # type: ignore[no-untyped-def]
+    """Proceeds that the lender keeps, and the costs.
+
+    Where the parameter set floors the loss, what exceeds the claim after costs belongs to the borrower.
     """
-    return min(price * (1.0 - cost_share) - cost, claim * (1.0 - lgd_floor))
+    return min(price, claim * (1.0 - lgd_floor) + cost), cost

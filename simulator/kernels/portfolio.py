@@ -3,34 +3,46 @@
 ::
 
     for each path of a worker (one thread each)
-        intensities of entry by month and cell                hazards.py
-        for each block of loans, while it sits in cache
+        intensities of entry by month and cell                  hazards.py
+        for each chunk of loans: a block, or where loans meet in a pool or a market the whole book
+            the chunk at the as-of date                         opening.py
             for each month 1..T
-                dense draws, four months at a time            random.py
-                dense pass: instalments paid on time          dense.py
-                active pass: whoever may move                 active.py
-                    no arrears: exact competing intensities   borrower.leave_current
-                    arrears: competing exponentials           borrower.leave_arrears
-                    cash, interest, default                   booking.py
-                    charge-off: sale of the car               collateral.py
-            for each month T+1..E                             active pass, loans in default at T only
+                prices under the book's own sales               fire_factor
+                for each block of the chunk, while it sits in cache
+                    dense draws, four months at a time          random.py
+                    dense pass: instalments paid on time        dense.py
+                    active pass: whoever may move               active.py
+                        no arrears: exact competing intensities borrower.leave_current
+                        arrears: competing exponentials         borrower.leave_arrears
+                        cash, interest, default                 booking.py
+                        charge-off, total loss, sale            workout.py, collateral.py
+                the pool serves who asks                        treatment.py
+            for each block, months T+1..E: loans in default     run_off.py
     ->  Result: sums by month, by bucket, by level; nothing by loan x path x month
 
-A function that is called once a block and month takes bundles; one that is called once a loan takes
-scalars and at most one array, because passing a bundle costs a reference count for each of its arrays.
+Chunks of one block are the block-major schedule, one chunk of all blocks is the month-major one; where nothing
+couples loans they give the same bits, since every sum's terms come in the order of blocks in both.
+
+A function that is called once a block and month takes bundles; one that is called for every loan in arrears
+takes scalars and at most one array, or is inlined by the compiler.
 """
 
 from __future__ import annotations
 
-from scenarios.vocabulary import MAX_BUCKET
-from simulator.kernels.active import active_pass
-from simulator.kernels.amounts import accrued_interest, principal_behind
-from simulator.kernels.booking import book_stocks
+import math
+
+from scenarios.vocabulary import HISTORY_MONTHS, MAX_BUCKET, MODIFIED
+from simulator.kernels.active import active_pass, still_in_default
+from simulator.kernels.amounts import principal_behind
+from simulator.kernels.booking import LIVE_COUNT, SOLD_COUNT, fold_lagged
 from simulator.kernels.bundles import Spot
 from simulator.kernels.compile import compiled
 from simulator.kernels.dense import dense_pass
 from simulator.kernels.hazards import fill_entry_intensities
+from simulator.kernels.opening import open_block
 from simulator.kernels.random import WORDS, block_at
+from simulator.kernels.run_off import run_off
+from simulator.kernels.treatment import serve
 
 
 @compiled(inner=True)
@@ -38,130 +50,127 @@ def fill_words(spot, loans, clock, work):  # type: ignore[no-untyped-def]
     """Draw the dense words of four months, from the spot's month on, for a block of loans."""
     entity, words = loans.entity, work.word[spot.worker]
     path, slot = clock.first_path + spot.row, spot.month // WORDS
-    for place in range(spot.stop - spot.start):
-        w0, w1, w2, w3 = block_at(entity[spot.start + place], path, slot, clock.seed)
+    for place in range(spot.start - spot.origin, spot.stop - spot.origin):
+        w0, w1, w2, w3 = block_at(entity[spot.origin + place], path, slot, clock.seed)
         words[0, place] = w0
         words[1, place] = w1
         words[2, place] = w2
         words[3, place] = w3
 
 
-@compiled(inner=True)
-def open_block(spot, loans, collateral, clock, work, result):  # type: ignore[no-untyped-def]
-    """Set a block of loans to its state at the as-of date and book the opening stocks (month 0)."""
-    book, buckets = result.book[spot.row], result.bucket_balance[spot.row]
-    states, tracks = work.state[spot.worker], work.track[spot.worker]
-    for loan in range(spot.start, spot.stop):
-        place, bucket, growth = loan - spot.start, loans.bucket[loan], loans.growth[loan]
-        states[place] = bucket
-        work.alive[spot.worker, place] = place
-        tracks[place] = loans.track[loan]
-        work.defaulted[spot.worker, place] = bucket >= clock.default_bucket
-        work.loss[spot.worker, place] = 0.0
-        principal = principal_behind(loans.track[loan], bucket, growth, loans.payment[loan])
-        value = loans.value_as_new[loan] * collateral.depreciation[loans.car[loan]]
-        accrued = accrued_interest(principal, bucket, growth, clock.nonaccrual_months)
-        book_stocks(book, 0, bucket, principal, accrued, value)
-        buckets[0, bucket] += principal
+@compiled()
+def fire_factor(book, month, power, baseline):  # type: ignore[no-untyped-def]
+    """What the book's own sales of the month before do to auction prices (7); 1 where the power is 0."""
+    if power == 0.0 or month <= 1:
+        return 1.0
+    usual = baseline * book[LIVE_COUNT, month - 1]
+    if usual <= 0.0 or book[SOLD_COUNT, month - 1] <= usual:
+        return 1.0
+    return math.exp(-power * math.log(book[SOLD_COUNT, month - 1] / usual))
 
 
 @compiled(inner=True)
-def enter_run_off(spot, loans, clock, work, result):  # type: ignore[no-untyped-def]
-    """List the block's loans in default at the horizon and book what enters; return how many."""
-    late, states, tracks = 0, work.state[spot.worker], work.track[spot.worker]
-    entered = result.run_off[spot.row]
-    for place in range(spot.stop - spot.start):
-        bucket = states[place]
-        if clock.default_bucket <= bucket <= MAX_BUCKET:
-            work.active[spot.worker, late] = place
-            late += 1
-            loan = spot.start + place
-            growth = loans.growth[loan]
-            principal = principal_behind(tracks[place], bucket, growth, loans.payment[loan])
-            entered[0] += principal
-            entered[1] += accrued_interest(principal, bucket, growth, clock.nonaccrual_months)
-            entered[2] += 1.0
-    return late
-
-
-@compiled(inner=True)
-def step_run_off(spot, late, loans, clock, work, result):  # type: ignore[no-untyped-def]
-    """Advance the tracks of the loans in run-off; return how many after dropping those that ended.
-
-    Called before each month's active pass; a loan that has cured leaves with its principal.
-    """
-    left, states, tracks = 0, work.state[spot.worker], work.track[spot.worker]
-    active = work.active[spot.worker]
-    for item in range(late):
-        place = active[item]
-        if states[place] == 0:
-            result.run_off[spot.row, 3] += tracks[place]
-            result.run_off[spot.row, 4] += 1.0
-        elif states[place] <= MAX_BUCKET:
-            loan = spot.start + place
-            tracks[place] = tracks[place] * loans.growth[loan] - loans.payment[loan]
-            active[left] = place
-            left += 1
-    return left
-
-
-@compiled(inner=True)
-def write_traces(spot, loans, work, result):  # type: ignore[no-untyped-def]
-    """Copy the traced loans of a block: state, principal, loss so far."""
+def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Copy the traced loans of a chunk after a month: vocabulary.TRACE_VARIABLES."""
+    loans, _, workouts, _, clock = bundles
+    worker, month = spot.worker, spot.month
     for item in range(result.traced.size):
         loan = result.traced[item]
         if spot.start <= loan < spot.stop:
-            place = loan - spot.start
-            state = work.state[spot.worker, place]
-            record = result.trace[item, spot.row, spot.month]
+            place = loan - spot.origin
+            state, track = work.state[worker, place], work.track[worker, place]
+            shrink, step = loans.shrink[loan], loans.step[loan]
+            record = result.trace[item, spot.row, month]
             record[0] = state
-            record[2] = work.loss[spot.worker, place]
+            record[2] = work.loss[worker, place]
+            record[4] = work.cash[worker, place]
+            record[5] = -1.0
             if state <= MAX_BUCKET:
-                track = work.track[spot.worker, place]
-                record[1] = principal_behind(track, state, loans.growth[loan], loans.payment[loan])
+                record[1] = principal_behind(track, state, shrink, step)
+                record[3] = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
+                record[3] *= workouts.index_level[spot.row, month, loans.segment[loan]]
+                if state > 0:
+                    record[5] = work.kind[worker, place]
+                elif math.isnan(record[4]):
+                    record[4] = (track + step) / shrink * loans.growth[loan] - track
+                since = month - (work.mark[worker, place] >> 1)
+                modified = (work.mark[worker, place] & 1) == MODIFIED and since < HISTORY_MONTHS
+                served = state > 0 and work.treated[worker, place] > 0
+                in_default = still_in_default(state, since, work.defaulted[worker, place], clock.probation_months)
+                seized = work.seized[worker, place] >= 0
+                record[6] = modified * 1.0 + seized * 2.0 + served * 4.0 + in_default * 8.0
+            else:
+                record[4] = 0.0 if math.isnan(record[4]) else record[4]
+            work.cash[worker, place] = math.nan
 
 
 @compiled(inner=True)
-def simulate_block(place, loans, hazards, collateral, clock, work, result):  # type: ignore[no-untyped-def]
-    """One block of loans through all months of one path; `place` is (row, worker, start, stop)."""
-    row, worker, start, stop = place
-    spot = Spot(row, 0, worker, start, stop)
-    open_block(spot, loans, collateral, clock, work, result)
-    write_traces(spot, loans, work, result)
-    fill_words(spot, loans, clock, work)
-    alive = stop - start
-    for month in range(1, clock.months + 1):
-        spot = Spot(row, month, worker, start, stop)
-        if month % WORDS == 0:
+def step_blocks(chunk, month, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Take all blocks of a chunk through one month; `chunk` is (row, worker, first loan, end)."""
+    loans, _, _, _, clock = bundles
+    row, worker, origin, end = chunk
+    for start in range(origin, end, clock.block):
+        spot = Spot(row, month, worker, origin, start, min(start + clock.block, end))
+        if month == 1 or month % WORDS == 0:
             fill_words(spot, loans, clock, work)
-        active, alive = dense_pass(spot, alive, loans, hazards, collateral, work, result)
-        active_pass(spot, active, (loans, hazards, collateral, clock), work, result)
-        write_traces(spot, loans, work, result)
-    late = enter_run_off(spot, loans, clock, work, result)
-    last = clock.months + clock.run_off
-    for month in range(clock.months + 1, last + 2):
-        spot = Spot(row, month, worker, start, stop)
-        late = step_run_off(spot, late, loans, clock, work, result)
-        if late == 0:
-            break
-        active_pass(spot, late, (loans, hazards, collateral, clock), work, result)
+        number = (start - origin) // clock.block
+        alive = work.alive_count[worker, number]
+        active, alive = dense_pass(spot, alive, bundles, work, result)
+        work.alive_count[worker, number] = alive
+        active_pass(spot, active, bundles, work, result)
+
+
+@compiled(inner=True)
+def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def]
+    """One chunk of loans through all months of one path; `chunk` is (row, worker, first loan, end)."""
+    _, _, _, service, clock = bundles
+    row, worker, origin, end = chunk
+    work.fire[worker] = 1.0
+    for start in range(origin, end, clock.block):
+        open_block(Spot(row, 0, worker, origin, start, min(start + clock.block, end)), bundles, work, result)
+    write_traces(Spot(row, 0, worker, origin, origin, end), bundles, work, result)
+    for month in range(1, clock.months + 1):
+        whole = Spot(row, month, worker, origin, origin, end)
+        work.fire[worker] = fire_factor(result.book[row], month, service.fire_power, service.baseline_sales)
+        step_blocks(chunk, month, bundles, work, result)
+        if service.pool > 0:
+            serve(whole, end - origin, bundles, work, result)
+        write_traces(whole, bundles, work, result)
+    for start in range(origin, end, clock.block):
+        run_off((row, worker, origin, start, min(start + clock.block, end)), bundles, work, result)
+
+
+@compiled(inner=True)
+def fold_path(row, worker, months, work, result):  # type: ignore[no-untyped-def]
+    """Bring together what a path kept apart by month of origin, in the order of months."""
+    fold_lagged(result.book[row], work.lagged[worker])
+    for month in range(work.level_loss.shape[1]):
+        for level in range(result.level_loss.shape[1]):
+            result.level_loss[row, level] += work.level_loss[worker, month, level]
+    for month in range(work.shortfall.shape[1]):
+        for stage in range(result.shortfall.shape[1]):
+            result.shortfall[row, stage, 0] += work.shortfall[worker, month, stage, 0]
+            result.shortfall[row, stage, 1] += work.shortfall[worker, month, stage, 1]
 
 
 @compiled()
-def simulate_paths(worker, loans, hazards, collateral, clock, work, result):  # type: ignore[no-untyped-def]
+def simulate_paths(worker, loans, hazards, workouts, service, clock, work, result):  # type: ignore[no-untyped-def]
     """One worker's share of a block of paths of the whole book; fills its rows of `result`.
 
     Worker w of W takes paths w, w + W, w + 2 W, ... without the interpreter's lock, so the engine runs
     one thread a worker.  Each path's sums run over blocks of loans in canonical order, so no bit depends
     on the number of workers or on the block of paths.
     """
-    workers, block = work.state.shape
-    count = loans.bucket.size
+    workers, chunk = work.state.shape
+    count, bundles = loans.bucket.size, (loans, hazards, workouts, service, clock)
     for row in range(worker, result.book.shape[0], workers):
+        work.lagged[worker] = 0.0
+        work.shortfall[worker] = 0.0
+        work.level_loss[worker] = 0.0
         fill_entry_intensities(row, hazards, work.entry[worker])
-        for start in range(0, count, block):
-            place = (row, worker, start, min(start + block, count))
-            simulate_block(place, loans, hazards, collateral, clock, work, result)
+        for origin in range(0, count, chunk):
+            simulate_chunk((row, worker, origin, min(origin + chunk, count)), bundles, work, result)
+        fold_path(row, worker, clock.months, work, result)
 
 
 @compiled()

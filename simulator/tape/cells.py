@@ -20,7 +20,9 @@ from simulator.tape.tape import FIELD_DEFAULTS
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 CODE_AS_FLOAT: Final = re.compile(r"(\d+)\.0+", re.ASCII)
 
-ZERO_MEANS_NONE: Final = frozenset({"score", "payment_to_income", "scheduled_payment", "model_year"})
+ZERO_MEANS_NONE: Final = frozenset(
+    {"score", "payment_to_income", "scheduled_payment", "model_year", "mileage", "income"}
+)
 """Fields in which files write 0 for "not stated"; counted and reported as a guess."""
 
 ABOVE_ZERO: Final = frozenset({"original_balance", "vehicle_value"})
@@ -45,6 +47,8 @@ _SCALES: Final = {
     "ten_thousands": Decimal(10000),
     "millions": Decimal(1000000),
     "years": Decimal(12),
+    "per_year": Decimal(1) / 12,
+    "miles": Decimal("1.609344"),
 }
 _FLAGS: Final = {"true": True, "false": False, "1": True, "0": False}
 _WHITE: Final = frozenset("\t\n\r")

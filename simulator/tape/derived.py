@@ -16,7 +16,7 @@ from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import TapeField
 from simulator.tape.cells import ParsedColumn, UnreadableCellError, cell_parser, guess_unit, parse_column
 from simulator.tape.mapping import FieldMapping, Layout
-from simulator.tape.oddities import codes_in
+from simulator.tape.oddities import cell_test, codes_in
 from simulator.tape.raw_table import RawTable
 from simulator.tape.report import CellFault
 from simulator.tape.tape import FIELDS
@@ -104,6 +104,24 @@ def conditional_cells(raw: RawTable, mapping: FieldMapping, cells: list[str]) ->
             where = f"where {column} is not {' or '.join(wanted)}"
             sentences.append(f"{mapping.label}: {counted(dropped, 'cell')} {where}, read as not stated.")
     return cells, sentences
+
+
+def flagged(
+    raw: RawTable, mapping: FieldMapping, values: Sequence[bool | None], missing: frozenset[str]
+) -> list[bool | None]:
+    """Values of a flag, made true where one of the mapping's tests of other columns is met.
+
+    A flag that its own column does not state is false where a tested column states something else.
+    """
+    flags = list(values)
+    for test in mapping.true_where:
+        cells = raw.columns.get(test.column, ())
+        holds = cell_test(test)
+        met = {cell: holds(cell) for cell in set(cells) if cell and cell not in missing}
+        for row, cell in enumerate(cells):
+            if cell in met and not flags[row]:
+                flags[row] = met[cell]
+    return flags
 
 
 def with_no_data(raw: RawTable, layout: Layout) -> tuple[Layout, tuple[str, ...]]:

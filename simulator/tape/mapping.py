@@ -22,18 +22,19 @@ from scenarios.file_spec import FileSpec
 from scenarios.load import spec_from_text
 from scenarios.shelf import Shelf
 from scenarios.spec import Spec
-from scenarios.vocabulary import TAPE_FIELDS, FieldKind
+from scenarios.vocabulary import TAPE_FIELDS, FieldKind, TapeField
 from simulator.tape.dates import form_pattern
 from simulator.tape.tape import FIELDS
-from simulator.tape.watch import Watch
+from simulator.tape.watch import CellTest, Watch
 from simulator.tape.yaml_values import Codes, Conditions, Text, Texts
 
 CANONICAL: Final = "canonical"
 MAPPINGS: Final = Shelf("tape mapping", "simulator.tape", "mappings", also=(CANONICAL,))
 
 Unit = Literal[
-    "fraction", "percent", "guess", "units", "cents", "thousands", "ten_thousands", "millions", "months", "years"
-]
+    "fraction", "percent", "guess", "units", "cents", "thousands", "ten_thousands", "millions", "months", "years",
+    "per_year", "kilometres", "miles",
+]  # fmt: skip
 
 UNITS_OF_KIND: Final[dict[FieldKind, tuple[str, ...]]] = {
     "fraction": ("fraction", "percent", "guess"),
@@ -41,6 +42,18 @@ UNITS_OF_KIND: Final[dict[FieldKind, tuple[str, ...]]] = {
     "months": ("months", "years"),
 }
 """Units that a field may be given in; the first is what an absent `unit` means. Other kinds have none."""
+
+UNITS_OF_FIELD: Final[dict[str, tuple[str, ...]]] = {
+    "income": (*UNITS_OF_KIND["money"], "per_year"),
+    "mileage": ("kilometres", "ten_thousands", "miles"),
+}
+"""Units of fields that have more than their kind, or others."""
+
+
+def units_of(field: TapeField) -> tuple[str, ...]:
+    """Units that a field may be given in; none where it has no unit."""
+    return UNITS_OF_FIELD.get(field.name) or UNITS_OF_KIND.get(field.kind, ())
+
 
 Encoding = Literal["utf-8", "gb18030", "latin-1"]
 Delimiter = Literal[",", ";", "|", "\t"]
@@ -69,7 +82,8 @@ class FieldMapping(Spec):
     """One value for all rows, in canonical units and codes (dates as 2024-12-31)."""
     unit: Unit | None = None
     """fraction, percent or guess (by the column's median, reported); units, cents, thousands,
-    ten_thousands or millions of currency; months or years. Absent: fraction, units, months."""
+    ten_thousands or millions of currency; months or years. Of an income also per_year; of a mileage
+    kilometres, ten_thousands of them, or miles. Absent: fraction, units, months, kilometres."""
     guess_by: str | None = None
     """A column, as the originator's name, whose values are guessed apart where `unit` is guess: issuers differ."""
     months_from: str | None = None
@@ -78,6 +92,9 @@ class FieldMapping(Spec):
     only_where: Conditions | None = None
     """Column -> cells beside which this field's cell counts; elsewhere it is not stated, which the load report
     counts. A column that the file lacks sets no condition."""
+    true_where: tuple[CellTest, ...] = ()
+    """For flags: tests of other columns, each of which makes the flag true whatever its own column says. The flag
+    may have no column of its own; it is then false where one of these is stated and no test is met."""
     date_format: Texts | None = None
     """How dates are written: YYYY, MM (or M), DD (or D) and separators, as MM/YYYY. Several may be listed.
     Absent: YYYY-MM-DD, for months also YYYY-MM."""
@@ -93,8 +110,10 @@ class FieldMapping(Spec):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         given = [name for name in ("column", "columns", "constant") if getattr(self, name) is not None]
-        if len(given) != 1:
+        if len(given) != 1 and not (self.true_where and not given):
             raise ValueError(f"{' and '.join(given) or 'no source'} given; expected one of column, columns, constant")
+        if self.true_where and self.constant is not None:
+            raise ValueError("true_where goes with column or alone; a constant needs no test")
         if self.guess_by is not None and self.unit != "guess":
             raise ValueError("guess_by goes with unit: guess")
         if self.column is None and (self.aliases or self.months_from):
@@ -111,12 +130,14 @@ class FieldMapping(Spec):
     @property
     def beside(self) -> tuple[str, ...]:
         """Columns that tell how the field's own is to be read, where the file has them."""
-        return (*(self.only_where or ()), *((self.guess_by,) if self.guess_by else ()))
+        tested = (test.column for test in self.true_where)
+        return (*(self.only_where or ()), *((self.guess_by,) if self.guess_by else ()), *tested)
 
     @property
     def label(self) -> str:
         """The source as errors name it."""
-        return self.column or "+".join(self.source_columns) or "constant"
+        tested = "+".join(dict.fromkeys(test.column for test in self.true_where))
+        return self.column or "+".join(self.source_columns) or tested or "constant"
 
 
 class _FieldMappingsBase(Spec):
@@ -128,11 +149,13 @@ class _FieldMappingsBase(Spec):
         if value is None or info.field_name is None:
             return value
         field = FIELDS[info.field_name]
-        allowed = UNITS_OF_KIND.get(field.kind, ())
+        allowed = units_of(field)
         if value.unit is not None and value.unit not in allowed:
             raise ValueError(f"unit {value.unit} does not fit; expected {' or '.join(allowed) or 'no unit'}")
         if value.columns is not None and field.kind != "text":
             raise ValueError("columns joins texts; expected column, since this field is not text")
+        if value.true_where and field.kind != "flag":
+            raise ValueError("true_where is for flags; this field is none")
         if value.months_from is not None and (field.kind != "months" or value.unit is not None):
             raise ValueError("months_from is for fields in months, without unit")
         if value.date_format is not None and field.kind not in ("date", "month") and value.months_from is None:

@@ -11,7 +11,7 @@ from scenarios.counted import counted
 from simulator.tape.cells import CODE_AS_FLOAT, NUMBER, parse_cents
 from simulator.tape.raw_table import RawTable
 from simulator.tape.report import OPEN_LOAN, CellFault, lines_text, money_text
-from simulator.tape.watch import Watch
+from simulator.tape.watch import CellTest, Watch
 
 _BETWEEN: Final = re.compile(r"[\[\];,|]")
 
@@ -29,7 +29,7 @@ def odd_rows(watch: Watch, raw: RawTable, cents: Sequence[int | None], missing: 
     missing : frozenset of str
         Cells that mean "not stated".
     """
-    test = _test(watch)
+    test = cell_test(watch)
     cells = raw.columns[watch.column]
     odd = {cell for cell in set(cells) if cell and cell not in missing and test(cell)}
     return [row for row, cell in enumerate(cells) if cell in odd and _wanted_balance(watch, cents[row])]
@@ -64,8 +64,8 @@ def _wanted_balance(watch: Watch, cents: int | None) -> bool:
     return watch.balance is None or (cents == 0) == (watch.balance == "zero")
 
 
-def _test(watch: Watch) -> Callable[[str], bool]:
-    """A function that tells whether a cell is what the watch looks for."""
+def cell_test(watch: CellTest) -> Callable[[str], bool]:
+    """A function that tells whether a cell that states something is what the test looks for."""
     if watch.below is not None or watch.above is not None:
         low, high = watch.below, watch.above
         return lambda cell: bool(NUMBER.fullmatch(cell)) and _beyond(Decimal(cell), low, high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
@@ -14,8 +15,9 @@ from scenarios.file_spec import FileSpec
 from scenarios.load import spec_from_text
 from scenarios.shelf import Shelf
 from scenarios.spec import Spec
-from scenarios.vocabulary import SEGMENTS
+from scenarios.vocabulary import AMORTISATIONS, SEGMENTS
 from simulator.sourced import Evidence, Share
+from simulator.tape.tape import FIELDS
 
 PROFILES: Final = Shelf("tape profile", "simulator.tape", "profiles")
 MARKETS: Final = Shelf("tape market", "simulator.tape", "markets")
@@ -105,10 +107,32 @@ class Vehicles(Weights):
 
     @model_validator(mode="after")
     def _known_segments(self) -> Self:
-        unknown = sorted(set(self.weights) - set(SEGMENTS))
-        if unknown:
-            raise ValueError(f"no vehicle segment: {', '.join(unknown)}; expected some of {', '.join(SEGMENTS)}")
+        _only_known(self.weights, SEGMENTS, "vehicle segment")
         return self
+
+
+class Amortisations(Weights):
+    """A distribution over ways of repaying principal."""
+
+    @model_validator(mode="after")
+    def _known_ways(self) -> Self:
+        _only_known(self.weights, AMORTISATIONS, "way of repaying")
+        return self
+
+
+class Products(Weights):
+    """A distribution over products."""
+
+    @model_validator(mode="after")
+    def _known_products(self) -> Self:
+        _only_known(self.weights, FIELDS["product"].codes, "product")
+        return self
+
+
+def _only_known(weights: Mapping[str, float], names: Sequence[str], what: str) -> None:
+    unknown = sorted(set(weights) - set(names))
+    if unknown:
+        raise ValueError(f"no {what}: {', '.join(unknown)}; expected some of {', '.join(names)}")
 
 
 class Correlations(Evidence):
@@ -187,10 +211,38 @@ class TapeProfile(FileSpec):
     attrition: Share
     """Loans that leave the book before maturity, a month: an evenly originated book then holds ages in
     proportion to (1 - attrition)^age."""
+    product: Products | None = None
+    """Product -> weight. Absent: all are purchase loans."""
+    amortisation: Amortisations | None = None
+    """How principal is repaid -> weight. Absent: all in level instalments."""
+    balloon_share: Share | None = None
+    """Part of the amount financed that falls due with the last instalment of a balloon loan."""
+    kilometres_per_year: Quantiles | None = None
+    """Kilometres that used cars were driven a year before origination. Absent: no mileage is stated."""
+    income_verified_share: Share | None = None
+    """Loans whose borrower's income was verified. Absent: none, as of every share that follows."""
+    tracker_share: Share | None = None
+    """Cars with a GPS tracker."""
+    starter_interrupt_share: Share | None = None
+    """Cars whose starter can be blocked."""
+    credit_insured_share: Share | None = None
+    """Loans that a credit-insurance policy covers."""
+    modified_share: Share | None = None
+    """Loans that have been extended or otherwise modified."""
+    repossessed_share: Share | None = None
+    """Of the loans two or more instalments past due, those whose car has been repossessed."""
     correlations: Correlations
     """How the attributes of one loan hang together."""
     arrears_correlations: Correlations
     """How they hang together with being in arrears."""
+
+    @field_validator("balloon_share", mode="after")
+    @classmethod
+    def _balloons_have_a_size(cls, value: Share | None, info: ValidationInfo) -> Share | None:
+        amortisation = info.data.get("amortisation")
+        if value is None and amortisation is not None and amortisation.weights.get("balloon", 0.0) > 0.0:
+            raise ValueError("missing where loans have balloons; expected a share of the amount financed")
+        return value
 
     @field_validator("arrears_correlations", mode="after")
     @classmethod

@@ -13,6 +13,7 @@ import numpy as np
 from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import TapeField
+from simulator.tape.amortisation import COMPOUNDING
 from simulator.tape.cells import canonical_parser
 from simulator.tape.derived import rows_of_date, with_no_data
 from simulator.tape.mapping import Layout, load_layout
@@ -213,13 +214,15 @@ def _array(field: TapeField, values: list[Any]) -> Column:
 def _book_notes(columns: dict[str, Column]) -> list[str]:
     """What is unusual about the used loans, though not wrong."""
     monthly = columns["current_balance"] * columns["rate"] / 12.0
-    short = columns["scheduled_payment"] <= monthly
+    short = (columns["scheduled_payment"] <= monthly) & np.isin(columns["amortisation"], COMPOUNDING)
+    dear = (columns["rate"] > 1.0) & (columns["product"] != "title_loan")
     scientific = [bool(SCIENTIFIC.fullmatch(loan_id)) for loan_id in columns["loan_id"].tolist()]
     unusual = (
         (scientific, "has", "have", "an id in scientific notation, which may have lost digits"),
         (columns["current_balance"] > columns["original_balance"], "owes", "owe", "more than was paid out"),
         (columns["remaining_term"] > columns["original_term"], "has", "have", "more months left than at its start"),
-        (columns["rate"] > 1.0, "bears", "bear", "more than 100 % interest a year: is the rate in percent?"),
+        (dear, "bears", "bear", "more than 100 % interest a year: is the rate in percent?"),
+        (columns["balloon"] > columns["current_balance"], "states", "state", "a balloon above its balance"),
         (short, "states", "state", "an instalment that does not cover a month's interest"),
     )
     return [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scenarios.errors import Fault, InputError
-from simulator.tape.mapping import UNITS_OF_KIND, FieldMapping, Layout
+from simulator.tape.mapping import FieldMapping, Layout, units_of
 from simulator.tape.source import read_header, settle_encoding
 from simulator.tape.tape import FIELDS
 
@@ -68,7 +68,7 @@ def _unit(column: str, wanted: str, field: str, units: Mapping[str, str]) -> str
     if match is None or match["name"] != _plain(wanted):
         return None
     unit = units.get(match["hint"].strip())
-    return unit if unit in UNITS_OF_KIND.get(FIELDS[field].kind, ()) else None
+    return unit if unit in units_of(FIELDS[field]) else None
 
 
 def _plain(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
+from simulator.tape.amortisation import COMPOUNDING
 from simulator.tape.mapping import Layout
 from simulator.tape.raw_table import RawTable
 from simulator.tape.report import OPEN_LOAN, CellFault, lines_text
@@ -47,11 +48,12 @@ def row_faults(table: TypedTable, layout: Layout, raw: RawTable) -> Iterator[tup
 def _closed_or_overdue(table: TypedTable, layout: Layout) -> Iterator[tuple[int, CellFault]]:
     balance_label = layout.fields["current_balance"].label
     term_label = layout.fields["remaining_term"].label
-    terms = table.columns["remaining_term"]
+    terms, ways = table.columns["remaining_term"], table.columns["amortisation"]
     for row, balance in enumerate(table.columns["current_balance"]):
         if balance == 0.0:
             yield row, CellFault(balance_label, "current_balance = 0: a closed loan", OPEN_LOAN)
-        elif balance is not None and terms[row] == 0:
+        # A single-payment loan past its due date waits for payment or renewal.
+        elif balance is not None and terms[row] == 0 and ways[row] != "single_payment":
             remedy = "State the months that the balance is to be repaid in, at least 1."
             yield row, CellFault(term_label, "remaining_term = 0 with a balance", "at least 1 month", remedy)
 
@@ -59,9 +61,11 @@ def _closed_or_overdue(table: TypedTable, layout: Layout) -> Iterator[tuple[int,
 def _beyond_arithmetic(table: TypedTable, layout: Layout) -> Iterator[tuple[int, CellFault]]:
     """Loans whose balances double precision cannot follow to maturity."""
     label = layout.fields["rate"].label
-    terms = table.columns["remaining_term"]
+    terms, ways = table.columns["remaining_term"], table.columns["amortisation"]
     for row, rate in enumerate(table.columns["rate"]):
         months = terms[row]
+        if ways[row] not in (None, *COMPOUNDING):
+            continue
         if rate is not None and months is not None and growth_to_maturity(rate, months) > GREATEST_GROWTH:
             found = f"rate = {rate:g} a year and {months} months to go"
             yield row, CellFault(label, found, SLOW_GROWTH, MISREAD_RATE)

@@ -1,4 +1,4 @@
-"""The level-pay loan between events, in closed form (methodology (1))."""
+"""Principal between events, in closed form (methodology (1))."""
 
 from __future__ import annotations
 
@@ -43,15 +43,33 @@ def level_instalment(principal: Floats, rate: Floats, months: Integers) -> Float
     return np.where(monthly > 0.0, level, principal / months)
 
 
+def instalment_to(principal: Floats, balloon: Floats, rate: Floats, months: Integers) -> Floats:
+    """Level instalment after the last of which a balloon is left.
+
+    Parameters
+    ----------
+    principal, rate, months
+        As in `level_instalment`.
+    balloon : float64[loan]
+        Principal left when all instalments are paid, currency; 0 where nothing is.
+
+    Returns
+    -------
+    float64[loan]
+        What repays B - R in level instalments, and the month's interest R r on the balloon R.
+    """
+    return level_instalment(principal - balloon, rate, months) + balloon * (rate / 12.0)
+
+
 def balance_after(principal: Floats, rate: Floats, instalment: Floats, paid: Integers) -> Floats:
     """Principal left after a number of instalments, all paid when due.
 
     Parameters
     ----------
     principal, rate
-        As in `level_instalment`.
+        As in `level_instalment`; a rate of 0 also where interest is paid beside the instalment.
     instalment : float64[loan]
-        Currency a month.
+        Currency a month: interest included where the rate is above 0, else principal alone.
     paid : int64[loan]
         Instalments paid, at least 0.
 

@@ -1,9 +1,8 @@
 """A synthetic book: loans drawn jointly from a profile, aged, amortised, some of them in arrears.
 
-A portfolio is an *input* of a simulation, so its draws are numpy's, not the engine's: uniform numbers
-of PCG64, one stream an attribute and a block of 4,096 candidates, seeded by (seed, block, attribute).
-Only `Generator.random` is used; everything else is an inverse distribution function.  So the first
-loans of a seed do not change when more are asked for, and a new attribute changes no old one.
+Every attribute of a candidate is an inverse distribution function of a uniform number whose address is
+seed, loan id and attribute (`simulator.tape.draws`).  So the first loans of a seed do not change when
+more are asked for, and a new attribute changes no old one.
 """
 
 from __future__ import annotations
@@ -20,14 +19,18 @@ from scipy.special import ndtr, ndtri
 
 from scenarios.errors import Fault, InputError
 from scenarios.vocabulary import MAX_BUCKET
+from simulator.sourced import Share
+from simulator.tape.amortisation import COMPOUNDING
 from simulator.tape.dates import FIRST_YEAR, LAST_YEAR
-from simulator.tape.profile import CORRELATED, TapeMarket, TapeProfile, load_market, load_profile, pick
+from simulator.tape.draws import attribute_uniforms
+from simulator.tape.profile import CORRELATED, TapeMarket, TapeProfile, Weights, load_market, load_profile, pick
 from simulator.tape.report import CENTS, LoadReport
-from simulator.tape.schedule import GREATEST_GROWTH, balance_after, growth_to_maturity, level_instalment
+from simulator.tape.schedule import GREATEST_GROWTH, balance_after, growth_to_maturity, instalment_to
 from simulator.tape.tape import FIELDS, Column, LoanTape, balance_cents, make_tape
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Texts = NDArray[np.str_]
 
 BLOCK: Final = 4096
 """Candidates a block."""
@@ -46,8 +49,23 @@ ATTRIBUTES: Final = (
     "electric",
     "vehicle_age",
     "co_borrower",
+    "product",
+    "amortisation",
+    "kilometres",
+    "income_verified",
+    "tracker",
+    "starter_interrupt",
+    "credit_insured",
+    "modified",
+    "repossessed",
 )
-"""What is drawn, in the order of the streams' numbers; new ones go to the end."""
+"""What is drawn, in the order of the draws' addresses; new ones go to the end."""
+
+SERIOUSLY_LATE: Final = 2
+"""Instalments past due from which a car may have been repossessed."""
+
+SEEDS: Final = 1 << 64
+"""Number of seeds: the key of the draws has 64 bits."""
 
 RATE_DIGITS: Final = 4
 """Contract rates are quoted in hundredths of a percent."""
@@ -66,7 +84,8 @@ def synthetic_tape(
     """Draw a book.
 
     Ages are those of an evenly originated book that loses `attrition` of its loans a month.  A loan k
-    instalments past due has paid k instalments fewer than its age.
+    instalments past due has paid k instalments fewer than its age.  A single-payment loan is the last one of
+    a row of renewals: current, it has not reached its due date; k months past due, it was due k months ago.
 
     Parameters
     ----------
@@ -75,7 +94,7 @@ def synthetic_tape(
     n_loans : int
         Loans, at least 1.
     seed : int
-        Same seed, same loans; at least 0.
+        Same seed, same loans; 0 to 2**64 - 1.
     as_of : datetime.date
         Reporting date.
     bucket_shares : Sequence of float, optional
@@ -83,7 +102,8 @@ def synthetic_tape(
     bucket_edges : Sequence of int
         Least days past due of each of these buckets, from 0; the last bucket is as wide as the one before.
     minimum_remaining_term : int, optional
-        Months that every loan has left at least: loans with fewer are drawn again.
+        Months that every loan has left at least: loans with fewer are drawn again. Single-payment loans are
+        renewed and have no last month.
 
     Raises
     ------
@@ -98,7 +118,7 @@ def synthetic_tape(
     blocks: list[dict[str, Column]] = []
     found = 0
     for number, block in enumerate(_blocks(profile, market, arrears, seed=seed, as_of=as_of)):
-        kept = block["remaining_term"] >= least
+        kept = (block["remaining_term"] >= least) | (block["amortisation"] == "single_payment")
         blocks.append({name: column[kept] for name, column in block.items()})
         found += int(kept.sum())
         if found >= n_loans:
@@ -138,14 +158,21 @@ def _arrears(shares: Sequence[float] | Floats | None, edges: Sequence[int]) -> _
 def _refuse_wishes(profile: TapeProfile, n_loans: int, seed: int, least: int, as_of: datetime.date) -> None:
     longest, highest = profile.term.values[-1], profile.rate.values[-1]
     followed = growth_to_maturity(highest, longest) <= GREATEST_GROWTH
-    first_year = FIRST_YEAR + -(-longest // 12) + profile.used_vehicle_age.values[-1]
+    ways = {"level": 1.0} if profile.amortisation is None else profile.amortisation.weights
+    renewed = ways.get("single_payment", 0.0) > 0.0
+    oldest = longest + (MAX_BUCKET if renewed else 0)
+    first_year = FIRST_YEAR + -(-oldest // 12) + profile.used_vehicle_age.values[-1]
     slower = f"rates and terms that unpaid principal grows by at most {GREATEST_GROWTH:,.0f}-fold under"
     wishes = (
         (followed, f"a rate of {highest:g} a year over {longest} months", slower),
         (first_year <= as_of.year <= LAST_YEAR, f"as_of = {as_of}", f"a year from {first_year} to {LAST_YEAR}"),
         (n_loans >= 1, f"loans = {n_loans}", "at least 1"),
-        (seed >= 0, f"seed = {seed}", "at least 0"),
-        (1 <= least <= longest, f"minimum_remaining_term = {least}", f"1 to {longest}, the longest term"),
+        (0 <= seed < SEEDS, f"seed = {seed}", f"0 to {SEEDS - 1}"),
+        (
+            least >= 1 and (renewed or least <= longest),
+            f"minimum_remaining_term = {least}",
+            f"1 to {longest}, the longest term",
+        ),
     )
     faults = [Fault(f"synthetic {profile.name}", found, expected) for met, found, expected in wishes if not met]
     if faults:
@@ -159,28 +186,21 @@ def _blocks(
     root = np.asarray(np.linalg.cholesky(profile.correlation_matrix), dtype=np.float64)
     number = 0
     while True:
-        uniform = _uniforms(seed, number)
+        ids = np.array([f"{profile.name}-{candidate:09d}" for candidate in range(number * BLOCK, (number + 1) * BLOCK)])
+        uniform = attribute_uniforms(ids, ATTRIBUTES, seed)
         joint = _joint(root, uniform)
-        terms = _terms(profile, joint)
+        terms = _terms(profile, joint, uniform)
         history = _history(profile, arrears, terms, joint["arrears"], uniform)
         yield {
-            **_identity(profile, number, as_of),
+            "loan_id": ids,
+            "as_of_date": np.full(BLOCK, np.datetime64(as_of, "D")),
             **_money(terms, history),
             **_dates(as_of, terms, history),
-            **_borrowers(profile, market, joint, uniform),
+            **_borrowers(profile, market, joint, uniform, terms),
             **_cars(profile, terms, joint, uniform, np.datetime64(as_of, "M") - history.age),
+            **_flags(profile, uniform, history),
         }
         number += 1
-
-
-def _uniforms(seed: int, block: int) -> dict[str, Floats]:
-    """One uniform number a candidate and attribute, above 0 and below 1."""
-    numbers: dict[str, Floats] = {}
-    for stream, name in enumerate(ATTRIBUTES):
-        sequence = np.random.SeedSequence(entropy=seed, spawn_key=(block, stream))
-        # random() may return 0, whose normal score is minus infinity.
-        numbers[name] = np.maximum(np.random.Generator(np.random.PCG64(sequence)).random(BLOCK), 2.0**-54)
-    return numbers
 
 
 def _joint(root: Floats, uniform: dict[str, Floats]) -> dict[str, Floats]:
@@ -198,13 +218,26 @@ def _joint(root: Floats, uniform: dict[str, Floats]) -> dict[str, Floats]:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """Contract terms at origination."""
+    """Contract terms at origination; `step` is what principal falls by a month, with interest where it compounds."""
 
     amount: Floats
     rate: Floats
     term: Integers
-    instalment: Floats
+    amortisation: Texts
+    step: Floats
+    balloon: Floats
     value: Floats
+
+    @property
+    def compounding_rate(self) -> Floats:
+        """The contract rate where instalments hold the interest, else 0."""
+        return np.where(np.isin(self.amortisation, COMPOUNDING), self.rate, 0.0)
+
+    @property
+    def payment(self) -> Floats:
+        """The same amount every month: the instalment, or the interest alone; missing where there is none."""
+        interest = np.where(self.amortisation == "interest_only", _cents(self.amount * self.rate / 12.0), np.nan)
+        return np.where(np.isin(self.amortisation, COMPOUNDING), self.step, interest)
 
 
 def _cents(amount: Floats) -> Floats:
@@ -212,12 +245,22 @@ def _cents(amount: Floats) -> Floats:
     return rounded
 
 
-def _terms(profile: TapeProfile, joint: dict[str, Floats]) -> _Terms:
+def _terms(profile: TapeProfile, joint: dict[str, Floats], uniform: dict[str, Floats]) -> _Terms:
     amount = _cents(profile.amount.at(joint["amount"]))
     rate = np.round(profile.rate.at(joint["rate"]), RATE_DIGITS)
     term = profile.term.at(joint["term"])
     value = _cents(amount / profile.loan_to_value.at(joint["loan_to_value"]))
-    return _Terms(amount, rate, term, _cents(level_instalment(amount, rate, term)), value)
+    way = _named(profile.amortisation, "level", uniform["amortisation"])
+    share = 0.0 if profile.balloon_share is None else profile.balloon_share.value
+    balloon = np.where(way == "balloon", _cents(share * amount), 0.0)
+    level = np.isin(way, COMPOUNDING)
+    step = np.where(level, instalment_to(amount, balloon, rate, term), np.where(way == "linear", amount / term, 0.0))
+    return _Terms(amount, rate, term, way, _cents(step), balloon, value)
+
+
+def _named(weights: Weights | None, otherwise: str, uniform: Floats) -> Texts:
+    """Names drawn by weight; all the same where a profile states none."""
+    return np.full(BLOCK, otherwise) if weights is None else weights.at(uniform)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +275,12 @@ class _History:
 def _history(
     profile: TapeProfile, arrears: _Arrears, terms: _Terms, worse: Floats, uniform: dict[str, Floats]
 ) -> _History:
-    """Age and arrears; a loan k instalments past due is at least k months old and not yet mature."""
-    past_due = np.minimum(pick(arrears.shares, worse), terms.term - 1)
+    """Age and arrears; a loan k instalments past due is at least k months old and not yet mature, but for single payments."""
+    single = terms.amortisation == "single_payment"
+    past_due = pick(arrears.shares, worse)
+    past_due = np.where(single, past_due, np.minimum(past_due, terms.term - 1))
     age = np.maximum(_ages(profile.attrition.value, terms.term, uniform["age"]), past_due)
+    age = np.where(single & (past_due > 0), terms.term + past_due, age)
     days = arrears.first_day[past_due] + np.floor(uniform["days"] * arrears.days[past_due]).astype(np.int64)
     return _History(age, past_due, days)
 
@@ -248,21 +294,17 @@ def _ages(attrition: float, term: Integers, uniform: Floats) -> Integers:
     return np.minimum(age, term - 1)
 
 
-def _identity(profile: TapeProfile, number: int, as_of: datetime.date) -> dict[str, Column]:
-    first = number * BLOCK
-    ids = np.array([f"{profile.name}-{candidate:09d}" for candidate in range(first, first + BLOCK)])
-    return {"loan_id": ids, "as_of_date": np.full(BLOCK, np.datetime64(as_of, "D"))}
-
-
 def _money(terms: _Terms, history: _History) -> dict[str, Column]:
     paid = history.age - history.past_due
-    balance = _cents(balance_after(terms.amount, terms.rate, terms.instalment, paid))
+    balance = _cents(balance_after(terms.amount, terms.compounding_rate, terms.step, paid))
     return {
         "original_balance": terms.amount,
         "current_balance": balance,
         "rate": terms.rate,
-        "scheduled_payment": terms.instalment,
+        "scheduled_payment": terms.payment,
         "days_past_due": history.days,
+        "amortisation": terms.amortisation,
+        "balloon": np.where(terms.balloon > 0.0, terms.balloon, np.nan),
     }
 
 
@@ -270,24 +312,26 @@ def _dates(as_of: datetime.date, terms: _Terms, history: _History) -> dict[str, 
     return {
         "origination_date": np.datetime64(as_of, "M") - history.age,
         "original_term": terms.term,
-        "remaining_term": terms.term - history.age,
+        "remaining_term": np.maximum(terms.term - history.age, 0),
     }
 
 
 def _borrowers(
-    profile: TapeProfile, market: TapeMarket, joint: dict[str, Floats], uniform: dict[str, Floats]
+    profile: TapeProfile, market: TapeMarket, joint: dict[str, Floats], uniform: dict[str, Floats], terms: _Terms
 ) -> dict[str, Column]:
-    nothing = np.full(BLOCK, np.nan)
-    ratio = profile.payment_to_income
+    """Borrowers; where payment-to-income is known their income is, too."""
+    nothing, stated = np.full(BLOCK, np.nan), profile.payment_to_income
+    ratio = nothing if stated is None else np.round(stated.at(joint["payment_to_income"]), RATE_DIGITS)
     return {
         "score": nothing if profile.score is None else np.rint(profile.score.at(joint["score"])),
         "score_type": np.full(BLOCK, profile.score_type),
-        "payment_to_income": nothing if ratio is None else np.round(ratio.at(joint["payment_to_income"]), RATE_DIGITS),
+        "payment_to_income": ratio,
+        "income": _cents(terms.payment / np.where(ratio > 0.0, ratio, np.nan)),
         "co_borrower": uniform["co_borrower"] < profile.co_borrower_share.value,
         "region": market.regions.at(uniform["region"]),
         "sector": market.sectors.at(uniform["sector"]),
         "channel": profile.channels.at(uniform["channel"]),
-        "product": np.full(BLOCK, "purchase_loan"),
+        "product": _named(profile.product, "purchase_loan", uniform["product"]),
     }
 
 
@@ -303,12 +347,41 @@ def _cars(
     electric = new & (uniform["electric"] < profile.electric_share_of_new.value)
     segment = np.where(new, profile.new_vehicles.at(uniform["segment"]), profile.used_vehicles.at(uniform["segment"]))
     year = origination.astype("datetime64[Y]").astype(np.int64) + 1970
+    years = np.where(new, 0, profile.used_vehicle_age.at(uniform["vehicle_age"]))
     return {
         "vehicle": np.where(electric, "ev", segment),
         "vehicle_make": np.full(BLOCK, ""),
         "vehicle_model": np.full(BLOCK, ""),
-        "model_year": (year - np.where(new, 0, profile.used_vehicle_age.at(uniform["vehicle_age"]))).astype(np.float64),
+        "model_year": (year - years).astype(np.float64),
+        "mileage": _mileage(profile, years, uniform["kilometres"]),
         "vehicle_new": new,
         "vehicle_value": terms.value,
         "value_source": np.where(new, profile.new_value_source, profile.used_value_source),
     }
+
+
+def _mileage(profile: TapeProfile, years: Integers, uniform: Floats) -> Floats:
+    """Kilometres at origination; missing of new cars, whose age is below a year."""
+    if profile.kilometres_per_year is None:
+        return np.full(BLOCK, np.nan)
+    driven: Floats = np.rint(profile.kilometres_per_year.at(uniform) * years)
+    return np.where(years > 0, driven, np.nan)
+
+
+def _flags(profile: TapeProfile, uniform: dict[str, Floats], history: _History) -> dict[str, Column]:
+    """What is so of a share of the loans, each apart from the others."""
+    shares = {
+        "income_verified": profile.income_verified_share,
+        "tracker": profile.tracker_share,
+        "starter_interrupt": profile.starter_interrupt_share,
+        "credit_insured": profile.credit_insured_share,
+        "modified": profile.modified_share,
+        "repossessed": profile.repossessed_share,
+    }
+    flags: dict[str, Column] = {name: uniform[name] < _value(share) for name, share in shares.items()}
+    flags["repossessed"] &= history.past_due >= SERIOUSLY_LATE
+    return flags
+
+
+def _value(share: Share | None) -> float:
+    return 0.0 if share is None else share.value

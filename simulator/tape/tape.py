@@ -15,7 +15,7 @@ flag     ``bool``           filled with its default, there is no third value
 ======== ================== ==========================================================
 
 A few fields take a documented default instead of staying missing (`FIELD_DEFAULTS`); how often is
-counted in the load report.  A missing instalment stays ``NaN`` here: the engine computes it.
+counted in the load report.  A missing instalment stays ``NaN`` here: `amortisation` computes it.
 """
 
 from __future__ import annotations
@@ -55,9 +55,20 @@ FIELD_DEFAULTS: Final[Mapping[str, str]] = MappingProxyType(
         "product": "purchase_loan",
         "vehicle": "other",
         "value_source": "other",
+        "amortisation": "level",
+        "income_verified": "false",
+        "tracker": "false",
+        "starter_interrupt": "false",
+        "credit_insured": "false",
+        "modified": "false",
+        "repossessed": "false",
     }
 )
-"""Text of the value that an empty cell of the field takes; other optional fields stay missing."""
+"""Text of the value that an empty cell of the field takes; other optional fields stay missing.
+
+A flag is what is known to be so: where nothing is said of a tracker none is counted on, and a loan is neither
+modified nor its car repossessed. Loans repay in level instalments, as nearly all auto loans do.
+"""
 
 FIELDS: Final[Mapping[str, TapeField]] = MappingProxyType({field.name: field for field in TAPE_FIELDS})
 

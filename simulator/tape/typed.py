@@ -18,7 +18,7 @@ from simulator.tape.cells import (
     parse_cents,
     parse_column,
 )
-from simulator.tape.derived import conditional_cells, guessed_column, months_column
+from simulator.tape.derived import conditional_cells, flagged, guessed_column, months_column
 from simulator.tape.formulas import unescaped
 from simulator.tape.mapping import FieldMapping, Layout
 from simulator.tape.raw_table import RawTable
@@ -64,22 +64,26 @@ def type_table(path: Path, raw: RawTable, layout: Layout) -> TypedTable:
     amounts = _amounts(raw, layout)
     cents = [None if amount is None else amount[0] for amount in amounts]
     table = TypedTable({}, cents, {row: list(faults) for row, faults in raw.faults.items()})
-    rows = len(raw.lines)
     for name, tape_field in FIELDS.items():
-        if name not in layout.fields:
-            table.columns[name] = [None] * rows
-            continue
-        mapping = layout.fields[name]
-        if mapping.constant is not None:
-            table.columns[name] = [_stated(layout, tape_field, "constant", mapping.constant)] * rows
-        elif not set(mapping.source_columns) <= set(raw.columns):
-            table.columns[name] = [None] * rows
-            table.notes.append(_absent_note(raw, tape_field, mapping))
-        else:
-            table.columns[name] = _typed_column(raw, layout, tape_field, mapping, table)
+        table.columns[name] = _values(raw, layout, tape_field, table)
+    table.notes += _absent_notes(raw, layout)
     _set_balances(amounts, table)
     _refine_vehicles(layout, table)
+    _refine_amortisation(table)
     return table
+
+
+def _values(raw: RawTable, layout: Layout, tape_field: TapeField, table: TypedTable) -> list[Any]:
+    """Values of a field, from wherever the layout has them."""
+    mapping = layout.fields.get(tape_field.name)
+    nothing: list[Any] = [None] * len(raw.lines)
+    if mapping is None:
+        return nothing
+    if mapping.constant is not None:
+        return [_stated(layout, tape_field, "constant", mapping.constant)] * len(raw.lines)
+    own = bool(mapping.source_columns) and set(mapping.source_columns) <= set(raw.columns)
+    values = _typed_column(raw, layout, tape_field, mapping, table) if own else nothing
+    return flagged(raw, mapping, values, layout.missing_values) if mapping.true_where else values
 
 
 def source_cells(raw: RawTable, mapping: FieldMapping, missing: frozenset[str] = frozenset()) -> list[str]:
@@ -145,12 +149,33 @@ def _require_columns(path: Path, raw: RawTable, layout: Layout) -> None:
         raise InputError(faults)
 
 
-def _absent_note(raw: RawTable, tape_field: TapeField, mapping: FieldMapping) -> str:
-    absent = [name for name in mapping.source_columns if name not in raw.columns]
+def _absent_notes(raw: RawTable, layout: Layout) -> list[str]:
+    """Fields that are not stated because the file lacks their columns; those without a misspelt one in one sentence."""
     unread = [name for name in raw.header if name not in raw.columns]
-    near = difflib.get_close_matches(absent[0], unread, n=1)
-    hint = f" (column {near[0]} was not read)" if near else ""
-    return f"The file has no column {', '.join(absent)}{hint}: {tape_field.name} is not stated."
+    notes, columns, fields = [], [], []
+    for name, mapping in layout.fields.items():
+        absent = _absent_columns(raw, mapping)
+        near = difflib.get_close_matches(absent[0], unread, n=1) if absent else []
+        if near:
+            hint = f"(column {near[0]} was not read)"
+            notes.append(f"The file has no column {', '.join(absent)} {hint}: {name} is not stated.")
+        elif absent:
+            columns.append("+".join(absent))
+            fields.append(name)
+    if len(columns) == 1:
+        notes.append(f"The file has no column {columns[0]}: {fields[0]} is not stated.")
+    elif columns:
+        what = "they" if columns == fields else ", ".join(fields)
+        notes.append(f"The file has no columns {', '.join(columns)}: {what} are not stated.")
+    return notes
+
+
+def _absent_columns(raw: RawTable, mapping: FieldMapping) -> list[str]:
+    """Columns that a field lacks so that it is not stated; a flag is by any of those that it is told from."""
+    tested = [test.column for test in mapping.true_where]
+    if any(column in raw.columns for column in tested):
+        return []
+    return [column for column in mapping.source_columns or tested if column not in raw.columns]
 
 
 def _stated(layout: Layout, tape_field: TapeField, key: str, text: str) -> Any:
@@ -199,3 +224,15 @@ def _refine_vehicles(layout: Layout, table: TypedTable) -> None:
     if refined:
         vehicles_text = counted(refined, "vehicle took its segment", "vehicles took their segment")
         table.notes.append(f"{vehicles_text} from the make ({', '.join(sorted(by_make))}).")
+
+
+def _refine_amortisation(table: TypedTable) -> None:
+    """Take loans in level instalments that state a balloon for what they are."""
+    ways: list[Any] = table.columns["amortisation"]
+    balloons: Sequence[float | None] = table.columns["balloon"]
+    rows = [row for row, balloon in enumerate(balloons) if balloon and ways[row] in (None, "level")]
+    for row in rows:
+        ways[row] = "balloon"
+    if rows:
+        loans = counted(len(rows), "loan states", "loans state")
+        table.notes.append(f"{loans} a balloon, and level instalments or none: amortisation was taken as balloon.")

@@ -1,0 +1,97 @@
+"""What the book earns and costs: interest, fees, funding, servicing and credit losses by year.
+
+Accrual, before provisions, overhead and tax: interest counts in the month in which it accrues, what is charged off is
+lost in the month in which it is booked, and recoveries and their costs count in the month of their cash. Everything is
+within the horizon; nothing here is discounted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas
+import xarray as xr
+
+from outputs import estimators
+from outputs.balance_sheet import balance_at_opening
+from outputs.measures import estimate_columns, runs, sample_of
+from outputs.periods import YEAR, Period, periods
+from outputs.rates import ratio
+
+MARGIN_COLUMNS: Final = ("percent_a_year", "percent_a_year_error")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A line of the statement.
+
+    Attributes
+    ----------
+    name, label : str
+    variables : mapping of str to float
+        Sum of which variables it is, each with its factor: 1 or -1.
+    total : bool
+        It sums up lines above.
+    """
+
+    name: str
+    label: str
+    variables: dict[str, float]
+    total: bool = False
+
+    def of(self, dataset: xr.Dataset) -> xr.DataArray:
+        """Its amount by path and month."""
+        parts = [factor * dataset[name] for name, factor in self.variables.items()]
+        return sum(parts[1:], parts[0])
+
+
+_EARNED: Final = {"interest_accrued": 1.0, "fees": 1.0, "funding_cost": -1.0}
+_CREDIT: Final = {"charge_off": 1.0, "sale_proceeds": -1.0, "deficiency_cash": -1.0, "workout_cost": 1.0}
+_RESULT: Final = {**_EARNED, "servicing_cost": -1.0, **{name: -factor for name, factor in _CREDIT.items()}}
+
+ITEMS: Final = (
+    Item("interest", "Interest accrued", {"interest_accrued": 1.0}),
+    Item("fees", "Late and renewal fees", {"fees": 1.0}),
+    Item("funding_cost", "less funding", {"funding_cost": 1.0}),
+    Item("net_interest_and_fees", "Net interest and fees", _EARNED, total=True),
+    Item("servicing_cost", "less servicing", {"servicing_cost": 1.0}),
+    Item("charge_off", "less gross charge-off, accrued interest included", {"charge_off": 1.0}),
+    Item("sale_proceeds", "Proceeds of repossessed cars", {"sale_proceeds": 1.0}),
+    Item("deficiency_cash", "Deficiency collections", {"deficiency_cash": 1.0}),
+    Item("workout_cost", "less costs of repossession and sale", {"workout_cost": 1.0}),
+    Item("result", "Result before provision, overhead and tax", _RESULT, total=True),
+)
+"""Lines of the statement in their order. Amounts are positive; a label that begins with "less" is taken away."""
+
+
+def income(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Income statement by year and over the horizon.
+
+    Returns
+    -------
+    pandas.DataFrame
+        scenario, strategy, programme, period, first_month, last_month, item (`ITEMS`), value, standard_error, low,
+        high (currency; totals are negative where the book loses), percent_a_year and percent_a_year_error (over the
+        mean balance of the period's months, times twelve).
+    """
+    opened = balance_at_opening(dataset)
+    rows: list[dict[str, Any]] = []
+    for run in runs(dataset):
+        one, balance = dataset.sel(run), opened.sel(run)
+        amounts = {item.name: item.of(one) for item in ITEMS}
+        for period in periods(dataset.sizes["month"]):
+            told = {**run, "period": period.label, "first_month": period.first, "last_month": period.last}
+            rows += [
+                {**told, "item": name, **_columns(values, balance, period, dataset)} for name, values in amounts.items()
+            ]
+    return pandas.DataFrame(rows)
+
+
+def _columns(values: xr.DataArray, balance: xr.DataArray, period: Period, dataset: xr.Dataset) -> dict[str, Any]:
+    """An amount by path and month over one period: currency, then percent a year of the balance."""
+    total = period.sum(values)
+    found = estimate_columns(estimators.mean(sample_of(total, dataset)), 1.0)
+    yearly = ratio(YEAR * total, period.sum(balance), dataset)
+    kept = {name: found[name] for name in ("value", "standard_error", "low", "high")}
+    return {**kept, **dict(zip(MARGIN_COLUMNS, (yearly.value, yearly.standard_error), strict=True))}

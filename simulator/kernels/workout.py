@@ -1,0 +1,135 @@
+"""What a loan leaves when it ends badly: charge-off, total loss of the car, and the cash to come (8), (8b), (8c)."""
+
+from __future__ import annotations
+
+from scenarios.vocabulary import PURPOSE_INSURED
+from simulator.kernels.booking import (
+    CASH,
+    CHARGE_OFF,
+    CHARGE_OFF_COUNT,
+    CHARGE_OFF_INTEREST,
+    DEFAULT_LOSS,
+    INTEREST_PAID,
+    SOLD_COUNT,
+    TOTAL_LOSS_COUNT,
+    TOTAL_LOSS_PAID,
+    ULTIMATE_LOSS,
+    book_default,
+)
+from simulator.kernels.bundles import Loss
+from simulator.kernels.collateral import car_condition, car_is_found, sale_result
+from simulator.kernels.compile import compiled
+from simulator.kernels.random import event_uniform
+
+YEAR = 12
+"""Months of the horizon of a one-year expected credit loss."""
+
+
+@compiled(inner=True)
+def enter_default(loan, place, spot, exposure, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Note and book a default, unless the loan is in one."""
+    loans, _, _, _, clock = bundles
+    if work.defaulted[spot.worker, place] < 0:
+        work.defaulted[spot.worker, place] = spot.month
+        book_default(result.book[spot.row], spot.month, exposure)
+        if spot.month <= clock.months:
+            for cut in range(loans.level.shape[1]):
+                result.level_flow[spot.row, 2, spot.month, loans.level[loan, cut]] += exposure
+
+
+@compiled(inner=True)
+def sell_car(loan, held, spot, exposure, bundles, work):  # type: ignore[no-untyped-def]
+    """Proceeds, costs and months to the cash of the sale of a car that is held or will be found (8b).
+
+    `held` is the number of months since its seizure, negative where it has not been seized.
+    """
+    loans, _, workouts, _, clock = bundles
+    tier, lag = loans.tier[loan], workouts.sale_lag[loans.tier[loan]]
+    stored = lag
+    if held >= 0:
+        lag = max(lag - held, 0)
+        stored = held + lag
+    else:
+        lag += workouts.search_lag[tier]
+    month, path = spot.month + lag, clock.first_path + spot.row
+    price = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
+    price *= workouts.index_level[spot.row, month, loans.segment[loan]] * workouts.haircut[tier]
+    price *= workouts.season[month] * work.fire[spot.worker]
+    price *= car_condition(loans.entity[loan], path, clock.seed, workouts.condition_sd[tier])
+    cost = workouts.cost[tier] + workouts.cost_share[tier] * price + workouts.storage[tier] * stored
+    proceeds, cost = sale_result(price, cost, exposure, workouts.lgd_floor[tier])
+    return proceeds, cost, lag
+
+
+@compiled(inner=True)
+def book_loss(loan, place, spot, claim, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Book a claim that is written off with what will be collected on it, by month, level and stage."""
+    loans, _, _, _, clock = bundles
+    row, month, worker, discount = spot.row, spot.month, spot.worker, loans.discount[loan]
+    book, net = result.book[row], claim.proceeds - claim.cost
+    loss = claim.exposure - net / discount**claim.sale_lag - claim.deficiency / discount**claim.deficiency_lag
+    book[CHARGE_OFF, month] += claim.exposure
+    book[CHARGE_OFF_INTEREST, month] += claim.accrued
+    book[ULTIMATE_LOSS, month] += loss
+    book[DEFAULT_LOSS, month] += loss / discount ** (month - work.defaulted[worker, place])
+    work.lagged[worker, 0, month, claim.sale_lag] += claim.proceeds
+    work.lagged[worker, 1, month, claim.sale_lag] += claim.cost
+    work.lagged[worker, 2, month, claim.deficiency_lag] += claim.deficiency
+    work.loss[worker, place] += loss
+    shortfall, stage = loss / discount**month, loans.stage[loan]
+    work.shortfall[worker, month, stage, 1] += shortfall
+    if work.defaulted[worker, place] <= YEAR:
+        work.shortfall[worker, month, stage, 0] += shortfall
+    when = min(month, clock.months + 1)
+    for cut in range(loans.level.shape[1]):
+        level = loans.level[loan, cut]
+        work.level_loss[worker, when, level] += loss
+        if month <= clock.months:
+            result.level_flow[row, 0, month, level] += claim.exposure
+            result.level_flow[row, 1, month, level] += net + claim.deficiency
+
+
+@compiled(inner=True)
+def charge_off(loan, place, spot, claim, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Charge a loan off: its car is sold if it is held or found, and the deficiency pursued; `claim` is (principal, interest)."""
+    loans, _, workouts, _, clock = bundles
+    principal, accrued = claim
+    exposure, tier = principal + accrued, loans.tier[loan]
+    enter_default(loan, place, spot, exposure, bundles, work, result)
+    proceeds, cost, lag = 0.0, 0.0, 0
+    held = spot.month - work.seized[spot.worker, place] if work.seized[spot.worker, place] >= 0 else -1
+    share = workouts.found_share[tier] * loans.find[loan]
+    path = clock.first_path + spot.row
+    if held >= 0 or car_is_found(loans.entity[loan], path, spot.month, clock.seed, share):
+        proceeds, cost, lag = sell_car(loan, held, spot, exposure, bundles, work)
+        result.book[spot.row, SOLD_COUNT, spot.month] += 1.0
+    deficiency = max(exposure - (proceeds - cost), 0.0) * workouts.deficiency_share[tier]
+    result.book[spot.row, CHARGE_OFF_COUNT, spot.month] += 1.0
+    left = Loss(exposure, accrued, proceeds, cost, lag, deficiency, workouts.deficiency_lag[tier])
+    book_loss(loan, place, spot, left, bundles, work, result)
+
+
+@compiled(inner=True)
+def lose_car(loan, place, spot, claim, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Total loss of the car: its own insurance may pay, what it leaves is written off (3j); return its cash."""
+    loans, _, workouts, _, clock = bundles
+    principal, accrued = claim
+    month, tier, path, book = spot.month, loans.tier[loan], clock.first_path + spot.row, result.book[spot.row]
+    exposure, paid = principal + accrued, 0.0
+    if event_uniform(loans.entity[loan], path, month, PURPOSE_INSURED, clock.seed) < workouts.insured_share[tier]:
+        value = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
+        value *= workouts.index_level[spot.row, month, loans.segment[loan]]
+        value *= car_condition(loans.entity[loan], path, clock.seed, workouts.condition_sd[tier])
+        paid = min(max(value - workouts.deductible[tier], 0.0), exposure)
+    interest = min(paid, accrued)
+    book[TOTAL_LOSS_COUNT, month] += 1.0
+    book[INTEREST_PAID, month] += interest
+    book[TOTAL_LOSS_PAID, month] += paid - interest
+    book[CASH, month] += paid
+    if exposure > paid:
+        enter_default(loan, place, spot, exposure, bundles, work, result)
+        rest = exposure - paid
+        deficiency, lag = rest * workouts.deficiency_share[tier], workouts.deficiency_lag[tier]
+        left = Loss(rest, accrued - interest, 0.0, 0.0, 0, deficiency, lag)
+        book_loss(loan, place, spot, left, bundles, work, result)
+    return paid

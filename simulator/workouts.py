@@ -1,0 +1,102 @@
+"""Terms of workouts and of treatment become the kernels' arrays (methodology (3h), (6), (7), (8b))."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.vocabulary import CAUSE_CLASSES, TYPES
+from simulator.collateral import OLDEST_MONTH
+from simulator.kernels.bundles import Loans, Service, Workouts
+from simulator.parameters import Parameters
+from simulator.servicing import Servicing
+
+Floats = NDArray[np.float64]
+
+SLACK = 1e-9
+"""Share of a contact by which hours may miss a whole number of contacts and still give it."""
+
+MONTHS_A_YEAR = 12
+
+
+def build_workouts(index: Floats, parameters: Parameters, first_month: int) -> Workouts:
+    """Workouts bundle of a block of paths.
+
+    Parameters
+    ----------
+    index : float64[path, month 0..X, segment]
+        Used-car index, 1 at month 0.
+    parameters : Parameters
+        Its `workout` group and the depreciation of cars.
+    first_month : int
+        Calendar month of month 0, 1 to 12.
+    """
+    terms, borrower = parameters.workout, parameters.borrower
+    calendar = (first_month - 1 + np.arange(index.shape[1])) % MONTHS_A_YEAR
+    return Workouts(
+        index_level=np.ascontiguousarray(index),
+        depreciation=long_depreciation(parameters.depreciation),
+        season=np.ascontiguousarray(terms.season[calendar]),
+        seizure=np.ascontiguousarray(terms.seizure),
+        found_share=terms.found_share,
+        haircut=1.0 - terms.haircut,
+        cost=terms.cost_fixed,
+        cost_share=terms.cost_share,
+        storage=terms.storage_per_month,
+        condition_sd=terms.vehicle_sd,
+        lgd_floor=np.where(np.isnan(terms.lgd_floor), -np.inf, terms.lgd_floor),
+        sale_lag=terms.sale_lag.astype(np.int32),
+        search_lag=terms.search_lag.astype(np.int32),
+        deficiency_share=terms.deficiency_share,
+        deficiency_lag=terms.deficiency_lag.astype(np.int32),
+        insured_share=terms.insured_share,
+        deductible=terms.insurance_deductible,
+        late_fee=borrower.late_fee,
+        renewal_fee=borrower.renewal_fee,
+    )
+
+
+def long_depreciation(depreciation: Floats) -> Floats:
+    """``float64[segment x usage x OLDEST_MONTH]``: the curves, each followed by its last value for older cars."""
+    ages = np.minimum(np.arange(OLDEST_MONTH), depreciation.shape[-1] - 1)
+    return np.ascontiguousarray(depreciation[..., ages].reshape(-1))
+
+
+def build_service(servicing: Servicing, loans: Loans, principal: Floats, parameters: Parameters) -> Service:
+    """Service bundle: a book's treatment, and what else couples its loans.
+
+    Parameters
+    ----------
+    servicing : Servicing
+        Pool and market share.
+    loans : Loans
+        The book.
+    principal : float64[loan]
+        Opening principal, currency.
+    parameters : Parameters
+        Elasticity of auction prices, and the sales that are usual.
+    """
+    pool, sales = servicing.pool, parameters.workout.baseline_sales[loans.tier]
+    power = parameters.workout.fire_sale_elasticity * servicing.market_share
+    if pool is None:
+        none = np.zeros(3)
+        effect = np.ones((2, len(TYPES), len(CAUSE_CLASSES)))
+        return Service(effect, 0, 0, 0, 0, 0.0, none, float(power), float(sales.mean()))
+    weights = np.array(pool.weights, dtype=np.float64)
+    weights[2] /= principal.mean()
+    return Service(
+        effect=np.ascontiguousarray(pool.effect),
+        pool=1,
+        contacts=int(np.floor(pool.hours / pool.hours_per_contact + SLACK)),
+        first_bucket=int(pool.first_bucket),
+        last_bucket=int(pool.last_bucket),
+        reach=float(pool.reach),
+        weights=weights,
+        fire_power=float(power),
+        baseline_sales=float(sales.mean()),
+    )
+
+
+def couples(service: Service) -> bool:
+    """Whether anything makes the loans of a path depend on each other: then the whole book meets each month."""
+    return service.pool > 0 or service.fire_power != 0.0

@@ -1,0 +1,109 @@
+"""The reference's workout: seizure, sale, insurance of the car, deficiency and loss (8), (8b), (8c) (see `reference`)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from reference_market import NORMAL, event_uniform
+from scenarios.vocabulary import (
+    MAX_BUCKET,
+    PURPOSE_CONDITION,
+    PURPOSE_INSURED,
+    PURPOSE_SEIZE,
+    PURPOSE_SOLD,
+)
+
+if TYPE_CHECKING:
+    from reference import Life
+
+
+def draw(life: Life, month: int, purpose: int) -> float:
+    return event_uniform(life.contract["entity"], life.path, month, purpose, life.world["seed"])
+
+
+def condition(life: Life) -> float:
+    """The car's own condition, drawn once, mean 1 (6)."""
+    sd = life.contract["tier"]["vehicle_sd"]
+    return math.exp(sd * NORMAL.inv_cdf(draw(life, 0, PURPOSE_CONDITION)) - sd**2 / 2.0)
+
+
+# --- the car of a live loan (8b) ---------------------------------------------------------------------------------------
+
+
+def follow_car(life: Life, month: int) -> None:
+    """At the close of a month: a car may be seized while there are arrears, and goes back when there are none."""
+    if 0 < life.state <= MAX_BUCKET:
+        intensity = life.contract["tier"]["seizure"][life.state] * life.contract["find"]
+        if life.seized is None and draw(life, month, PURPOSE_SEIZE) < 1.0 - math.exp(-intensity):
+            life.seized = month
+            life.add(month, repossessed_count=1)
+    elif life.seized is not None and life.redeems:
+        life.seized = None
+        life.add(month, redeemed_count=1)
+
+
+# --- the end of a loan that owes (8) -------------------------------------------------------------------------------------
+
+
+def charge_off(life: Life, month: int, principal: float, interest: float, fire: float) -> None:
+    """The car goes to sale, if there is one; the rest is pursued."""
+    exposure = principal + interest
+    life.note_default(month, exposure)
+    life.add(month, charge_off=exposure, charge_off_interest=interest, charge_off_count=1)
+    proceeds, cost, lag = sell(life, month, exposure, fire)
+    life.add(month + lag, sale_proceeds=proceeds, workout_cost=cost, recovery=proceeds - cost, cash=proceeds - cost)
+    take_loss(life, month, exposure, proceeds - cost, lag)
+
+
+def sell(life: Life, month: int, exposure: float, fire: float) -> tuple[float, float, int]:
+    """Proceeds and costs of the car's sale, and months from charge-off to its cash; nothing without a car."""
+    tier = life.contract["tier"]
+    if life.seized is not None:
+        waited = month - life.seized
+        lag = max(tier["sale_lag"] - waited, 0)
+        stored = waited + lag
+    elif draw(life, month, PURPOSE_SOLD) < min(tier["found_share"] * life.contract["find"], 1.0):
+        lag = tier["search_lag"] + tier["sale_lag"]
+        stored = tier["sale_lag"]
+    else:
+        return 0.0, 0.0, 0
+    life.add(month, sold_count=1)
+    calendar = (life.world["as_of"][1] - 1 + month + lag) % 12
+    price = life.car_value(month + lag) * condition(life) * (1.0 - tier["haircut"])
+    price *= life.world["parameters"]["season"][calendar] * fire
+    cost = tier["cost_fixed"] + tier["cost_share"] * price + tier["storage_per_month"] * stored
+    net = price - cost
+    if not math.isnan(tier["lgd_floor"]):
+        net = min(net, exposure * (1.0 - tier["lgd_floor"]))
+    return net + cost, cost, lag
+
+
+def total_loss(life: Life, month: int, principal: float, interest: float) -> tuple[float, float]:
+    """The car's own insurance may pay, interest first (3j); return what it paid of interest and of principal."""
+    tier, exposure, paid = life.contract["tier"], principal + interest, 0.0
+    life.add(month, total_loss_count=1)
+    if draw(life, month, PURPOSE_INSURED) < tier["insured_share"]:
+        worth = life.car_value(month) * condition(life) - tier["insurance_deductible"]
+        paid = min(max(worth, 0.0), exposure)
+    of_interest = min(paid, interest)
+    short = exposure - paid
+    if short > 0.0:
+        life.note_default(month, exposure)
+        life.add(month, charge_off=short, charge_off_interest=interest - of_interest)
+        take_loss(life, month, short, 0.0, 0)
+    return of_interest, paid - of_interest
+
+
+def take_loss(life: Life, month: int, exposure: float, net: float, lag: int) -> None:
+    """Deficiency, and the loss of the month of the charge-off (8), discounted to the default (8c) and to the book's date."""
+    tier, discount = life.contract["tier"], life.contract["discount"]
+    collected = tier["deficiency_share"] * max(exposure - net, 0.0)
+    later = tier["deficiency_lag"]
+    life.add(month + later, deficiency_cash=collected, recovery=collected, cash=collected)
+    life.loss = exposure - net / discount**lag - collected / discount**later
+    life.recovered[month] = net + collected
+    assert life.default_month is not None
+    life.add(month, ultimate_loss=life.loss, default_loss=life.loss / discount ** (month - life.default_month))
+    life.shortfall = life.loss / discount**month
+    life.shortfall_12m = life.shortfall if life.default_month <= 12 else 0.0

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from outputs.console import LIMIT_FAILED, VOICE, Command, end_with, interruptible, progress_bars, reporting
+from outputs.regime_commands import regime
+from outputs.run_commands import trace
 from outputs.scenario_commands import scenario
 
 if TYPE_CHECKING:
@@ -231,10 +233,12 @@ def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:
     VOICE.report("\n".join(lines), document)
 
 
-# --- scenarios, parameters ------------------------------------------------------------------------------
+# --- scenarios, regimes, traces, parameters -------------------------------------------------------------
 
 
 carstress.add_command(scenario)
+carstress.add_command(regime)
+carstress.add_command(trace)
 
 
 @carstress.group()
@@ -271,7 +275,7 @@ def show_parameters(name: str) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @reporting
 def validate(files: tuple[Path, ...]) -> None:
-    """Check FILES: studies (with all that they name), scenarios, parameter sets, mappings, profiles of books.
+    """Check FILES: studies (with all that they name), scenarios, parameter sets, regimes, mappings, profiles of books.
 
     Every fault of every file is reported; exit code 3 if there is one.
     """

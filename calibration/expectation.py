@@ -1,8 +1,9 @@
 """What a book is expected to do at reference macro, factor and index: sums of probabilities, no draws.
 
-The engine's monthly step (methodology (1), (2), (3), (6)) with each loan's states weighted by their
-probabilities.  Factors stand at mean intensity, the used-car index stays flat: what differs from the
-engine's mean is the small effect of persistence and of a random index.
+The engine's monthly step with each loan's states weighted by their probabilities (`population`), and the
+cash that charge-offs leave (`proceeds`).  Factors stand at mean intensity, the used-car index stays flat:
+what differs from the engine's mean is the small effect of persistence and of a random index, and that a
+loan keeps its schedule when it is extended.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from calibration.population import Population, Standing, opening
+from calibration.proceeds import Cars, book_cars
 from simulator.book import build_book
-from simulator.collateral import OLDEST_MONTH
-from simulator.intensities import transition_matrix
 from simulator.kernels.bundles import Loans
 from simulator.parameters import Parameters
 from simulator.tape import LoanTape
@@ -26,6 +26,32 @@ Floats = NDArray[np.float64]
 WORKOUT_MONTHS = 12
 """Months after the last maturity in which arrears are still worked out."""
 
+RENEWING_MONTHS = 60
+"""Months in which a book of loans that renew has all but ended: by the slowest shipped set 1 % is left."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recoveries:
+    """Expected cash of all charge-offs, by the share of cars found after them.
+
+    Attributes
+    ----------
+    fixed : float
+        Of cars seized before, and collections if no other car were found, currency.
+    if_found : float64[loan]
+        What finding each loan's car adds, currency.
+    find : float64[loan]
+        Multiplier of the chance to find it.
+    """
+
+    fixed: float
+    if_found: Floats
+    find: Floats
+
+    def cash(self, found_share: float) -> float:
+        """Currency, all months."""
+        return self.fixed + float(np.minimum(found_share * self.find, 1.0) @ self.if_found)
+
 
 @dataclass(frozen=True, eq=False)
 class ExpectedBook:
@@ -35,25 +61,36 @@ class ExpectedBook:
     ----------
     live, delinquent, seriously_delinquent : float64[month 0..]
         Expected number of live loans, and of those one and two instalments past due or more.
-    charge_off_count : float64[month 0..]
-        Expected number of charge-offs; 0 in month 0.
+    charge_off_count, total_loss_count : float64[month 0..]
+        Expected number of charge-offs, and of total losses of the car; 0 in month 0.
     charge_off : float64[month 0..]
-        Principal and accrued interest charged off, currency.
-    sale : float64[month 0..]
-        What the month's charge-offs would bring net of costs if every car were found and sold, currency.
+        Principal and accrued interest charged off, what total losses leave unpaid included, currency.
+    entries, entries_without_equity : float64[month 0..]
+        Expected number of loans that fall behind, and the same without the effect of negative equity.
+    recoveries : Recoveries
+        Cash on all of it.
     """
 
     live: Floats
     delinquent: Floats
     seriously_delinquent: Floats
     charge_off_count: Floats
+    total_loss_count: Floats
     charge_off: Floats
-    sale: Floats
+    entries: Floats
+    entries_without_equity: Floats
+    recoveries: Recoveries
 
-    @property
-    def sale_share(self) -> float:
-        """Net proceeds over charged-off balance if every car were sold."""
-        return float(self.sale.sum() / self.charge_off.sum())
+    def recovery_share(self, found_share: float) -> float:
+        """Recoveries over charged-off balance where that share of cars is found after charge-off."""
+        return self.recoveries.cash(found_share) / float(self.charge_off.sum())
+
+
+def run_off_months(tape: LoanTape) -> int:
+    """Months after which a book has run off: the last maturity and the workout after it."""
+    renews = bool((tape["amortisation"] == "single_payment").any())
+    last = max(int(tape["remaining_term"].max()), RENEWING_MONTHS if renews else 0)
+    return last + WORKOUT_MONTHS
 
 
 def expected_book(tape: LoanTape, parameters: Parameters) -> ExpectedBook:
@@ -66,76 +103,52 @@ def expected_book(tape: LoanTape, parameters: Parameters) -> ExpectedBook:
     parameters : Parameters
         Its tiers.
     """
-    loans = build_book(tape, parameters).loans
-    n_buckets = len(parameters.bucket_labels)
-    state = np.eye(n_buckets)[loans.bucket.astype(np.int64)]
-    months = int(loans.term.max()) + WORKOUT_MONTHS
-    flows = np.zeros((6, months + 1))
-    flows[:3, 0] = _stocks(state)
+    loans, months = build_book(tape, parameters).loans, run_off_months(tape)
+    cars = book_cars(loans, parameters, tape.as_of.month)
+    population, standing = Population(loans, parameters), opening(loans, parameters)
+    flows = np.zeros((8, months + 1))
+    flows[:3, 0] = _stocks(standing)
+    fixed, if_found = 0.0, np.zeros(loans.track.size)
     for month in range(1, months + 1):
-        moves = state[:, :, None] * _matrices(loans, parameters, month)
-        claim = _claims(loans, parameters, month)
-        charged_off = moves[:, :, n_buckets]
-        state = np.where(_matured(loans, month, n_buckets), 0.0, moves[:, :, :n_buckets].sum(axis=1))
-        flows[:3, month] = _stocks(state)
-        flows[3, month] = charged_off.sum()
-        flows[4, month] = (charged_off * claim).sum()
-        flows[5, month] = (charged_off * _expected_sale(loans, parameters, month, claim)).sum()
-    return ExpectedBook(*flows)
+        claim, principal = _claims(loans, parameters, month)
+        equity = population.equity_multiplier(principal, cars.value(month))
+        standing, exits = population.step(standing, month, equity)
+        unpaid = exits.total_loss * cars.unpaid_total_loss(month, claim)
+        gone = exits.charged_off.sum(axis=2)
+        flows[:3, month] = _stocks(standing)
+        flows[3:5, month] = gone.sum(), exits.total_loss.sum()
+        flows[5, month] = (gone * claim).sum() + unpaid.sum()
+        flows[6:, month] = exits.entries.sum(), exits.entries_without_equity.sum()
+        kept, further = _cash(cars, month, claim, exits.charged_off)
+        fixed += kept + float(cars.deficiency_cash(unpaid).sum())
+        if_found += further
+    return ExpectedBook(*flows, Recoveries(fixed, if_found, loans.find))
 
 
-def _stocks(state: Floats) -> tuple[float, float, float]:
-    return float(state.sum()), float(state[:, 1:].sum()), float(state[:, 2:].sum())
+def _cash(cars: Cars, month: int, claim: Floats, charged_off: Floats) -> tuple[float, Floats]:
+    """Cash of a month's charge-offs if no car is found after them, and what each loan's finding adds."""
+    without, lost = cars.deficiency_cash(claim), charged_off[..., 0]
+    fixed = float((lost * without).sum())
+    for held in range(1, charged_off.shape[2]):
+        here = charged_off[..., held]
+        if here.any():
+            fixed += float((here * cars.after_sale(month, claim, held)).sum())
+    further = lost * (cars.after_sale(month, claim, None) - without)
+    return fixed, np.asarray(further.sum(axis=1))
 
 
-def _matrices(loans: Loans, parameters: Parameters, month: int) -> Floats:
-    """Monthly transition probabilities of each loan: float64[loan, K+1, K+3]."""
-    age = np.minimum(loans.age + month, parameters.seasoning.shape[1] - 1)
-    intensity = parameters.intensity[loans.tier]
-    intensity[:, 0, 1:-1] *= (loans.risk * parameters.seasoning[loans.tier, age])[:, None]
-    return transition_matrix(intensity)
+def _stocks(standing: Standing) -> tuple[float, float, float]:
+    late = standing.arrears.sum(axis=(0, 2, 3))
+    return float(standing.current.sum() + late.sum()), float(late.sum()), float(late[1:].sum())
 
 
-def _matured(loans: Loans, month: int, n_buckets: int) -> NDArray[np.bool_]:
-    """Whether a loan so many instalments behind has paid its last one: bool[loan, K+1]."""
-    return month - np.arange(n_buckets) >= loans.term[:, None]
-
-
-def _claims(loans: Loans, parameters: Parameters, month: int) -> Floats:
-    """Principal and accrued interest of a charge-off in this month, by opening bucket: float64[loan, K+1]."""
-    rate = 12.0 * (loans.growth - 1.0)
-    principal = balance_after(loans.track, rate, loans.payment, np.full(loans.track.size, month - 1))
-    claims = []
+def _claims(loans: Loans, parameters: Parameters, month: int) -> tuple[Floats, Floats]:
+    """Claim of a charge-off in this month by opening bucket, float64[loan, K+1]; principal of current loans."""
+    compounding = 12.0 * (loans.shrink - 1.0)
+    principal = balance_after(loans.track, compounding, loans.step, np.full(loans.track.size, month - 1))
+    current, claims = np.maximum(principal, 0.0), []
     for bucket in range(len(parameters.bucket_labels)):
         overdue = min(bucket + 1, parameters.nonaccrual_months)
         claims.append(np.maximum(principal, 0.0) * (1.0 + (loans.growth - 1.0) * overdue))
-        principal = (principal + loans.payment) / loans.growth
-    return np.stack(claims, axis=1)
-
-
-def _expected_sale(loans: Loans, parameters: Parameters, month: int, claim: Floats) -> Floats:
-    """Expected net proceeds of a sale after a charge-off in this month: float64[loan, K+1]."""
-    tier = loans.tier
-    segment, car_age = loans.car // OLDEST_MONTH, loans.car % OLDEST_MONTH
-    age = np.minimum(car_age + month + parameters.sale_lag[tier], parameters.depreciation.shape[1] - 1)
-    price = loans.value_as_new * parameters.depreciation[segment, age] * (1.0 - parameters.haircut[tier])
-    return capped_sale(
-        (price * (1.0 - parameters.sale_cost_share[tier]))[:, None],
-        parameters.sale_cost[tier][:, None],
-        claim * (1.0 - np.nan_to_num(parameters.lgd_floor[tier], nan=-np.inf))[:, None],
-        parameters.vehicle_sd[tier][:, None],
-    )
-
-
-def capped_sale(price: Floats, cost: Floats, cap: Floats, sd: Floats) -> Floats:
-    """E[min(price X - cost, cap)] of a car whose own condition X is lognormal with mean 1.
-
-    With k = (cap + cost) / price: price E[min(X, k)] - cost, and
-    E[min(X, k)] = Phi((ln k - sd^2/2) / sd) + k Phi(-(ln k + sd^2/2) / sd).
-    """
-    limit = (cap + cost) / price
-    with np.errstate(divide="ignore", invalid="ignore"):
-        below = np.where(sd > 0.0, (np.log(limit) - 0.5 * sd**2) / sd, np.copysign(np.inf, limit - 1.0))
-        above = np.where(sd > 0.0, -(np.log(limit) + 0.5 * sd**2) / sd, np.copysign(np.inf, 1.0 - limit))
-        rest = np.where(np.isinf(limit), 0.0, limit * ndtr(above))
-    return np.asarray(price * (ndtr(below) + rest) - cost)
+        principal = (principal + loans.step) / loans.shrink
+    return np.stack(claims, axis=1), current

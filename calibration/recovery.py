@@ -1,4 +1,4 @@
-"""P(car sold | charge-off), solved so that a baseline book recovers what was published for its tier.
+"""Share of cars found after charge-off, solved so that a baseline book recovers what was published for its tier.
 
 `python -m calibration.recovery` solves the shipped US tiers again, on their present figures: the
 number to write into each set, and beside it what the engine itself finds on common draws.
@@ -14,13 +14,13 @@ import numpy as np
 from scipy.optimize import brentq
 
 from calibration.baseline import LOANS, PATHS, SEED, Estimate, baseline_book, observed_recovery, run_off
-from calibration.expectation import expected_book
+from calibration.expectation import ExpectedBook, expected_book
 from calibration.library import US_TIERS, find_parameter_set
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters
 from simulator.tape import LoanTape
 
-MOST_SOLD = 0.95
+MOST_FOUND = 0.95
 """Largest share of cars found and sold. Assumption, confidence L: some cars are always gone."""
 
 
@@ -30,64 +30,79 @@ class SaleFit:
 
     Attributes
     ----------
-    sold_share : float
-        P(car found and sold | charge-off).
+    found_share : float
+        P(car found and sold | charged off without it).
     haircut : float
-        Auction haircut, fraction of wholesale; less than the prior only where `MOST_SOLD` binds.
-    sale_share : float
-        Net proceeds over charged-off balance if every car were sold, at that haircut.
+        Auction haircut, fraction of wholesale; less than the prior only where `MOST_FOUND` binds.
     recovery_share : float
-        The recovery reproduced: sold_share x sale_share.
+        The recovery reproduced: net proceeds and collections over charged-off balance.
+    per_found : float
+        What the recovery gains for each unit of `found_share`.
     """
 
-    sold_share: float
+    found_share: float
     haircut: float
-    sale_share: float
-
-    @property
-    def recovery_share(self) -> float:
-        """Recovery over charged-off balance."""
-        return self.sold_share * self.sale_share
+    recovery_share: float
+    per_found: float
 
 
-def fit_sold_share(tape: LoanTape, parameters: Parameters, recovery_share: float) -> SaleFit:
-    """Solve the share of cars sold, in expectation, from a recovery on charged-off balance.
+def fit_found_share(tape: LoanTape, parameters: Parameters, recovery_share: float) -> SaleFit:
+    """Solve the share of cars found after charge-off, in expectation, from a recovery on charged-off balance.
 
     The two unknowns of a sale, how often and how dear, show in one published number only.  So the
-    haircut keeps its prior and the sold share is solved; only where more than `MOST_SOLD` of the cars
-    would have to be sold is the haircut lowered instead.
+    haircut keeps its prior and the found share is solved; only where more than `MOST_FOUND` of the cars
+    would have to be found is the haircut lowered instead.
 
     Parameters
     ----------
     tape : LoanTape
         A book of one tier.
     parameters : Parameters
-        That tier, with the prior haircut and costs.
+        That tier, with the prior haircut, costs, repossession and deficiency.
     recovery_share : float
         Published recoveries over charged-off balance, fraction.
 
     Raises
     ------
     ValueError
-        Not even selling `MOST_SOLD` of the cars without a haircut recovers that much.
+        Not even `MOST_FOUND` of the cars without a haircut bring that much, or the seized cars alone bring more.
     """
-
-    def sale_share(haircut: float) -> float:
-        changed = replace(parameters, haircut=np.full_like(parameters.haircut, haircut))
-        return expected_book(tape, changed).sale_share
-
-    prior = float(parameters.haircut[0])
-    at_prior = sale_share(prior)
-    if at_prior * MOST_SOLD >= recovery_share:
-        return SaleFit(recovery_share / at_prior, prior, at_prior)
-    most = sale_share(0.0)
-    if most * MOST_SOLD < recovery_share:
+    prior = float(parameters.workout.haircut[0])
+    at_prior = expected_book(tape, parameters)
+    least, most = at_prior.recovery_share(0.0), at_prior.recovery_share(MOST_FOUND)
+    if least > recovery_share:
         raise ValueError(
-            f"a recovery of {recovery_share:.3g} is out of reach: {MOST_SOLD:.0%} of the cars without haircut "
-            f"bring {most * MOST_SOLD:.3g}; check loan-to-value, basis of values and costs"
+            f"a recovery of {recovery_share:.3g} is out of reach: seized cars and collections alone bring "
+            f"{least:.3g}; lower the intensity of repossession or raise the haircut or the costs"
         )
-    haircut = float(brentq(lambda cut: sale_share(cut) * MOST_SOLD - recovery_share, 0.0, prior, xtol=1e-6))
-    return SaleFit(MOST_SOLD, haircut, recovery_share / MOST_SOLD)
+    if most >= recovery_share:
+        found = brentq(lambda share: at_prior.recovery_share(share) - recovery_share, 0.0, MOST_FOUND, xtol=1e-10)
+        return SaleFit(float(found), prior, recovery_share, _slope(at_prior, float(found)))
+
+    def miss(haircut: float) -> float:
+        return expected_book(tape, with_haircut(parameters, haircut)).recovery_share(MOST_FOUND) - recovery_share
+
+    best = miss(0.0)
+    if best < 0.0:
+        raise ValueError(
+            f"a recovery of {recovery_share:.3g} is out of reach: {MOST_FOUND:.0%} of the cars without haircut "
+            f"bring {best + recovery_share:.3g}; check loan-to-value, basis of values and costs"
+        )
+    haircut = float(brentq(miss, 0.0, prior, xtol=1e-6))
+    book = expected_book(tape, with_haircut(parameters, haircut))
+    return SaleFit(MOST_FOUND, haircut, recovery_share, _slope(book, MOST_FOUND))
+
+
+def with_haircut(parameters: Parameters, haircut: float) -> Parameters:
+    """The same with another auction haircut in every tier."""
+    haircuts = np.full_like(parameters.workout.haircut, haircut)
+    return replace(parameters, workout=replace(parameters.workout, haircut=haircuts))
+
+
+def _slope(book: ExpectedBook, found_share: float) -> float:
+    """Gain of the recovery for each unit of the found share, where it stands."""
+    step = 1e-6
+    return (book.recovery_share(found_share + step) - book.recovery_share(found_share - step)) / (2.0 * step)
 
 
 def fit_tier(item: ParameterSet) -> SaleFit:
@@ -98,21 +113,22 @@ def fit_tier(item: ParameterSet) -> SaleFit:
     ValueError
         The set publishes no recovery, or one that is out of reach.
     """
-    return fit_sold_share(baseline_book(item), build_parameters([item]), _published_recovery(item))
+    return fit_found_share(baseline_book(item), build_parameters([item]), _published_recovery(item))
 
 
-def engine_sold_share(item: ParameterSet, loans: int = LOANS, paths: int = PATHS, seed: int = SEED) -> Estimate:
-    """Sold share at which the engine recovers `published.recovery_share`, at the set's own haircut.
+def engine_found_share(
+    item: ParameterSet, fit: SaleFit, loans: int = LOANS, paths: int = PATHS, seed: int = SEED
+) -> Estimate:
+    """Found share at which the engine recovers `published.recovery_share`, at the set's own haircut.
 
-    Recovery is in proportion to the sold share, so one run in which every car is sold solves it.  What
-    differs from `fit_tier` is the random index: a boom's surplus belongs to the borrower, a slump's
-    shortfall does not, and slumps come when charge-offs are many.
+    One run at the shipped share, and the slope of the expectation from there.  What differs from
+    `fit_tier` is the random index: a boom's surplus belongs to the borrower, a slump's shortfall does
+    not, and slumps come when charge-offs are many.
     """
     target, parameters = _published_recovery(item), build_parameters([item])
-    every_car = replace(parameters, sold_share=np.ones_like(parameters.sold_share))
-    found = observed_recovery(run_off(baseline_book(item, loans, seed), every_car, paths, seed))
-    sold_share = target / found.value
-    return Estimate(sold_share, sold_share * found.standard_error / found.value)
+    found = observed_recovery(run_off(baseline_book(item, loans, seed), parameters, paths, seed))
+    shipped = float(parameters.workout.found_share[0])
+    return Estimate(shipped + (target - found.value) / fit.per_found, found.standard_error / fit.per_found)
 
 
 def _published_recovery(item: ParameterSet) -> float:
@@ -122,12 +138,13 @@ def _published_recovery(item: ParameterSet) -> float:
 
 
 def main(names: Sequence[str] = US_TIERS) -> None:
-    """Write a line a tier: shipped and solved sold share, haircut, and the engine's sold share."""
+    """Write a line a tier: shipped and solved found share, haircut, and the engine's found share."""
     for name in names or US_TIERS:
         item = find_parameter_set(name)
-        fit, engine = fit_tier(item), engine_sold_share(item)
+        fit = fit_tier(item)
+        engine = engine_found_share(item, fit)
         sys.stdout.write(
-            f"{name}: sold_share {fit.sold_share:.3f} (shipped {item.sale.sold_share.value:g}) at auction_haircut "
+            f"{name}: found_share {fit.found_share:.3f} (shipped {item.sale.found_share.value:g}) at auction_haircut "
             f"{fit.haircut:.3f}; engine {engine.value:.3f}, standard error {engine.standard_error:.3f}\n"
         )
 

@@ -1,14 +1,17 @@
-"""Cash against the contractual schedule: what treasury has to fund when borrowers pay late, and when they pay early.
+"""Cash against the contractual schedule: what treasury has to fund when borrowers pay late or not at all.
 
-The schedule is what falls due by contract from the as-of date on if nobody is late and nobody prepays. Cash is everything
-that comes in, less the costs of workout: instalments, prepayments, payments of the cars' own insurance, fees, sales and
-deficiency collections. A prepaid loan brings its cash early and is missing from the schedule afterwards, so months
-short of schedule are normal; what counts for funding is the shortfall to date, and the largest that a path reaches.
+The schedule is what falls due by contract from the as-of date on if nobody is late and nobody prepays. A loan that is
+prepaid brings its cash early, repays its own funding and leaves the schedule: what is still due on a path is the
+schedule times the share of principal that was not prepaid. Against that stands the cash of all the other kinds:
+instalments, fees, and what sales and deficiency collections bring net of costs. The shortfall between the two is what
+treasury funds; what counts is the shortfall to date, and the largest that a path reaches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 from typing import Any, Final
 
 import numpy as np
@@ -16,16 +19,20 @@ import pandas
 import xarray as xr
 
 from outputs import estimators
+from outputs.balance_sheet import balance_at_opening
 from outputs.estimators import Estimate
 from outputs.measures import FAN_LEVELS, quantile_fan, runs, sample_of
-from outputs.periods import WHOLE, periods
+from outputs.periods import periods
 from scenarios.vocabulary import RUN_DIMS
+
+EARLY: Final = ("prepaid", "total_loss_paid")
+"""Cash that ends a loan before its time."""
 
 SOURCES: Final = {
     "instalments": ("principal_paid", "interest_paid"),
-    "prepaid": ("prepaid", "total_loss_paid"),
     "fees": ("fees",),
     "recovery": ("recovery",),
+    "prepaid": EARLY,
 }
 """Variables that make up the cash, by source; together they are `cash`."""
 
@@ -41,10 +48,32 @@ def scheduled(dataset: xr.Dataset) -> xr.DataArray:
     return due.rename("scheduled")
 
 
+def due(dataset: xr.Dataset) -> xr.DataArray:
+    """The schedule less that of loans that were prepaid or ended by total loss by then.
+
+    Every unit of principal that is prepaid takes its share of the remaining schedule with it, as if prepaid loans were
+    like the others.
+
+    Returns
+    -------
+    xr.DataArray
+        float64[scenario, strategy, programme, path, month], currency.
+    """
+    opened = balance_at_opening(dataset)
+    early = reduce(add, (dataset[name] for name in EARLY))
+    left = (1.0 - (early / opened.where(opened > 0.0)).fillna(0.0)).clip(min=0.0)
+    remains = left.transpose(*RUN_DIMS, "path", "month")
+    return (scheduled(dataset) * remains.copy(data=np.cumprod(remains.values, axis=-1))).transpose(*remains.dims)
+
+
+def collected(dataset: xr.Dataset) -> xr.DataArray:
+    """Cash of each month without what was prepaid or paid after total losses: float64[..., path, month], currency."""
+    return (dataset["cash"] - reduce(add, (dataset[name] for name in EARLY))).rename("collected")
+
+
 def shortfall(dataset: xr.Dataset) -> xr.DataArray:
-    """Schedule less cash of each month; negative where more comes in: float64[..., path, month], currency."""
-    short = scheduled(dataset) - dataset["cash"]
-    return short.transpose(*RUN_DIMS, "path", "month").rename("shortfall")
+    """What is due less what is collected in each month, negative where more comes in: float64[..., path, month]."""
+    return (due(dataset) - collected(dataset)).transpose(*RUN_DIMS, "path", "month").rename("shortfall")
 
 
 def largest_shortfall(dataset: xr.Dataset) -> xr.DataArray:
@@ -55,8 +84,11 @@ def largest_shortfall(dataset: xr.Dataset) -> xr.DataArray:
     xr.DataArray
         float64[scenario, strategy, programme, path], currency: what treasury has to have at hand.
     """
-    to_date = shortfall(dataset).cumsum("month", skipna=False)
-    return to_date.max("month", skipna=False).clip(min=0.0).rename("largest_shortfall")
+    return _to_date(shortfall(dataset)).max("month", skipna=False).clip(min=0.0).rename("largest_shortfall")
+
+
+def _to_date(values: xr.DataArray) -> xr.DataArray:
+    return values.cumsum("month", skipna=False).assign_coords(month=values["month"])
 
 
 def cash_by_period(dataset: xr.Dataset) -> pandas.DataFrame:
@@ -66,22 +98,22 @@ def cash_by_period(dataset: xr.Dataset) -> pandas.DataFrame:
     -------
     pandas.DataFrame
         scenario, strategy, programme, period (the last row of a run is `LARGEST`: the largest shortfall to date of each
-        path, which has no cash of its own), scheduled; instalments, prepaid (own insurance after total losses included),
-        fees, recovery (means); cash and cash_error; shortfall and shortfall_error; shortfall_q50, shortfall_q95 (of
-        paths). Currency.
+        path, which has no cash of its own), scheduled; instalments, fees, recovery, prepaid (own insurance after a
+        total loss included), due (means over paths); cash and cash_error (all sources); shortfall and shortfall_error;
+        shortfall_q50, shortfall_q95 (of paths). Currency.
     """
-    short, largest = shortfall(dataset), largest_shortfall(dataset)
-    due = scheduled(dataset)
+    contract, still_due, short, largest = (
+        function(dataset) for function in (scheduled, due, shortfall, largest_shortfall)
+    )
     rows: list[dict[str, Any]] = []
     for run in runs(dataset):
         one = dataset.sel(run)
         for period in periods(dataset.sizes["month"]):
-            sources = {
-                name: _mean(sum(period.sum(one[part]) for part in parts), dataset).value
-                for name, parts in SOURCES.items()
-            }
+            parts = {name: reduce(add, (period.sum(one[part]) for part in found)) for name, found in SOURCES.items()}
+            parts["due"] = period.sum(still_due.sel(run))
+            means = {name: _mean(values, dataset).value for name, values in parts.items()}
             cash = _mean(period.sum(one["cash"]), dataset)
-            told = {**run, "period": period.label, "scheduled": float(period.sum(due)), **sources}
+            told = {**run, "period": period.label, "scheduled": float(period.sum(contract)), **means}
             told |= {"cash": cash.value, "cash_error": cash.standard_error}
             rows.append({**told, **_shortfall_columns(period.sum(short.sel(run)), dataset)})
         rows.append({**run, "period": LARGEST, **_shortfall_columns(largest.sel(run), dataset)})
@@ -100,17 +132,15 @@ def _shortfall_columns(values: xr.DataArray, dataset: xr.Dataset) -> dict[str, f
 
 
 def cash_by_month(dataset: xr.Dataset) -> pandas.DataFrame:
-    """Cash of each month beside the schedule, and the shortfall to date.
+    """Collected cash of each month beside the schedule, and the shortfall to date.
 
     Returns
     -------
     pandas.DataFrame
-        scenario, strategy, programme, month, month_end, scheduled; cash_mean, cash_error and cash_q05 .. cash_q95;
-        to_date_mean, to_date_error and to_date_q05 .. to_date_q95 (cumulative shortfall, negative where cash is ahead
-        of the schedule). Currency.
+        scenario, strategy, programme, month, month_end, scheduled; then of each of `due`, `collected` and `to_date`
+        (cumulative shortfall) the mean, its error and the quantiles q05 .. q95 over paths. Currency.
     """
-    to_date = shortfall(dataset).cumsum("month", skipna=False)
-    series = {"cash": dataset["cash"], "to_date": to_date}
+    series = {"due": due(dataset), "collected": collected(dataset), "to_date": _to_date(shortfall(dataset))}
     fans = {name: quantile_fan(values, dataset["log_weight"]) for name, values in series.items()}
     tables = []
     for run in runs(dataset):
@@ -135,8 +165,3 @@ def _mean_columns(name: str, values: xr.DataArray, dataset: xr.Dataset) -> dict[
 def _by_month(values: xr.DataArray, dataset: xr.Dataset) -> Iterator[Estimate]:
     for place in range(values.sizes["month"]):
         yield _mean(values.isel(month=place), dataset)
-
-
-def of_horizon(table: pandas.DataFrame) -> pandas.DataFrame:
-    """Rows of the whole horizon."""
-    return table[table["period"] == WHOLE]

@@ -8,6 +8,8 @@ within the horizon; nothing here is discounted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any, Final
 
 import pandas
@@ -42,8 +44,7 @@ class Item:
 
     def of(self, dataset: xr.Dataset) -> xr.DataArray:
         """Its amount by path and month."""
-        parts = [factor * dataset[name] for name, factor in self.variables.items()]
-        return sum(parts[1:], parts[0])
+        return reduce(add, (factor * dataset[name] for name, factor in self.variables.items()))
 
 
 _EARNED: Final = {"interest_accrued": 1.0, "fees": 1.0, "funding_cost": -1.0}

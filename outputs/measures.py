@@ -149,7 +149,7 @@ def exceedance_curve(dataset: xr.Dataset, run: Mapping[str, str], loss: Loss = "
     values = sample.value[last_of_equals]
     probability = np.maximum(1.0 - sample.cumulative[last_of_equals], 0.0)
     probability[-1] = 0.0
-    effective_paths = _effective_paths(sample)
+    independent = effective_paths(sample)
     with np.errstate(divide="ignore"):
         periods = 1.0 / probability
     return pandas.DataFrame(
@@ -158,12 +158,13 @@ def exceedance_curve(dataset: xr.Dataset, run: Mapping[str, str], loss: Loss = "
             "percent_of_opening": values * 100.0 / float(dataset.attrs["opening_balance"]),
             "probability": probability,
             "return_period": periods,
-            "unreliable": [estimators.too_few(share * effective_paths) for share in probability],
+            "unreliable": [estimators.too_few(share * independent) for share in probability],
         }
     )
 
 
-def _effective_paths(sample: Sample) -> float:
+def effective_paths(sample: Sample) -> float:
+    """How many equally weighted independent paths a sample is worth (Kish 1965); those of a batch count as one."""
     sums = np.bincount(sample.batch, weights=sample.weight)
     return 1.0 / float(sums @ sums)
 

@@ -32,7 +32,7 @@ def allowance(dataset: xr.Dataset) -> xr.DataArray:
         float64[scenario, strategy, programme, path, stage], currency; its mean over paths is the expected credit loss.
     """
     life, year = dataset["shortfall_by_stage"], dataset["shortfall_12m_by_stage"]
-    return xr.where(life["stage"] == life["stage"][0], year, life).transpose(*life.dims).rename("allowance")
+    return year.where(life["stage"] == life["stage"][0], life).transpose(*life.dims).rename("allowance")
 
 
 def credit_loss(dataset: xr.Dataset) -> pandas.DataFrame:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from scenarios.load import load_any
+from scenarios.regimes import Regime
 from scenarios.schema import KINDS, Study
 from scenarios.spec import Spec
 from simulator.parameter_set import ParameterSet
@@ -15,6 +16,7 @@ from simulator.tape import TapeMapping, TapeMarket, TapeProfile, load_layout, lo
 
 ALL_KINDS: Final[dict[str, type[Spec]]] = {
     **KINDS,
+    "regime": Regime,
     "parameter_set": ParameterSet,
     "tape_mapping": TapeMapping,
     "tape_market": TapeMarket,

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.checks import dotted
+from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from scenarios.explain import nearest
+from scenarios.macro import PERCENT
 from scenarios.treatment import ByType, Effects, Phone, Treatment
 from scenarios.vocabulary import CAUSE_CLASSES, TYPES
 from simulator.parameters import Parameters
 
 Floats = NDArray[np.float64]
 
-PERCENT = 0.01
 HOURS_BASE = 1000.0
 """Opening loans to which `hours_per_1000_loans` refers."""
 
@@ -93,7 +94,8 @@ def build_servicing(
     Raises
     ------
     InputError
-        A bucket that the parameters do not have, or a range of buckets that ends before it begins.
+        A bucket that the parameters do not have, a range of buckets that ends before it begins, or hours that are
+        less than one contact takes.
     """
     if treatment is None:
         return Servicing(market_share=market_share)
@@ -101,6 +103,12 @@ def build_servicing(
     first, last = _buckets(phone, parameters.bucket_labels, where)
     stated = phone.hours_per_month
     hours = (phone.hours_per_1000_loans or 0.0) * loans / HOURS_BASE if stated is None else stated
+    if hours < phone.hours_per_contact:
+        place = "hours_per_1000_loans" if stated is None else "hours_per_month"
+        found = f"{hours:g} hours a month for a book of {counted(loans, 'loan')}, less than one contact takes"
+        remedy = "Write more hours, or take `treatment` out where nobody calls."
+        expected = f"at least {phone.hours_per_contact:g} hours a month, treatment.phone.hours_per_contact"
+        raise InputError(Fault(where("treatment", "phone", place), found, expected, remedy))
     pool = PhonePool(
         hours=hours,
         hours_per_contact=phone.hours_per_contact,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -16,26 +16,21 @@ import xarray as xr
 from scenarios.digest import file_digest
 from scenarios.errors import Fault, InputError
 from scenarios.file_spec import FileSpec
-from scenarios.library import study_path, study_scenarios
-from scenarios.macro import MonthlyMacro, monthly_macro
-from scenarios.schema import FilePortfolio, MacroScenario, Study, Synthetic, SyntheticPortfolio
-from scenarios.shelf import is_missing, is_path
+from scenarios.library import study_scenarios
+from scenarios.macro import PERCENT, MonthlyMacro, monthly_macro
+from scenarios.schema import FilePortfolio, MacroScenario, Study, SyntheticPortfolio
+from simulator.batches import PARAMETER_VALUE, batch_ranges, join_batches, mark_batch, parameter_values
 from simulator.effects import losses_at_top, top_runs, variables_without_effect
 from simulator.engine import RunSize, months_needed, simulate
 from simulator.offsets import with_reach
 from simulator.parameter_set import ParameterSet
-from simulator.parameters import Parameters, build_parameters, seasoned_shares
-from simulator.tape import (
-    LoanTape,
-    load_layout,
-    profile_names,
-    read_tape,
-    synthetic_tape,
-    tape_from_arrays,
-    tape_to_arrays,
-)
-from simulator.tape.rejects import refuse_rejects
+from simulator.parameters import Parameters, build_parameters
+from simulator.servicing import Servicing, build_servicing
+from simulator.study_book import Book, draw_book, read_book
+from simulator.study_book import draw_tape as draw_tape
+from simulator.tape import LoanTape, tape_from_arrays, tape_to_arrays
 from simulator.tape.tape import METADATA
+from simulator.uncertainty import ParameterDraw, check_uncertainty, draw_sets, longest_lags, uncertain_parameters
 from simulator.weights import scenario_weights
 
 Found = TypeVar("Found")
@@ -76,10 +71,17 @@ class StudyInputs:
         """The sets as the engine's dense bundle."""
         return build_parameters(self.sets)
 
-    def macro_paths(self) -> tuple[MonthlyMacro, ...]:
-        """Monthly paths of every scenario; all faults of all scenarios at once."""
+    def servicing(self) -> Servicing:
+        """Who works arrears, and the book's share of the auction market."""
         study = self.study
-        needed = months_needed(self.parameters(), study.months)
+        share = PERCENT * study.market_share_percent
+        return build_servicing(study.treatment, self.parameters(), len(self.tape), share, study.where)
+
+    def macro_paths(self) -> tuple[MonthlyMacro, ...]:
+        """Monthly paths of every scenario, long enough for every draw of the parameters; all faults at once."""
+        study, spec = self.study, self.study.uncertainty
+        longest = self.parameters() if spec is None else longest_lags(self.sets, spec)
+        needed = months_needed(longest, study.months)
         as_of = (self.tape.as_of.year, self.tape.as_of.month)
         paths: list[MonthlyMacro] = []
         faults: list[Fault] = []
@@ -104,9 +106,22 @@ class StudyInputs:
         return {**dict.fromkeys((item.name for item in self.scenarios), self.study.paths), **again}
 
     def with_run(self, *, paths: int | None = None, seed: int | None = None) -> StudyInputs:
-        """The same study with another number of paths or another seed."""
+        """The same study with another number of paths or another seed.
+
+        Raises
+        ------
+        InputError
+            The other number of paths does not go with the rest of the study.
+        """
         changes = {name: value for name, value in (("paths", paths), ("seed", seed)) if value is not None}
-        return replace(self, study=self.study.model_copy(update=changes)) if changes else self
+        if not changes:
+            return self
+        study = self.study.model_copy(update=changes)
+        problems = Study.problems(study.model_dump(mode="json", exclude_none=True))
+        faults = [Fault(study.where(*each.path), each.found, each.expected, each.remedy) for each in problems]
+        if faults:
+            raise InputError(faults)
+        return replace(self, study=study)
 
 
 def load_inputs(study: Study, find_set: FindParameterSet) -> StudyInputs:
@@ -119,22 +134,28 @@ def load_inputs(study: Study, find_set: FindParameterSet) -> StudyInputs:
     """
     faults: list[Fault] = []
     portfolio = study.portfolio
-    book = _kept(faults, partial(_read_book, study, portfolio)) if isinstance(portfolio, FilePortfolio) else None
+    book = _kept(faults, partial(read_book, study, portfolio)) if isinstance(portfolio, FilePortfolio) else None
     sets = [_kept(faults, partial(find_set, *reference)) for reference in _set_references(study)]
     if isinstance(portfolio, SyntheticPortfolio):
         described = sets[0] if portfolio.synthetic.parameters is None else sets.pop()
-        book = _kept(faults, partial(_draw_book, study, portfolio.synthetic, described)) if described else None
+        book = _kept(faults, partial(draw_book, study, portfolio.synthetic, described)) if described else None
     scenarios = _kept(faults, partial(study_scenarios, study))
     found = tuple(item for item in sets if item is not None)
     if faults or scenarios is None or book is None:
         raise InputError(faults)
     inputs = StudyInputs(study, book.tape, scenarios, found, _files(study, (*found, *scenarios), book))
     _check_currency(inputs)
-    for check in (inputs.weights, inputs.macro_paths):
+    for check in (inputs.weights, inputs.servicing, partial(_check_uncertainty, inputs), inputs.macro_paths):
         _kept(faults, check)
     if faults:
         raise InputError(faults)
     return inputs
+
+
+def _check_uncertainty(inputs: StudyInputs) -> None:
+    study = inputs.study
+    if study.uncertainty is not None:
+        check_uncertainty(inputs.sets, study.uncertainty, study.where)
 
 
 def _kept(faults: list[Fault], read: Callable[[], Found]) -> Found | None:
@@ -159,70 +180,7 @@ def _set_references(study: Study) -> list[tuple[str, Path, str]]:
     return [(name, study.folder, study.where(*place)) for name, place in zip(names, places, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Book:
-    tape: LoanTape
-    files: tuple[Path, ...]
-
-
-def _draw_book(study: Study, wish: Synthetic, described: ParameterSet) -> _Book:
-    if described.name not in profile_names():
-        where = study.where("portfolio", "synthetic", *([] if wish.parameters is None else ["parameters"]))
-        found = f"no tape profile describes a book of parameter set {described.name}"
-        remedy = "Name a shipped set under `portfolio.synthetic.parameters`; `parameters` may still be another."
-        raise InputError(Fault(where, found, f"one of {', '.join(profile_names())}", remedy))
-    try:
-        return _Book(draw_tape(wish, described), described.files)
-    except InputError as error:
-        placed = [(study.where("portfolio", "synthetic", fault.found.split(" = ")[0]), fault) for fault in error.faults]
-        raise InputError(replace(fault, where=where) for where, fault in placed) from None
-
-
-def _read_book(study: Study, portfolio: FilePortfolio) -> _Book:
-    """The tape of a study, and the files that it was read from."""
-    faults = _missing_files(study, portfolio)
-    if faults:
-        raise InputError(faults)
-    path, named = study_path(study, portfolio.file), portfolio.mapping or portfolio.format
-    where = study.where("portfolio", "file" if portfolio.mapping is None else "mapping")
-    layout = load_layout(study_path(study, named) if is_path(named) else named, where)
-    tape = read_tape(path, portfolio.format, layout)
-    stated = "rejected_at_most_percent" in portfolio.model_fields_set
-    where = study.where("portfolio", "rejected_at_most_percent" if stated else "file")
-    refuse_rejects(tape.report, path, portfolio.rejected_at_most_percent, where=where, currency=tape.currency)
-    return _Book(tape, (path, *layout.files))
-
-
-def _missing_files(study: Study, portfolio: FilePortfolio) -> list[Fault]:
-    """Faults of a tape or mapping that is not where the study says."""
-    named = {"file": portfolio.file}
-    if portfolio.mapping is not None and is_path(portfolio.mapping):
-        named["mapping"] = portfolio.mapping
-    remedy = "Relative paths start from this file's folder."
-    faults = []
-    for key, name in named.items():
-        path = study_path(study, name)
-        if is_missing(path):
-            found = f"the file {path} does not exist"
-            faults.append(Fault(study.where("portfolio", key), found, "a file", remedy))
-    return faults
-
-
-def draw_tape(wish: Synthetic, described: ParameterSet) -> LoanTape:
-    """Synthetic book of one parameter set; its delinquency is the set's seasoned state."""
-    parameters = build_parameters([described])
-    return synthetic_tape(
-        described.name,
-        wish.loans,
-        seed=wish.seed,
-        as_of=wish.as_of,
-        bucket_shares=seasoned_shares(parameters, 0),
-        bucket_edges=parameters.bucket_edges,
-        minimum_remaining_term=wish.minimum_remaining_term,
-    )
-
-
-def _files(study: Study, specs: Iterable[FileSpec], book: _Book) -> dict[str, str]:
+def _files(study: Study, specs: Iterable[FileSpec], book: Book) -> dict[str, str]:
     """Digest of every file that was read, by its path from the study's folder; what is shipped has the version's."""
     read = [*study.files, *book.files, *(path for spec in specs for path in spec.files)]
     return {Path(os.path.relpath(path, study.folder)).as_posix(): file_digest(path) for path in read}
@@ -242,6 +200,15 @@ def _check_currency(inputs: StudyInputs) -> None:
         )
 
 
+class _Stretch(NamedTuple):
+    """Paths that share their parameters."""
+
+    batch: int
+    paths: range
+    parameters: Parameters
+    draw: ParameterDraw | None
+
+
 def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: StudyProgress | None = None) -> xr.Dataset:
     """Simulate a study's book under each of its scenarios on the same draws.
 
@@ -249,33 +216,112 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
     -------
     xarray.Dataset
         As `simulate`, with all scenarios along `scenario`; further `loss_at_top_sensitivity` (`effects.losses_at_top`),
-        the coordinate `scenario_weight` where the scenarios carry weights, and the attribute
-        `variables_without_effect`, names of macro variables with blanks between.
+        the coordinate `scenario_weight` where the scenarios carry weights, `parameter_value` where the study draws
+        parameters, and the attribute `variables_without_effect`, names of macro variables with blanks between.
     """
-    study, parameters, macros = inputs.study, inputs.parameters(), inputs.macro_paths()
+    study, macros = inputs.study, inputs.macro_paths()
+    stretches = _stretches(inputs, range(study.paths))
     parts = []
     for macro in macros:
         report = None if progress is None else _for_scenario(progress, macro.name)
-        part = simulate(
-            inputs.tape,
-            macro,
-            parameters,
-            paths=study.paths,
-            months=study.months,
-            seed=study.seed,
-            size=size,
-            progress=report,
-        )
-        parts.append(part)
+        parts.append(_simulate(inputs, macro, stretches, size=size, progress=report))
     results = _join(parts)
-    top = losses_at_top(inputs.tape, macros, inputs.sets, study, size=size, progress=progress)
+    top = losses_at_top(
+        inputs.tape, macros, inputs.sets, study, servicing=inputs.servicing(), size=size, progress=progress
+    )
     if top is not None:
         results[top.name] = top
     weights = inputs.weights()
     if weights is not None:
         results = results.assign_coords(scenario_weight=("scenario", np.array(weights)))
-    idle = " ".join(variables_without_effect(parameters))
+    draws = [stretch.draw for stretch in stretches if stretch.draw is not None]
+    if study.uncertainty is not None:
+        drawn = parameter_values(uncertain_parameters(inputs.sets, study.uncertainty), draws)
+        results = results.assign({PARAMETER_VALUE.name: drawn})
+    idle = " ".join(variables_without_effect(inputs.parameters()))
     return results.assign_attrs(title=study.title or study.name, variables_without_effect=idle)
+
+
+def simulate_scenario(
+    inputs: StudyInputs,
+    macro: MonthlyMacro,
+    *,
+    paths: int | range,
+    trace: Sequence[str] = (),
+    size: RunSize | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> xr.Dataset:
+    """Simulate one scenario of a study on some of its paths, as `run_study` does on all of them.
+
+    Parameters
+    ----------
+    macro : MonthlyMacro
+        One of `inputs.macro_paths()`.
+    paths : int or range
+        The first so many paths, or absolute path numbers with step 1.  A path's draws are the same in every run, and
+        so are its parameters: where a study draws them, a path keeps the batch that it has among all paths of the
+        study.
+    trace, size, progress
+        As in `simulate`; progress is told how many of these paths are done.
+
+    Raises
+    ------
+    ValueError
+        The study draws parameters, and a path is not among its paths.
+    """
+    wanted = range(paths) if isinstance(paths, int) else paths
+    return _simulate(inputs, macro, _stretches(inputs, wanted), trace=trace, size=size, progress=progress)
+
+
+def _stretches(inputs: StudyInputs, wanted: range) -> list[_Stretch]:
+    """The paths wanted, cut where the parameters change."""
+    study = inputs.study
+    if study.uncertainty is None:
+        return [_Stretch(0, wanted, inputs.parameters(), None)]
+    if wanted.stop > study.paths:
+        raise ValueError(f"path {wanted.stop - 1} of a study of {study.paths} paths has no draw of the parameters")
+    found = []
+    for batch, block in enumerate(batch_ranges(study.paths, study.uncertainty.draws)):
+        part = range(max(block.start, wanted.start), min(block.stop, wanted.stop))
+        if part:
+            draw = draw_sets(inputs.sets, study.uncertainty, batch, study.seed)
+            found.append(_Stretch(batch, part, draw.parameters, draw))
+    return found
+
+
+def _simulate(
+    inputs: StudyInputs,
+    macro: MonthlyMacro,
+    stretches: Sequence[_Stretch],
+    *,
+    trace: Sequence[str] = (),
+    size: RunSize | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> xr.Dataset:
+    """One scenario on stretches of paths, put together."""
+    study, servicing = inputs.study, inputs.servicing()
+    parts, done = [], 0
+    for stretch in stretches:
+        part = simulate(
+            inputs.tape,
+            macro,
+            stretch.parameters,
+            paths=stretch.paths,
+            months=study.months,
+            seed=study.seed,
+            servicing=servicing,
+            trace=trace,
+            size=size,
+            progress=None if progress is None else _after(progress, done),
+        )
+        done += len(stretch.paths)
+        parts.append(part if stretch.draw is None else mark_batch(part, stretch.batch))
+    return parts[0] if len(parts) == 1 else join_batches(parts)
+
+
+def _after(progress: Callable[[int], None], before: int) -> Callable[[int], None]:
+    """Progress of a stretch as progress of all: so many paths were done before it."""
+    return lambda done: progress(before + done)
 
 
 def _join(parts: list[xr.Dataset]) -> xr.Dataset:

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from reference import simulate_plain
 from scenarios.history import used_car_index_at
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import CAUSE_CLASSES, HISTORIES, MACRO_VARIABLES, SEGMENTS, TYPES
-from simulator.engine import RUN_OFF_MONTHS
+from simulator.engine import RUN_OFF_MONTHS, months_needed
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
 from simulator.tape import LoanTape
+from small_books import macro_at, tape_of
 
 OF_A_BOOK = ("response", "shares", "persistence", "index_persistence", "index_innovation_sd", "index_common_share")
 OF_A_BOOK += ("index_factor_correlation", "jump_intensity", "jump_mean", "jump_sd", "reversion")
@@ -153,3 +155,17 @@ def _plain_borrower(parameters: Parameters, tier: int) -> dict[str, Any]:
 
 def _by_cause(row: np.ndarray) -> dict[str, float]:
     return dict(zip(CAUSE_CLASSES, np.asarray(row).tolist(), strict=True))
+
+
+# --- a few loans on one path -------------------------------------------------------------------------------------
+
+
+def plain_run(rows: list[dict[str, Any]], parameters: Parameters, months: int, **more: Any) -> dict[str, Any]:
+    """The first path of a few loans, `moved` macro variables apart at their reference levels."""
+    macro = macro_at(parameters, months_needed(parameters, months), **more.pop("moved", {}))
+    return simulate_plain(plain_world(tape_of(rows), macro, parameters, months=months, seed=20_250_101, **more), 1)[0]
+
+
+def booked(path: dict[str, Any], name: str) -> dict[int, float]:
+    """Months after month 0 in which a variable is not 0."""
+    return {month: value for (found, month), value in path["book"].items() if found == name and month and value}

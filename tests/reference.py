@@ -73,7 +73,7 @@ def simulate_path(contracts: list[Plain], world: Plain, path: int) -> Plain:
     return result
 
 
-# --- what loans do to each other: prices (7), the phone ------------------------------------------------------------------
+# --- what loans do to each other: prices (7), the phone ----------------------------------------------------------
 
 
 def fire_sale(lives: list[Life], month: int, world: Plain, book: Plain) -> float:
@@ -115,7 +115,7 @@ def serve_by_phone(lives: list[Life], month: int, world: Plain) -> Plain:
     }
 
 
-# --- a loan's life and its accounts (1a), (1b), (1c) ----------------------------------------------------------------------
+# --- a loan's life and its accounts (1a), (1b), (1c) -------------------------------------------------------------
 
 
 class Life:
@@ -283,7 +283,7 @@ class Life:
     def is_extended(self, month: int) -> bool:
         """Whether a return to current is an extension (3i)."""
         share = self.contract["tier"]["modified_share"][self.state]
-        return 0 < self.state and month < self.term and draw(self, month, PURPOSE_MODIFY) < share
+        return self.state > 0 and month < self.term and draw(self, month, PURPOSE_MODIFY) < share
 
     def extend(self, month: int, owed: float, interest: float) -> None:
         """Arrears become principal, and as many more months as instalments were missed, this month's too (1b)."""

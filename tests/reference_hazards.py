@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reference import Life
 
 
-# --- macro variables (3) ---------------------------------------------------------------------------------------------
+# --- macro variables (3) -----------------------------------------------------------------------------------------
 
 
 def above_reference(contract: Plain, variable: str, month: int, world: Plain) -> float:
@@ -48,11 +48,11 @@ def multiplier(contract: Plain, cause: str, month: int, world: Plain) -> float:
     return math.exp(sum(effects[name] * above_reference(contract, name, month, world) for name in effects))
 
 
-# --- a loan without arrears (2), (3), (4) ---------------------------------------------------------------------------------
+# --- a loan without arrears (2), (3), (4) ------------------------------------------------------------------------
 
 
 def event_of_current(life: Life, month: int) -> int:
-    """One uniform: lowest part entry, its own lowest part a direct charge-off; highest part payoff, above total loss."""
+    """One uniform: lowest part entry (lowest of it direct charge-off), highest part payoff (lowest of it total loss)."""
     row, tier = life.contract["tier"]["rows"][0], life.contract["tier"]
     worse = entry_intensity(life, month)
     payoff = max(row.get("prepay", 0.0) - tier["total_loss"], 0.0)
@@ -127,7 +127,7 @@ def type_at_entry(life: Life, month: int) -> int:
     return TYPE_ORDER[stretch((u - equity) / (1.0 - equity), lengths)]
 
 
-# --- a loan in arrears (2), (3h), (3j) ------------------------------------------------------------------------------
+# --- a loan in arrears (2), (3h), (3j) ---------------------------------------------------------------------------
 
 
 def event_in_arrears(life: Life, month: int) -> int:

@@ -1,4 +1,4 @@
-"""The reference's workout: seizure, sale, insurance of the car, deficiency and loss (8), (8b), (8c) (see `reference`)."""
+"""The reference's workout: seizure, sale, insurance of the car, deficiency, loss (8), (8b), (8c) (see `reference`)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def condition(life: Life) -> float:
     return math.exp(sd * NORMAL.inv_cdf(draw(life, 0, PURPOSE_CONDITION)) - sd**2 / 2.0)
 
 
-# --- the car of a live loan (8b) ---------------------------------------------------------------------------------------
+# --- the car of a live loan (8b) ---------------------------------------------------------------------------------
 
 
 def follow_car(life: Life, month: int) -> None:
@@ -43,7 +43,7 @@ def follow_car(life: Life, month: int) -> None:
         life.add(month, redeemed_count=1)
 
 
-# --- the end of a loan that owes (8) -------------------------------------------------------------------------------------
+# --- the end of a loan that owes (8) -----------------------------------------------------------------------------
 
 
 def charge_off(life: Life, month: int, principal: float, interest: float, fire: float) -> None:
@@ -96,7 +96,7 @@ def total_loss(life: Life, month: int, principal: float, interest: float) -> tup
 
 
 def take_loss(life: Life, month: int, exposure: float, net: float, lag: int) -> None:
-    """Deficiency, and the loss of the month of the charge-off (8), discounted to the default (8c) and to the book's date."""
+    """Deficiency, and the loss at charge-off (8), discounted to the default (8c) and to the book's date."""
     tier, discount = life.contract["tier"], life.contract["discount"]
     collected = tier["deficiency_share"] * max(exposure - net, 0.0)
     later = tier["deficiency_lag"]

@@ -35,6 +35,9 @@ fixed_examples = settings(derandomize=True, deadline=None)
 BUCKET_DAYS = (0, 30, 60, 90)
 """First day past due of the US sets' buckets."""
 
+CERTAIN = 1e9
+"""An intensity a month that leaves no doubt."""
+
 ORDINARY_LOAN: Mapping[str, Any] = {
     "as_of_date": np.datetime64(AS_OF),
     "origination_date": np.datetime64("2023-06"),
@@ -240,6 +243,14 @@ def current_only(default: float, payoff: float = 0.0, **changes: Any) -> Paramet
     intensity = np.zeros((1, 4, 6))
     intensity[0, 0, 4:] = default, payoff
     return quiet(intensity=intensity, **changes)
+
+
+def certain(moves: dict[int, int | str], **changes: Any) -> Parameters:
+    """Quiet set in which each bucket named goes where it is told in the next month, and the others stay."""
+    intensity = np.zeros((1, 4, 6))
+    for bucket, target in moves.items():
+        intensity[0, bucket, {"charge_off": 4, "prepaid": 5}.get(str(target), target)] = CERTAIN
+    return quiet(intensity=intensity, nonaccrual_months=6, **changes)
 
 
 # --- macro paths ------------------------------------------------------------------------------------------

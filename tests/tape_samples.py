@@ -37,6 +37,16 @@ _FIRST = {
     "vehicle_new": "true",
     "vehicle_value": "27500",
     "value_source": "msrp",
+    "amortisation": "level",
+    "balloon": "",
+    "mileage": "15",
+    "income": "4210.50",
+    "income_verified": "true",
+    "tracker": "false",
+    "starter_interrupt": "false",
+    "credit_insured": "false",
+    "modified": "false",
+    "repossessed": "false",
 }
 
 

@@ -224,9 +224,10 @@ def test_rows_that_cannot_be_used(tmp_path: Path, column: str, cell: str, words:
         ({"五级分类": "次级"}, "五级分类: a non-performing class"),
         ({"五级分类": "六级"}, "五级分类: a class that is none of the five"),
         ({"担保方式": "信用"}, "担保方式: not secured on the car"),
-        ({"担保方式": "履约保证保险"}, "担保方式: insured or guaranteed"),
+        ({"担保方式": "经销商担保"}, "担保方式: guaranteed"),
         ({"担保方式": "阴阳合同"}, "担保方式: a kind of security that is not on this mapping's list"),
-        ({"还款方式": "先息后本"}, "还款方式: not level monthly instalments"),
+        ({"还款方式": "利随本清"}, "还款方式: interest falls due with the principal at the end"),
+        ({"还款方式": "随借随还"}, "还款方式: a way of repaying that is not on this mapping's list"),
         ({"还款方式": "等额本金"}, "月供: 1 cell where 还款方式 is not 等额本息"),
     ],
 )
@@ -234,6 +235,45 @@ def test_oddities_are_counted(tmp_path: Path, change: dict[str, str], start: str
     tape = _read(tmp_path, change)
     assert tape.report.rejected == ()
     assert _note(tape, start).endswith(("1 row (line 3).", "read as not stated."))
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "field", "value"),
+    [
+        ("还款方式", "等额本金", "amortisation", "linear"),
+        ("还款方式", "先息后本", "amortisation", "interest_only"),
+        ("还款方式", "气球贷", "amortisation", "balloon"),
+        ("还款方式", "随借随还", "amortisation", "level"),
+        ("尾款", "30000", "amortisation", "balloon"),
+        ("尾款金额（万元）", "3", "balloon", 30000.0),
+        ("里程(公里)", "45000", "mileage", 45000.0),
+        ("行驶里程（万公里）", "4.5", "mileage", 45000.0),
+        ("月收入", "8000", "income", 8000.0),
+        ("税前月收入(万元)", "0.8", "income", 8000.0),
+        ("收入核实", "已核实", "income_verified", True),
+        ("GPS状态", "在线", "tracker", True),
+        ("是否安装GPS", "否", "tracker", False),
+        ("GPS", "2", "tracker", True),
+        ("断油断电", "支持", "starter_interrupt", True),
+        ("担保方式", "抵押;履约险", "credit_insured", True),
+        ("担保方式", "抵押", "credit_insured", False),
+        ("履约险", "是", "credit_insured", True),
+        ("展期标志", "展期", "modified", True),
+        ("是否重组", "是", "modified", True),
+        ("展期次数", "1", "modified", True),
+        ("展期次数", "0", "modified", False),
+        ("是否收车", "已收车", "repossessed", True),
+        ("收车状态", "寻车中", "repossessed", False),
+    ],
+)
+def test_what_the_tape_has_a_field_for_is_read(
+    tmp_path: Path, column: str, cell: str, field: str, value: object
+) -> None:
+    table = _rows()
+    for place, row in enumerate(table):
+        row[column] = cell if place == 1 else row.get(column, "")
+    tape = read_tape(samples.write(tmp_path, _text(table)), "cn_labels", strict=True)
+    assert tape[field][1] == pytest.approx(value) if isinstance(value, float) else tape[field][1] == value
 
 
 @pytest.mark.parametrize("state", ["已结清", "核销", "已转让"])

@@ -25,6 +25,9 @@ _FIRST = {
     "AUTL10": "DE212",
     "AUTL12": "EMRS",
     "AUTL13": "N",
+    "AUTL16": "42000",
+    "AUTL17": "GRAN",
+    "AUTL19": "VRFD",
     "AUTL23": "HIRP",
     "AUTL24": "2023-06-14",
     "AUTL25": "2028-06-15",
@@ -44,10 +47,12 @@ _FIRST = {
     "AUTL55": "2023",
     "AUTL56": "NEWX",
     "AUTL60": "31000",
+    "AUTL66": "ND5",
     "AUTL68": "0",
     "AUTL69": "0",
     "AUTL70": "PERF",
     "AUTL74": "ND5",
+    "AUTL77": "ND5",
 }
 
 
@@ -81,7 +86,8 @@ def test_a_sound_exposure_is_read(tmp_path: Path) -> None:
         "scheduled_payment": 471.2, "days_past_due": 0, "region": "DE212", "channel": "dealer",
         "product": "purchase_loan", "vehicle": "other", "vehicle_make": "Skoda", "vehicle_model": "Octavia",
         "model_year": 2023.0, "vehicle_new": True, "vehicle_value": 31000.0, "value_source": "msrp",
-        "sector": "unknown", "co_borrower": False,
+        "sector": "unknown", "co_borrower": False, "amortisation": "level", "income": 3500.0, "income_verified": True,
+        "modified": False, "repossessed": False, "tracker": False,
     }  # fmt: skip
     assert {
         name: tape[name][0].item() if name != "origination_date" else tape[name][0] for name in expected
@@ -141,11 +147,10 @@ def test_rows_that_cannot_be_used_are_reported(tmp_path: Path, change: dict[str,
     [
         ({"AUTL34": "QUTR"}, "AUTL37: 1 cell where AUTL34 is not MNTH", "read as not stated."),
         ({"AUTL34": "QUTR"}, "AUTL34: principal is not paid monthly", "1 row (line 3)."),
-        ({"AUTL32": "BLLT"}, "AUTL32: not level instalments", "1 row (line 3)."),
-        ({"AUTL38": "9000"}, "AUTL38: a balloon at maturity", "1 row, 9,000.00 in all (line 3)."),
+        ({"AUTL32": "DEXX"}, "AUTL32: not level from the first instalment on", "1 row (line 3)."),
+        ({"AUTL77": "6500"}, "AUTL77: the car has been sold in foreclosure", "1 row, 6,500.00 in all (line 3)."),
         ({"AUTL41": "EURI"}, "AUTL41: a floating rate", "1 row (line 3)."),
         ({"AUTL70": "DFLT"}, "AUTL70: in default", "1 row (line 3)."),
-        ({"AUTL70": "RARR"}, "AUTL70: restructured", "1 row (line 3)."),
         ({"AUTL70": "ODD"}, "AUTL70: a status that is not on ESMA's list", "1 row (line 3)."),
         ({"AUTL74": "-120.5"}, "AUTL74: a negative loss", "1 row, -120.50 in all (line 3)."),
         ({"AUTL23": "FNLS"}, "AUTL23: a finance lease", "1 row (line 3)."),
@@ -156,6 +161,51 @@ def test_oddities_are_counted(tmp_path: Path, change: dict[str, str], start: str
     tape = _read(tmp_path, change)
     assert tape.report.rejected == ()
     assert _note(tape, start).endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "value"),
+    [
+        ({"AUTL32": "FIXE"}, "amortisation", "linear"),
+        ({"AUTL32": "BLLT"}, "amortisation", "interest_only"),
+        ({"AUTL32": "BLLT", "AUTL38": "14000.50"}, "amortisation", "interest_only"),
+        ({"AUTL32": "DEXX"}, "amortisation", "level"),
+        ({"AUTL32": "ND1"}, "amortisation", "level"),
+        ({"AUTL32": "ODD"}, "amortisation", "level"),
+        ({"AUTL38": "9000"}, "amortisation", "balloon"),
+        ({"AUTL38": "9000"}, "balloon", 9000.0),
+        ({"AUTL32": "ND5", "AUTL38": "9000"}, "amortisation", "balloon"),
+        ({"AUTL38": "0"}, "amortisation", "level"),
+        ({"AUTL16": "30000"}, "income", 2500.0),
+        ({"AUTL19": "SCRT"}, "income_verified", False),
+        ({"AUTL19": "ODD"}, "income_verified", False),
+        ({"AUTL70": "RARR"}, "modified", True),
+        ({"AUTL70": "RNAR"}, "modified", True),
+        ({"AUTL70": "DFLT"}, "modified", False),
+        ({"AUTL66": "2024-03-01"}, "modified", True),
+        ({"AUTL66": "ND4-2026-06-30"}, "modified", False),
+        ({"AUTL70": "ND1", "AUTL66": "2024-03-01"}, "modified", True),
+    ],
+)
+def test_what_the_tape_has_a_field_for_is_read(
+    tmp_path: Path, change: dict[str, str], field: str, value: object
+) -> None:
+    tape = _read(tmp_path, change)
+    assert tape.report.rejected == ()
+    assert tape[field][1] == value
+
+
+def test_a_balloon_beside_level_instalments_is_said(tmp_path: Path) -> None:
+    tape = _read(tmp_path, {"AUTL38": "9000"})
+    assert tape["amortisation"].tolist() == ["level", "balloon", "level"]
+    assert _note(tape, "1 loan states a balloon").endswith("amortisation was taken as balloon.")
+    assert "balloon" not in tape.report.missing
+
+
+def test_income_that_is_not_gross_is_not_stated(tmp_path: Path) -> None:
+    tape = _read(tmp_path, {"AUTL17": "NITS"})
+    assert np.isnan(tape["income"]).tolist() == [False, True, False]
+    assert _note(tape, "AUTL16") == "AUTL16: 1 cell where AUTL17 is not GRAN, read as not stated."
 
 
 def test_a_quarterly_payment_is_no_monthly_instalment(tmp_path: Path) -> None:
@@ -210,5 +260,7 @@ def test_every_column_is_a_field_of_the_template(shared_data: Callable[[str], Pa
     assert set(layout.source_columns) <= fields
     codes = set(re.findall(r"\(([A-Z]{4})\)", texts))
     listed = {code for field in layout.fields.values() for code in field.codes or ()}
-    watched = {code for watch in layout.watch for code in (*(watch.among or ()), *(watch.not_among or ()))} - {"Y"}
-    assert listed | watched <= codes
+    tests = [*layout.watch, *(test for field in layout.fields.values() for test in field.true_where)]
+    watched = {code for test in tests for code in (*(test.among or ()), *(test.not_among or ()))} - {"Y"}
+    conditions = [cells for field in layout.fields.values() for cells in (field.only_where or {}).values()]
+    assert listed | watched | {code for cells in conditions for code in cells} <= codes

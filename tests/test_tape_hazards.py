@@ -213,13 +213,13 @@ def test_an_element_that_may_not_repeat_rejects_its_record(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "start", "end"),
     [
-        ({"repossessedIndicator": "true"}, "repossessedIndicator: the car is repossessed", "1 row (line 4)."),
         ({"repossessedProceedsAmount": "-300"}, "repossessedProceedsAmount: neg", "1 row, -300.00 in all (line 4)."),
         ({"chargedoffPrincipalAmount": "-75.5"}, "chargedoffPrincipalAmount: a neg", "1 row, -75.50 in all (line 4)."),
         ({"recoveredAmount": "-20000"}, "recoveredAmount: a negative", "1 row, -20,000.00 in all (line 4)."),
-        ({"reportingPeriodModificationIndicator": "true"}, "reportingPeriodModificationIndicator", "1 row (line 4)."),
-        ({"paymentExtendedNumber": "00000002"}, "paymentExtendedNumber: extended", "1 row (line 4)."),
-        ({"paymentTypeCode": "4"}, "paymentTypeCode: not level monthly instalments", "1 row (line 4)."),
+        ({"paymentTypeCode": "3"}, "paymentTypeCode: not monthly instalments", "1 row (line 4)."),
+        ({"interestCalculationTypeCode": "98"}, "interestCalculationTypeCode: not simple interest", "1 row (line 4)."),
+        ({"originalInterestOnlyTermNumber": "12"}, "originalInterestOnlyTermNumber: interest only", "1 row (line 4)."),
+        ({"obligorIncomeVerificationLevelCode": "0"}, "obligorIncomeVerificationLevelCode", "1 row (line 4)."),
         ({"originalInterestRateTypeCode": "2"}, "originalInterestRateTypeCode: not a fixed", "1 row (line 4)."),
         ({"obligorEmploymentVerificationCode": "0"}, "obligorEmploymentVerificationCode", "1 row (line 4)."),
     ],
@@ -229,6 +229,41 @@ def test_oddities_are_counted_with_their_place(
 ) -> None:
     tape = filings.read(tmp_path, filings.changed(change), strict=True)
     assert _note(tape, start).endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "value"),
+    [
+        ({"repossessedIndicator": "true"}, "repossessed", True),
+        ({"repossessedIndicator": "1.0"}, "repossessed", True),
+        ({"repossessedIndicator": ""}, "repossessed", False),
+        ({"reportingPeriodModificationIndicator": "true"}, "modified", True),
+        ({"reportingPeriodModificationIndicator": None, "modificationTypeCode": "4"}, "modified", True),
+        ({"modificationTypeCode": "98"}, "modified", True),
+        ({"modificationTypeCode": "-"}, "modified", False),
+        ({"paymentExtendedNumber": "00000002"}, "modified", True),
+        ({"paymentExtendedNumber": "0"}, "modified", False),
+        ({"paymentTypeCode": "4"}, "amortisation", "balloon"),
+        ({"paymentTypeCode": "4.0"}, "amortisation", "balloon"),
+        ({"paymentTypeCode": "1"}, "amortisation", "level"),
+        ({"paymentTypeCode": "77"}, "amortisation", "level"),
+        ({"paymentTypeCode": None}, "amortisation", "level"),
+        ({"obligorIncomeVerificationLevelCode": "2"}, "income_verified", False),
+        ({"obligorIncomeVerificationLevelCode": "5"}, "income_verified", True),
+    ],
+)
+def test_what_the_tape_has_a_field_for_is_read(
+    tmp_path: Path, change: dict[str, str | None], field: str, value: object
+) -> None:
+    tape = filings.read(tmp_path, filings.changed(change), strict=True)
+    assert tape[field][1] == value
+
+
+def test_what_a_field_now_holds_is_no_oddity_any_more(tmp_path: Path) -> None:
+    change = {"repossessedIndicator": "true", "reportingPeriodModificationIndicator": "true", "paymentTypeCode": "4"}
+    report = filings.read(tmp_path, filings.changed(change), strict=True).report
+    assert report.notes == ()
+    assert report.missing["balloon"] == 1
 
 
 def test_a_sound_filing_has_no_oddities(tmp_path: Path) -> None:

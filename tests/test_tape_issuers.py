@@ -110,15 +110,28 @@ def test_oddities_are_counted_as_an_independent_count_finds_them(
             ("chargedoffPrincipalAmount: a negative", sum(float(row["chargedoffPrincipalAmount"]) < 0 for row in rows)),
             ("repossessedProceedsAmount: neg", sum(float(row["repossessedProceedsAmount"]) < 0 for row in rows)),
             ("recoveredAmount: a negative", sum(float(row["recoveredAmount"]) < 0 for row in rows)),
-            ("reportingPeriodModificationIndicator", sum(
-                row["reportingPeriodModificationIndicator"] == "1.0" for row in rows)),
             ("obligorEmploymentVerificationCode", sum(row["obligorEmploymentVerificationCode"] == "0" for row in rows)),
-            ("repossessedIndicator", sum(
-                row["repossessedIndicator"] == "1.0" and float(row[BALANCE] or 1) != 0.0 for row in rows)),
         ):  # fmt: skip
             found = [line for line in notes.splitlines() if line.startswith(start)]
             assert len(found) == (count > 0), (month, start)
             assert all(f": {count} row" in line for line in found), (month, start, count, found)
+
+
+def test_flags_are_an_independent_count_s(tapes: dict[str, LoanTape], table: list[dict[str, str]]) -> None:
+    for month, tape in tapes.items():
+        used = set(tape["loan_id"].tolist())
+        rows = [row for row in _of(table, month) if row["assetNumber"] in used]
+        modified = [
+            row["reportingPeriodModificationIndicator"] == "1.0"
+            or row["modificationTypeCode"] != ""
+            or float(row["paymentExtendedNumber"] or 0) > 0
+            for row in rows
+        ]
+        verified = [row["obligorIncomeVerificationLevelCode"] in ("3", "4", "5") for row in rows]
+        repossessed = [row["repossessedIndicator"] == "1.0" for row in rows]
+        for name, expected in (("modified", modified), ("income_verified", verified), ("repossessed", repossessed)):
+            assert int(tape[name].sum()) == sum(expected), (month, name)
+    assert any(tape["modified"].any() and tape["repossessed"].any() for tape in tapes.values())
 
 
 def test_a_month_of_closed_loans_only_is_refused_with_its_reasons(path: Path) -> None:

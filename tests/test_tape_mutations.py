@@ -13,6 +13,7 @@ from scenarios.errors import InputError
 from simulator.tape import read_tape
 
 TOTAL_CENTS = 2000010 + 1900020 + 1800030 + 1700040
+CELLS = len(samples.HEADER)
 
 # One cell of the second row (line 3): column, its text, words of the reason.
 SPOILT_CELLS = [
@@ -64,6 +65,11 @@ SPOILT_CELLS = [
     ("loan_id", "12\n3", ["printable"]),
     ("sector", "x" * 201, ["at most 200 characters"]),
     ("model_year", "1066", ["1980 to 2100"]),
+    ("amortisation", "annuity", ["one of level, balloon, interest_only, linear, single_payment"]),
+    ("balloon", "-1", ["an amount of 0 to"]),
+    ("mileage", "1200000", ["0 to 1e+06"]),
+    ("income", "4,000", ["thousands separators"]),
+    ("tracker", "GPS", ["true, false, 1 or 0"]),
 ]
 
 
@@ -102,15 +108,15 @@ def _lines() -> list[str]:
 
 # Whole rows: the spoilt text, the rejected lines, words of the first reason.
 SPOILT_ROWS = [
-    ("cell too many", [*_lines()[:2], _lines()[2][:-1] + ",x\n", *_lines()[3:]], [3], "a row of 26 cells"),
+    ("cell too many", [*_lines()[:2], _lines()[2][:-1] + ",x\n", *_lines()[3:]], [3], f"a row of {CELLS + 1} cells"),
     ("cell too few", [*_lines()[:2], "00124,2024-12-31\n", *_lines()[3:]], [3], "a row of 2 cells"),
-    ("last row cut off", [*_lines()[:4], "00126,2024-12-3"], [5], "25 cells, as the header has"),
+    ("last row cut off", [*_lines()[:4], "00126,2024-12-3"], [5], f"{CELLS} cells, as the header has"),
     ("stray quote", [*_lines()[:2], '"001"24' + _lines()[2][5:], *_lines()[3:]], [3], "cannot be split"),
     ("duplicate id", [*_lines(), _lines()[1]], [2, 6], "'00123' on lines 2, 6"),
     ("triple id", [*_lines(), _lines()[1], _lines()[1]], [2, 6, 7], "an id that occurs once"),
     ("duplicate of a spoilt row", [*_lines(), _lines()[1].replace("0.0999", "x")], [2, 6], "an id that occurs once"),
-    ("separators only", [*_lines(), "," * 24 + "\n"], [6], "not stated"),
-    ("sum line", [*_lines(), "Total,,,,7400.10" + "," * 20 + "\n"], [6], "as_of_date is not stated"),
+    ("separators only", [*_lines(), "," * (CELLS - 1) + "\n"], [6], "not stated"),
+    ("sum line", [*_lines(), "Total,,,,7400.10" + "," * (CELLS - 5) + "\n"], [6], "as_of_date is not stated"),
     ("ragged after a quoted break", [_lines()[0], _lines()[1].replace("RAV4", '"RA\nV4"'), "x\n", *_lines()[2:]], [4],
      "a row of 1 cells"),
 ]  # fmt: skip

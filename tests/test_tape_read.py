@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import tape_samples as samples
 from scenarios.errors import IntegrityError
 from simulator.tape import LoadReport, LoanTape, read_tape, tape_from_arrays, tape_to_arrays
+from simulator.tape.describe import FLAGS
 from simulator.tape.report import CellFault, RejectedRow, money_text
 
 
@@ -51,13 +52,15 @@ def test_columns_cannot_be_changed(tmp_path: Path) -> None:
 def test_what_is_not_stated(tmp_path: Path) -> None:
     table = samples.rows()
     optional = ["scheduled_payment", "score", "score_type", "payment_to_income", "co_borrower", "sector", "channel"]
-    optional += ["product", "vehicle_make", "vehicle_model", "model_year", "value_source", "vehicle"]
+    optional += ["product", "vehicle_make", "vehicle_model", "model_year", "value_source", "vehicle", "amortisation"]
+    optional += ["mileage", "income", *FLAGS]
     table[0].update(dict.fromkeys(optional, ""))
     tape = _read(tmp_path, table)
     assert all(np.isnan(tape[name][0]) for name in ("scheduled_payment", "score", "payment_to_income", "model_year"))
+    assert all(np.isnan(tape[name][0]) for name in ("mileage", "income", "balloon"))
     assert [tape[name][0] for name in ("score_type", "vehicle_make", "vehicle_model")] == ["", "", ""]
     filled = {"co_borrower": False, "sector": "unknown", "channel": "unknown", "product": "purchase_loan"}
-    filled |= {"vehicle": "other", "value_source": "other"}
+    filled |= {"vehicle": "other", "value_source": "other", "amortisation": "level", **dict.fromkeys(FLAGS, False)}
     assert {name: tape[name][0] for name in filled} == filled
     assert tape.report.defaults == dict.fromkeys(filled, 1)
     assert set(tape.report.missing) == set(optional) - set(filled)
@@ -70,7 +73,12 @@ def test_absent_optional_columns_take_defaults_and_are_named(tmp_path: Path) -> 
     assert report.defaults == {"sector": 4, "channel": 4}
     assert report.missing == {"score": 4}
     assert "The file has no column channel (column chanel was not read): channel is not stated." in report.notes
-    assert any(note.startswith("The file has no column score:") for note in report.notes)
+    assert "The file has no columns score, sector: they are not stated." in report.notes
+    header.append("sector")
+    assert (
+        "The file has no column score: score is not stated."
+        in read_tape(samples.write(tmp_path, samples.as_text(samples.rows(), header))).report.notes
+    )
 
 
 def test_score_0_means_none_and_is_reported(tmp_path: Path) -> None:

@@ -44,8 +44,15 @@ def test_pool_is_used_whole_and_reconciles_to_the_cent(pool: Path, tmp_path: Pat
     assert (tape["score"].min(), tape["score"].max()) == (507.0, 880.0)
     assert np.unique(tape["vehicle"], return_counts=True)[1].tolist() == [4716, 8, 2097, 751]
     assert tape["origination_date"].min() == np.datetime64("2014-01")
-    assert tape.report.defaults == {"sector": 7572, "channel": 7572}
-    assert tape.report.missing == {"scheduled_payment": 5, "payment_to_income": 14}
+    unknown = ("sector", "channel", "tracker", "starter_interrupt", "credit_insured")
+    assert tape.report.defaults == {**dict.fromkeys(unknown, 7572), "modified": 1}
+    assert tape.report.missing == {"scheduled_payment": 5, "payment_to_income": 14, "mileage": 7572, "income": 7572}
+    assert set(tape["amortisation"]) == {"level"}
+    assert (int(tape["modified"].sum()), int(tape["repossessed"].sum()), int(tape["income_verified"].sum())) == (
+        47,
+        0,
+        0,
+    )
     guesses = "\n".join(tape.report.guesses)
     assert "rate (reportingPeriodInterestRatePercentage) was read as a fraction" in guesses
     assert "payment_to_income (paymentToIncomePercentage) was read as a fraction: its median, 0.1097" in guesses

@@ -22,6 +22,12 @@ LTV_EDGES: Final = (0.0, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4)
 SCORE_EDGES: Final = (0.0, 580.0, 620.0, 660.0, 720.0, 780.0)
 """Bands of the CFPB Consumer Credit Panel, super-prime split at 780."""
 
+FLAGS: Final = ("income_verified", "tracker", "starter_interrupt", "credit_insured", "modified", "repossessed")
+"""Flags of which most books have none: the text shows them where some loan has them."""
+
+RARE: Final = ("mileage", "income")
+"""Averages that the text leaves out where no loan states the field."""
+
 MOST_LEVELS: Final = 12
 """Levels of a cut that the text shows; the data hold all of them."""
 
@@ -32,10 +38,11 @@ def describe_tape(tape: LoanTape) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``loans``, ``balance`` and ``original_balance`` (currency), ``as_of``, ``currency``; ``averages``
-        weighted by current balance (fractions, months, points; None where no loan states the field);
-        ``cuts``: cut -> level -> loans, balance, share of balance, by falling balance; ``days_past_due``,
-        ``loan_to_value`` and ``score`` the same by band; ``load_report``.
+        ``loans``, ``balance``, ``original_balance`` and ``balloons`` (currency), ``as_of``, ``currency``;
+        ``averages`` weighted by current balance (fractions, months, points, kilometres, currency a month; None
+        where no loan states the field); ``cuts``: cut -> level -> loans, balance, share of balance, by falling
+        balance; ``amortisation`` the same; ``days_past_due``, ``loan_to_value`` and ``score`` the same by band;
+        ``flags``: the same of the loans that have one, by its name; ``load_report``.
     """
     columns = tape.columns
     balance: Floats = columns["current_balance"]
@@ -45,8 +52,11 @@ def describe_tape(tape: LoanTape) -> dict[str, Any]:
         "loans": len(tape),
         "balance": balance_cents(balance) / CENTS,
         "original_balance": balance_cents(columns["original_balance"]) / CENTS,
+        "balloons": balance_cents(np.nan_to_num(columns["balloon"], nan=0.0)) / CENTS,
         "averages": _averages(tape, balance),
         "cuts": {cut: _levels(labels, balance, by_size=True) for cut, labels in _cut_labels(tape).items()},
+        "amortisation": _levels(columns["amortisation"], balance, by_size=True),
+        "flags": _flags(tape, balance),
         "days_past_due": _levels(_bands(columns["days_past_due"], DAYS_EDGES, "{:.0f}", whole=True), balance),
         "loan_to_value": _levels(_bands(loan_to_value(tape), LTV_EDGES, "{:.0%}"), balance),
         "score": _levels(_bands(columns["score"], SCORE_EDGES, "{:.0f}", whole=True), balance),
@@ -66,8 +76,21 @@ def _averages(tape: LoanTape, balance: Floats) -> dict[str, float | None]:
         "payment_to_income": columns["payment_to_income"],
         "new_share": columns["vehicle_new"],
         "co_borrower_share": columns["co_borrower"],
+        "mileage": columns["mileage"],
+        "income": columns["income"],
     }
     return {name: _weighted(values.astype(np.float64), balance) for name, values in stated.items()}
+
+
+def _flags(tape: LoanTape, balance: Floats) -> dict[str, dict[str, float]]:
+    """Loans that have a flag, flag by flag; none is left out, so that a reader of the data finds all."""
+    total = max(balance_cents(balance), 1)
+    found = {}
+    for name in FLAGS:
+        having = tape.columns[name]
+        cents = balance_cents(balance[having])
+        found[name] = {"loans": int(having.sum()), "balance": cents / CENTS, "share": cents / total}
+    return found
 
 
 def _weighted(values: Floats, weights: Floats) -> float | None:
@@ -119,15 +142,22 @@ def format_description(description: dict[str, Any]) -> str:
         f"{counted(description['loans'], 'loan')} as of {description['as_of']}, {currency}",
         f"balance          {description['balance']:>18,.2f}",
         f"amount financed  {description['original_balance']:>18,.2f}",
+        *([f"balloons         {description['balloons']:>18,.2f}"] if description["balloons"] else []),
         "",
         "averages, weighted by balance",
         *(
             f"  {name.replace('_', ' '):<20}{_average_text(name, value):>12}"
             for name, value in description["averages"].items()
+            if value is not None or name not in RARE
         ),
     ]
     for cut, levels in description["cuts"].items():
         lines += ["", *_table(cut, levels)]
+    if set(description["amortisation"]) != {"level"}:
+        lines += ["", *_table("amortisation", description["amortisation"])]
+    flags = {name.replace("_", " "): found for name, found in description["flags"].items() if found["loans"]}
+    if flags:
+        lines += ["", *_table("flags", flags)]
     for band in ("days_past_due", "loan_to_value", "score"):
         lines += ["", *_table(band.replace("_", " "), description[band])]
     return "\n".join(lines) + "\n"
@@ -138,7 +168,9 @@ def _average_text(name: str, value: float | None) -> str:
         return "not stated"
     if name.endswith("term") or name == "age":
         return f"{value:.1f} months"
-    return f"{value:.0f}" if name == "score" else f"{value:.2%}"
+    if name == "mileage":
+        return f"{value:,.0f} km"
+    return f"{value:,.0f}" if name in ("score", "income") else f"{value:.2%}"
 
 
 def _table(title: str, levels: dict[str, dict[str, float]]) -> list[str]:

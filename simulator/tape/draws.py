@@ -47,7 +47,7 @@ def attribute_uniforms(
     for first in range(0, len(attributes), random.WORDS):
         slot = np.uint64(FIRST_SLOT + first // random.WORDS)
         words = philox(low, high, path, slot, key & random.MASK, key >> random.SHIFT)
-        numbers |= {
-            name: unit(word) for name, word in zip(attributes[first : first + random.WORDS], words, strict=False)
-        }
+        # The last slot may hold more words than attributes.
+        named = zip(attributes[first : first + random.WORDS], words, strict=False)
+        numbers |= {name: unit(word) for name, word in named}
     return numbers

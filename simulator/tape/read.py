@@ -12,7 +12,7 @@ import numpy as np
 
 from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
-from scenarios.vocabulary import TapeField
+from scenarios.vocabulary import AMORTISATIONS, TapeField
 from simulator.tape.amortisation import COMPOUNDING
 from simulator.tape.cells import canonical_parser
 from simulator.tape.derived import rows_of_date, with_no_data
@@ -37,6 +37,9 @@ SHOWN_FAULTS: Final = 50
 """Faults that an error lists; the first ones tell what is wrong with a whole file."""
 
 _MISSING: Final[dict[str, Any]] = {"text": "", "months": -1, "days": -1}
+
+_OF_AMORTISATION: Final = {"balloon": ("balloon",), "scheduled_payment": COMPOUNDING}
+"""Fields that loans of some amortisations have: the others do not lack them."""
 
 
 def read_tape(
@@ -189,6 +192,7 @@ def _arrays(
     columns: dict[str, Column] = {}
     defaults: dict[str, int] = {}
     missing: dict[str, int] = {}
+    ways = [table.columns["amortisation"][row] or FIELD_DEFAULTS["amortisation"] for row in used]
     for name, field in FIELDS.items():
         column = table.columns[name]
         values = [column[row] for row in used]
@@ -200,7 +204,10 @@ def _arrays(
             fill = canonical_parser(field)(default)
         else:
             fill = _MISSING.get(field.kind, np.nan)
-            missing.update({name: empty} if empty else {})
+            having = _OF_AMORTISATION.get(name, AMORTISATIONS)
+            silent = (way for value, way in zip(values, ways, strict=True) if value is None) if empty else ()
+            if lacking := sum(way in having for way in silent):
+                missing[name] = lacking
         columns[name] = _array(field, [fill if value is None else value for value in values] if empty else values)
     return columns, defaults, missing
 

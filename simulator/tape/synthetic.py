@@ -163,16 +163,13 @@ def _refuse_wishes(profile: TapeProfile, n_loans: int, seed: int, least: int, as
     oldest = longest + (MAX_BUCKET if renewed else 0)
     first_year = FIRST_YEAR + -(-oldest // 12) + profile.used_vehicle_age.values[-1]
     slower = f"rates and terms that unpaid principal grows by at most {GREATEST_GROWTH:,.0f}-fold under"
+    reached = least >= 1 and (renewed or least <= longest)
     wishes = (
         (followed, f"a rate of {highest:g} a year over {longest} months", slower),
         (first_year <= as_of.year <= LAST_YEAR, f"as_of = {as_of}", f"a year from {first_year} to {LAST_YEAR}"),
         (n_loans >= 1, f"loans = {n_loans}", "at least 1"),
         (0 <= seed < SEEDS, f"seed = {seed}", f"0 to {SEEDS - 1}"),
-        (
-            least >= 1 and (renewed or least <= longest),
-            f"minimum_remaining_term = {least}",
-            f"1 to {longest}, the longest term",
-        ),
+        (reached, f"minimum_remaining_term = {least}", f"1 to {longest}, the longest term"),
     )
     faults = [Fault(f"synthetic {profile.name}", found, expected) for met, found, expected in wishes if not met]
     if faults:
@@ -275,7 +272,7 @@ class _History:
 def _history(
     profile: TapeProfile, arrears: _Arrears, terms: _Terms, worse: Floats, uniform: dict[str, Floats]
 ) -> _History:
-    """Age and arrears; a loan k instalments past due is at least k months old and not yet mature, but for single payments."""
+    """Age and arrears; a loan k instalments past due is k months old or more and not mature, or due k months ago."""
     single = terms.amortisation == "single_payment"
     past_due = pick(arrears.shares, worse)
     past_due = np.where(single, past_due, np.minimum(past_due, terms.term - 1))
@@ -361,7 +358,7 @@ def _cars(
 
 
 def _mileage(profile: TapeProfile, years: Integers, uniform: Floats) -> Floats:
-    """Kilometres at origination; missing of new cars, whose age is below a year."""
+    """Kilometres at origination; missing where the car is less than a year old."""
     if profile.kilometres_per_year is None:
         return np.full(BLOCK, np.nan)
     driven: Floats = np.rint(profile.kilometres_per_year.at(uniform) * years)

@@ -1,0 +1,193 @@
+"""Where a book's loans stand, in probabilities: histories, types, seized cars; and a month of it, without draws.
+
+The engine's order of a month (methodology (3), (3f) to (3k), (8b)): the event, then seizure at the close.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.vocabulary import HISTORY_MONTHS, MODIFIED, STRATEGIC, TYPES
+from simulator.kernels.bundles import DRAW_MARK, Loans
+from simulator.parameters import Parameters
+from simulator.seasoned import HISTORY_STATES, history_of_states, older, pool_chain
+from simulator.tier_tables import tier_traits
+
+Floats = NDArray[np.float64]
+
+CURED_NOW = 1
+MODIFIED_NOW = 1 + HISTORY_MONTHS
+"""States of a current loan that returned in this month."""
+
+HELD_BEYOND = 2
+"""Months after the sale lag up to which the time since a seizure is told apart; it costs storage alone by then."""
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Probabilities of each loan's states.
+
+    Attributes
+    ----------
+    current : float64[loan, 1+2H]
+        Clean, cured, modified, as in `simulator.seasoned`.
+    arrears : float64[loan, K, type, 1+held]
+        By bucket 1..K and type; car not seized, then by months since its seizure, the last for all later ones.
+    """
+
+    current: Floats
+    arrears: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Exits:
+    """How loans leave in a month, and who enters.
+
+    Attributes
+    ----------
+    charged_off : float64[loan, K+1, 1+held]
+        By opening bucket and by the car: not seized, or held for 1.. months.
+    total_loss : float64[loan, K+1]
+        By opening bucket.
+    entries, entries_without_equity : float64[loan]
+        Probability to fall behind, and the same without the effect of negative equity.
+    """
+
+    charged_off: Floats
+    total_loss: Floats
+    entries: Floats
+    entries_without_equity: Floats
+
+
+def opening(loans: Loans, parameters: Parameters) -> Standing:
+    """Where loans stand at the as-of date; what the tape does not tell as in the seasoned pool (3k)."""
+    count, worst = loans.bucket.size, len(parameters.bucket_labels) - 1
+    borrower, bucket = parameters.borrower, loans.bucket.astype(np.int64)
+    drawn = borrower.open_history[loans.tier].copy()
+    since = np.concatenate([[0], np.tile(np.arange(HISTORY_MONTHS), 2)])
+    unborn = since > loans.age[:, None]
+    drawn[:, 0] += np.where(unborn, drawn, 0.0).sum(axis=1)
+    drawn[unborn] = 0.0
+    months, kind = -(loans.mark.astype(np.int64) >> 1), loans.mark & 1
+    told = (months >= 0) & (months < HISTORY_MONTHS)  # NO_MARK and DRAW_MARK lie far outside
+    known = np.where(told, 1 + months + np.where(kind == MODIFIED, HISTORY_MONTHS, 0), 0)
+    current = np.where((loans.mark == DRAW_MARK)[:, None], drawn, np.eye(HISTORY_STATES)[known])
+    longest = int(parameters.workout.sale_lag.max()) + HELD_BEYOND
+    arrears = np.zeros((count, worst, len(TYPES), 2 + longest))
+    late = np.flatnonzero(bucket)
+    car = loans.repossessed[late].astype(np.int64)
+    arrears[late, bucket[late] - 1, :, car] = borrower.open_type[loans.tier[late], bucket[late]]
+    return Standing(current * (bucket == 0)[:, None], arrears)
+
+
+class Population:
+    """Moves a book's standing by months; factors and macro at reference.
+
+    Parameters
+    ----------
+    loans : Loans
+        The book.
+    parameters : Parameters
+        Its tiers.
+    """
+
+    def __init__(self, loans: Loans, parameters: Parameters) -> None:
+        self.loans, self.parameters = loans, parameters
+        borrower, tiers = parameters.borrower, range(len(parameters.names))
+        self.chains = [pool_chain(parameters.intensity[tier], tier_traits(borrower, tier)).arrears for tier in tiers]
+        self.members = [np.flatnonzero(loans.tier == tier) for tier in tiers]
+        payoff, loss = parameters.intensity[:, :, -1], parameters.workout.total_loss[:, None]
+        share = np.divide(loss, payoff, out=np.zeros_like(payoff), where=payoff > 0.0)
+        self.total_loss_share = np.minimum(share, 1.0)[loans.tier]
+        self.ageing = np.eye(HISTORY_STATES)[older(np.arange(HISTORY_STATES))]
+        self.history = history_of_states(borrower.history_multiplier)[loans.tier]
+        intensity = parameters.workout.seizure[loans.tier, 1:] * loans.find[:, None]
+        self.seized = -np.expm1(-intensity)
+
+    def equity_multiplier(self, principal: Floats, value: Floats) -> Floats:
+        """Effect of negative equity on entry before its mean is taken out (4): float64[loan]."""
+        borrower, tier = self.parameters.borrower, self.loans.tier
+        above = np.maximum(principal / value - borrower.equity_threshold[tier], 0.0)
+        raised = np.minimum(1.0 + borrower.equity_slope[tier] * above, borrower.equity_cap[tier])
+        return np.where(borrower.equity_slope[tier] > 0.0, raised, 1.0)
+
+    def step(self, standing: Standing, month: int, equity: Floats) -> tuple[Standing, Exits]:
+        """One month.
+
+        Parameters
+        ----------
+        month : int
+            1 is the first.
+        equity : float64[loan]
+            Effect of negative equity in the month (`equity_multiplier`).
+        """
+        current, entering, left = self._from_current(standing.current, month, equity)
+        arrears, cured, gone = self._from_arrears(standing.arrears)
+        extended = self.parameters.borrower.modified_share[self.loans.tier, 1:] * (month < self.loans.term)[:, None]
+        current[:, CURED_NOW] += (cured * (1.0 - extended)).sum(axis=1)
+        current[:, MODIFIED_NOW] += (cured * extended).sum(axis=1)
+        arrears[..., 0] += entering
+        charged_off = np.concatenate([np.zeros_like(gone.charged_off[:, :1]), gone.charged_off], axis=1)
+        charged_off[:, 0, 0] = left.charged_off[:, 0, 0]
+        total_loss = np.concatenate([left.total_loss, gone.total_loss], axis=1)
+        exits = Exits(charged_off, total_loss, left.entries, left.entries_without_equity)
+        return self._close(current, arrears, month), exits
+
+    def _from_current(self, current: Floats, month: int, equity: Floats) -> tuple[Floats, Floats, Exits]:
+        """Histories after the month, entries into arrears float64[loan, K, type], and exits."""
+        loans, parameters = self.loans, self.parameters
+        tier, borrower = loans.tier, parameters.borrower
+        row = parameters.intensity[tier, 0]
+        age = np.minimum(loans.age + month, parameters.seasoning.shape[1] - 1)
+        own = loans.risk * parameters.seasoning[tier, age] * equity / borrower.equity_mean[tier]
+        entry, payoff = row[:, 1:-1].sum(axis=1), row[:, -1:]
+        rate = (entry * own)[:, None] * self.history
+        total = rate + payoff
+        moves = current * np.divide(-np.expm1(-total), total, out=np.zeros_like(total), where=total > 0.0)
+        enters, pays = (moves * rate).sum(axis=1), (moves * payoff).sum(axis=1, keepdims=True)
+        target = np.divide(row[:, 1:-1], entry[:, None], out=np.zeros_like(row[:, 1:-1]), where=entry[:, None] > 0.0)
+        strategic = (1.0 - 1.0 / equity)[:, None]
+        types = strategic * np.eye(len(TYPES))[STRATEGIC] + (1.0 - strategic) * borrower.type_share[tier]
+        entering = (enters[:, None] * target[:, :-1])[:, :, None] * types[:, None, :]
+        direct = (enters * target[:, -1])[:, None, None]
+        exits = Exits(direct, pays * self.total_loss_share[:, :1], enters, enters / equity)
+        return (current * np.exp(-total)) @ self.ageing, entering, exits
+
+    def _from_arrears(self, arrears: Floats) -> tuple[Floats, Floats, Exits]:
+        """Arrears after the month, returns to current float64[loan, K], and exits by bucket 1..K."""
+        count, worst, types, held = arrears.shape
+        after, cured = np.empty_like(arrears), np.empty((count, worst))
+        charged_off, paid = np.empty((count, worst, held)), np.empty((count, worst))
+        for chain, members in zip(self.chains, self.members, strict=True):
+            inside = arrears[members]
+            among = np.swapaxes(chain[..., 1 : worst + 1], 2, 3).reshape(worst * types, worst * types)
+            flat = np.moveaxis(inside, 3, 1).reshape(members.size, held, worst * types)
+            after[members] = np.moveaxis((flat @ among).reshape(members.size, held, worst, types), 1, 3)
+            by_event = chain.sum(axis=2)
+            cured[members] = np.einsum("nktz,kt->nk", inside, by_event[..., 0])
+            charged_off[members] = np.einsum("nktz,kt->nkz", inside, by_event[..., worst + 1])
+            paid[members] = np.einsum("nktz,kt->nk", inside, by_event[..., worst + 2])
+        none = np.zeros(count)
+        return _held_longer(after), cured, Exits(charged_off, paid * self.total_loss_share[:, 1:], none, none)
+
+    def _close(self, current: Floats, arrears: Floats, month: int) -> Standing:
+        """Loans that have paid their last instalment leave; cars of loans in arrears are seized."""
+        behind = np.arange(arrears.shape[1] + 1)
+        ended = (month - behind >= self.loans.term[:, None]) & (self.loans.renewal == 0)[:, None]
+        arrears *= ~ended[:, 1:, None, None]
+        taken = arrears[..., 0] * self.seized[:, :, None]
+        arrears[..., 0] -= taken
+        arrears[..., 1] += taken
+        return Standing(current * ~ended[:, :1], arrears)
+
+
+def _held_longer(arrears: Floats) -> Floats:
+    """The same with a month more since each seizure."""
+    moved = np.zeros_like(arrears)
+    moved[..., 0] = arrears[..., 0]
+    moved[..., 2:] = arrears[..., 1:-1]
+    moved[..., -1] += arrears[..., -1]
+    return moved

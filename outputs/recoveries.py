@@ -1,0 +1,118 @@
+"""Where recoveries come from and when: sales, the cars' own insurance, deficiency collections, and their costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas
+import xarray as xr
+from numpy.typing import NDArray
+
+from outputs import estimators
+from outputs.estimators import Estimate
+from outputs.measures import path_weight, runs, sample_of
+from outputs.rates import ratio
+
+CHANNELS: Final[Mapping[str, str]] = {
+    "sale_proceeds": "sale of the car",
+    "total_loss_paid": "own insurance after total loss",
+    "deficiency_cash": "deficiency collections",
+    "workout_cost": "costs of repossession and sale",
+}
+"""Variables of the book by channel, with their names for readers; the last is a cost."""
+
+FOLLOWS: Final = ("sale_proceeds", "deficiency_cash", "workout_cost")
+"""Channels whose cash follows a charge-off; a total loss is paid for at once, and mostly without one."""
+AFTER: Final = "recovery_after_horizon"
+NET: Final = "net_recovery"
+LABELS: Final[Mapping[str, str]] = {
+    **CHANNELS,
+    NET: "net recovery after charge-off",
+    AFTER: "net recovery after the horizon",
+}
+
+
+def recoveries(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Recoveries by channel within the horizon, their share of gross charge-off and their lag.
+
+    Returns
+    -------
+    pandas.DataFrame
+        scenario, strategy, programme, channel (`CHANNELS`, then `NET`, without payments of own insurance, and `AFTER`),
+        value, standard_error, low, high (currency, costs positive), percent_of_charge_off and its `_error` (over the
+        gross charge-off within the horizon), mean_month (of the cash), lag_months (from charge-off to cash; missing
+        where the cash follows none, or there is none).
+    """
+    rows: list[dict[str, Any]] = []
+    for run in runs(dataset):
+        one = dataset.sel(run)
+        booked = one["charge_off"].sum("month", skipna=False)
+        flows = {name: one[name] for name in CHANNELS} | {NET: one["recovery"]}
+        for name, flow in flows.items():
+            total = flow.sum("month", skipna=False)
+            timing = _timing(name, flow, one, dataset)
+            rows.append({**run, "channel": name, **_columns(total, booked, dataset), **timing})
+        late = {"mean_month": np.nan, "lag_months": np.nan}
+        rows.append({**run, "channel": AFTER, **_columns(one[AFTER], booked, dataset), **late})
+    return pandas.DataFrame(rows)
+
+
+def _columns(total: xr.DataArray, booked: xr.DataArray, dataset: xr.Dataset) -> dict[str, float]:
+    found: Estimate = estimators.mean(sample_of(total, dataset))
+    share = ratio(total, booked, dataset)
+    return {
+        "value": found.value,
+        "standard_error": found.standard_error,
+        "low": found.low,
+        "high": found.high,
+        "percent_of_charge_off": share.value,
+        "percent_of_charge_off_error": share.standard_error,
+    }
+
+
+def _timing(name: str, flow: xr.DataArray, one: xr.Dataset, dataset: xr.Dataset) -> dict[str, float]:
+    cash, booked = (mean_by_month(values, dataset) for values in (flow, one["charge_off"]))
+    lag = typical_lag(booked, cash) if name in FOLLOWS else np.nan
+    return {"mean_month": mean_month(cash), "lag_months": lag}
+
+
+def mean_by_month(values: xr.DataArray, dataset: xr.Dataset) -> NDArray[np.float64]:
+    """Mean over paths of each month, weights minded: float64[month], of one run."""
+    return np.asarray(values.weighted(path_weight(dataset)).mean("path", skipna=False).values, dtype=np.float64)
+
+
+def mean_month(flow: NDArray[np.float64]) -> float:
+    """Month about which a flow is centred; missing where there is none."""
+    total = float(flow.sum())
+    return float(flow @ np.arange(1.0, flow.size + 1.0)) / total if total > 0.0 else np.nan
+
+
+def typical_lag(booked: NDArray[np.float64], cash: NDArray[np.float64]) -> float:
+    """Whole months from charge-off to cash that explain best when the cash comes.
+
+    The cash of the last charge-offs lies beyond the horizon, so the two flows' centres are not a lag apart. The lag is
+    the l for which cash is centred l months after the charge-offs of all months but the last l: exact where every
+    charge-off has the same lag.
+    """
+    months = booked.size
+    if float(cash.sum()) <= 0.0 or float(booked.sum()) <= 0.0:
+        return np.nan
+    ahead = [mean_month(booked[: months - lag]) + lag for lag in range(months)]
+    return float(np.nanargmin(np.abs(np.array(ahead) - mean_month(cash))))
+
+
+def recoveries_by_month(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Mean recoveries of each month by channel: scenario, strategy, programme, month, month_end, channel, value.
+
+    Costs are positive; the channel `charge_off` is the gross charge-off of the month, for comparison. Currency.
+    """
+    tables = []
+    for run in runs(dataset):
+        one = dataset.sel(run)
+        for name in (*CHANNELS, "charge_off"):
+            columns: dict[str, Any] = {**run, "month": one["month"].values, "month_end": one["month_end"].values}
+            columns |= {"channel": name, "value": mean_by_month(one[name], dataset)}
+            tables.append(pandas.DataFrame(columns))
+    return pandas.concat(tables, ignore_index=True)

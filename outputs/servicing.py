@@ -1,0 +1,135 @@
+"""What becomes of loans in trouble: extensions, seized, redeemed and sold cars, and the queue of a pool of contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas
+import xarray as xr
+
+from outputs import estimators
+from outputs.estimators import Estimate
+from outputs.measures import runs, sample_of
+from outputs.rates import ratio
+from scenarios.vocabulary import POOL_VARIABLES, RUN_DIMS
+
+POOL: Final = POOL_VARIABLES[0].name
+FULL: Final = 1.0 - 1e-9
+"""Share of its hours from which on a pool is full; a whole number of contacts rarely fills it to the last minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A row of the funnel: a number of loans or cars, and what it is a share of.
+
+    Attributes
+    ----------
+    label : str
+    base : str
+        Variable that it is compared with; empty for the opening loans.
+    base_label : str
+    """
+
+    label: str
+    base: str
+    base_label: str
+
+
+STEPS: Final = {
+    "modified_count": Step("Extensions granted", "", "opening loans"),
+    "renewed_count": Step("Renewals of single-payment loans", "", "opening loans"),
+    "total_loss_count": Step("Total losses of the car", "", "opening loans"),
+    "default_count": Step("Defaults", "", "opening loans"),
+    "repossessed_count": Step("Cars seized", "default_count", "defaults"),
+    "redeemed_count": Step("Cars given back (redeemed)", "repossessed_count", "cars seized"),
+    "charge_off_count": Step("Charge-offs", "default_count", "defaults"),
+    "sold_count": Step("Cars to sale, found after charge-off included", "charge_off_count", "charge-offs"),
+}
+"""Rows of the funnel in their order, by variable of the book."""
+
+
+def funnel(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Loans and cars that take each step within the horizon.
+
+    Returns
+    -------
+    pandas.DataFrame
+        scenario, strategy, programme, step (variable of the book), value, standard_error, low, high (number, mean over
+        paths), percent and percent_error (of the step's base, `STEPS`; missing where the base is 0 on every path).
+    """
+    rows: list[dict[str, Any]] = []
+    for run in runs(dataset):
+        one = dataset.sel(run)
+        totals = {name: one[name].sum("month", skipna=False) for name in STEPS}
+        opening = xr.full_like(totals["default_count"], float(dataset.attrs["opening_count"]), dtype=float)
+        for name, step in STEPS.items():
+            share = ratio(totals[name], totals[step.base] if step.base else opening, dataset)
+            rows.append(
+                {
+                    **run,
+                    "step": name,
+                    **_columns(estimators.mean(sample_of(totals[name], dataset))),
+                    "percent": share.value,
+                    "percent_error": share.standard_error,
+                }
+            )
+    return pandas.DataFrame(rows)
+
+
+def _columns(found: Estimate) -> dict[str, float]:
+    return {"value": found.value, "standard_error": found.standard_error, "low": found.low, "high": found.high}
+
+
+# --- the pool ----------------------------------------------------------------------------------------------
+
+POOL_LABELS: Final = {
+    "utilisation": ("Utilisation, %", "hours given over hours there are, over all months"),
+    "served": ("Served, %", "hours given over hours asked for, over all months"),
+    "full_months": ("Months in which the pool is full, %", "share of months and paths"),
+    "waiting_mean": ("Loans not served, mean month", "asked for a contact and got none"),
+    "waiting_worst": ("Loans not served, worst month", "of each path, mean over paths"),
+    "waiting_months": ("Months waited so far", "mean over loans not served, over all months"),
+}
+"""Measures of a pool: label and definition."""
+
+
+def has_pool(dataset: xr.Dataset) -> bool:
+    """Whether the study has a pool of finite capacity."""
+    return POOL in dataset
+
+
+def pools(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Utilisation, service and queue of each pool over the horizon.
+
+    Returns
+    -------
+    pandas.DataFrame
+        scenario, strategy, programme, pool, measure (`POOL_LABELS`), value, standard_error, low, high. No row without
+        a pool.
+    """
+    if not has_pool(dataset):
+        return pandas.DataFrame(columns=[*RUN_DIMS, "pool", "measure", "value", "standard_error", "low", "high"])
+    rows: list[dict[str, Any]] = []
+    for run in runs(dataset):
+        for pool in dataset["pool"].values:
+            one = dataset.sel({**run, "pool": pool})
+            told = {**run, "pool": str(pool)}
+            rows += [{**told, "measure": name, **_columns(found)} for name, found in _pool_estimates(one, dataset)]
+    return pandas.DataFrame(rows)
+
+
+def _pool_estimates(one: xr.Dataset, dataset: xr.Dataset) -> Iterator[tuple[str, Estimate]]:
+    capacity = float(one["pool_capacity"])
+    demand, served, waiting = (one[f"pool_{name}"] for name in ("demand", "served", "waiting"))
+    hours = xr.full_like(served, capacity, dtype=float).sum("month")
+    total = served.sum("month", skipna=False)
+    full = (served >= FULL * capacity) | (waiting > 0)
+    yield "utilisation", ratio(total, hours, dataset)
+    yield "served", ratio(total, demand.sum("month", skipna=False), dataset)
+    yield "full_months", estimators.mean(sample_of(100.0 * full.mean("month"), dataset))
+    yield "waiting_mean", estimators.mean(sample_of(waiting.mean("month", skipna=False), dataset))
+    yield "waiting_worst", estimators.mean(sample_of(waiting.max("month", skipna=False), dataset))
+    waited = (one["pool_waiting_months"] * waiting).sum("month", skipna=False)
+    yield "waiting_months", ratio(waited, waiting.sum("month", skipna=False), dataset, scale=1.0)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from calibration.expectation import WORKOUT_MONTHS
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import MACRO_VARIABLES, SEGMENTS
-from simulator.engine import months_needed, simulate
+from simulator.engine import simulate
+from simulator.horizon import months_needed
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters, seasoned_shares
 from simulator.tape import LoanTape, load_profile

@@ -8,7 +8,7 @@ loan keeps its schedule when it is extended.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,9 @@ class ExpectedBook:
         return self.recoveries.cash(found_share) / float(self.charge_off.sum())
 
 
+FLOWS = tuple(field.name for field in fields(ExpectedBook) if field.name != "recoveries")
+
+
 def run_off_months(tape: LoanTape) -> int:
     """Months after which a book has run off: the last maturity and the workout after it."""
     renews = bool((tape["amortisation"] == "single_payment").any())
@@ -106,7 +109,7 @@ def expected_book(tape: LoanTape, parameters: Parameters) -> ExpectedBook:
     loans, months = build_book(tape, parameters).loans, run_off_months(tape)
     cars = book_cars(loans, parameters, tape.as_of.month)
     population, standing = Population(loans, parameters), opening(loans, parameters)
-    flows = np.zeros((8, months + 1))
+    flows = np.zeros((len(FLOWS), months + 1))
     flows[:3, 0] = _stocks(standing)
     fixed, if_found = 0.0, np.zeros(loans.track.size)
     for month in range(1, months + 1):
@@ -122,7 +125,8 @@ def expected_book(tape: LoanTape, parameters: Parameters) -> ExpectedBook:
         kept, further = _cash(cars, month, claim, exits.charged_off)
         fixed += kept + float(cars.deficiency_cash(unpaid).sum())
         if_found += further
-    return ExpectedBook(*flows, Recoveries(fixed, if_found, loans.find))
+    recoveries = Recoveries(fixed, if_found, loans.find)
+    return ExpectedBook(**dict(zip(FLOWS, flows, strict=True)), recoveries=recoveries)
 
 
 def _cash(cars: Cars, month: int, claim: Floats, charged_off: Floats) -> tuple[float, Floats]:

@@ -109,8 +109,9 @@ def main(names: Sequence[str] = ()) -> None:
         shipped = item.history.multiplier_at_cure.value
         targeted = item.history.arrears_again_12m or item.history.redefault_12m
         fit = fit_multiplier_at_cure(item) if targeted else cure_levels(item, build_parameters([item]), shipped)
+        aim = "" if targeted else ", no target"
         sys.stdout.write(
-            f"{name}: multiplier_at_cure {fit.multiplier:.2f} (shipped {shipped:g}{'' if targeted else ', no target'}); "
+            f"{name}: multiplier_at_cure {fit.multiplier:.2f} (shipped {shipped:g}{aim}); "
             f"arrears_again_12m {fit.arrears_again_12m:.3f}, redefault_12m {fit.redefault_12m:.3f}\n"
         )
 

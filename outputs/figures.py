@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from outputs.csv_text import to_csv
-from outputs.pages import BUILDERS, Page
+from outputs.page import Page
+from outputs.pages import BUILDERS
+from outputs.pages_money import MONEY_BUILDERS, queue_picture
 from outputs.picture import Picture
 from outputs.run_folder import write_bytes, write_text
+from outputs.servicing import has_pool
 from outputs.style import RunStyle, look, run_labels, run_styles, stamp
 
 if TYPE_CHECKING:
@@ -40,13 +43,15 @@ def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None =
     -------
     tuple of Picture
         Macro paths, loss distribution, exceedance curve, fan of cumulative net loss, delinquency, used-car index,
-        roll rates.
+        roll rates; cash against the schedule, recoveries by channel, expected credit loss by stage, and the queue of
+        the pool where there is one.
     """
     styles = run_styles(run_labels(dataset))
     scenarios = [str(name) for name in dataset["scenario"].values]
     page = Page(dataset, history, stamp(dataset, run_id), styles, _scenario_styles(dataset, styles, scenarios))
     with look():
-        pictures = tuple(build(page) for build in BUILDERS)
+        builders = (*BUILDERS, *MONEY_BUILDERS, *((queue_picture,) if has_pool(dataset) else ()))
+        pictures = tuple(build(page) for build in builders)
         for picture in pictures:
             _settle(picture.figure)
     return pictures

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pandas
-import xarray as xr
 
 from outputs import figure_data, plots
 from outputs.estimators import ROUNDING
 from outputs.figure_data import quantile_column
 from outputs.measures import FAN_LEVELS
+from outputs.page import Page, fan_page, legend_from, panel_a_run
 from outputs.picture import Picture
-from outputs.style import (
-    PANELS_A_ROW,
-    RunStyle,
-    Sheet,
-    Stamp,
-    new_sheet,
-    panel_rows,
-    panel_width,
-    panels,
-    wrap,
-)
+from outputs.style import PANELS_A_ROW, new_sheet, panel_rows, panel_width, panels, wrap
 from outputs.wording import LOSS_LABELS, percent
 from scenarios.counted import counted
 
@@ -33,29 +22,7 @@ if TYPE_CHECKING:
 
 MOST_RUNS_WITH_CHANGES: Final = 4
 """Runs up to which differences of roll rates to the first run are drawn; the table has all rates."""
-FAN_GREYS: Final = ("#d4d4d4", "#8f8f8f")
-"""Outer and inner band in the legend, which speaks for panels of all colours."""
 HEADROOM: Final = 1.06
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What every picture is drawn from.
-
-    Attributes
-    ----------
-    dataset : xr.Dataset
-    history : xr.Dataset or None
-    marks : Stamp
-    styles : dict of run label to RunStyle
-    scenario_styles : dict of scenario to RunStyle
-    """
-
-    dataset: xr.Dataset
-    history: xr.Dataset | None
-    marks: Stamp
-    styles: dict[str, RunStyle]
-    scenario_styles: dict[str, RunStyle]
 
 
 def macro_picture(page: Page) -> Picture:
@@ -73,7 +40,7 @@ def macro_picture(page: Page) -> Picture:
     for axes, variable in zip(axes_list, variables, strict=True):
         part = data[data["variable"] == variable]
         plots.plot_macro(axes, part, page.marks.as_of, page.scenario_styles, idle=variable in idle)
-    _legend_from(sheet, axes_list)
+    legend_from(sheet, axes_list)
     caption = (
         "What each scenario assumes, beside what has been. The used-car index is the scenario's own path, before the "
         "noise of the simulation, weighted by the opening balance of each vehicle segment. A scenario whose calendar "
@@ -87,15 +54,6 @@ def macro_picture(page: Page) -> Picture:
     )
     alternative = f"Lines over time, lowest to highest value. {words}."
     return Picture("macro_paths", title, caption, alternative, sheet.figure, data)
-
-
-def _legend_from(sheet: Sheet, axes_list: Sequence[Axes]) -> None:
-    """One legend for all panels, whichever of them shows a label first."""
-    handles: dict[Any, Any] = {}
-    for axes in axes_list:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    sheet.legend(list(handles.values()), list(handles))
 
 
 def distribution_picture(page: Page) -> Picture:
@@ -132,7 +90,7 @@ def exceedance_picture(page: Page) -> Picture:
     sheet = new_sheet(title, subtitle, page.marks, 4.3, legend=list(page.styles))
     axes = sheet.figure.subplots()
     plots.plot_exceedance(axes, data, page.styles)
-    _legend_from(sheet, [axes])
+    legend_from(sheet, [axes])
     caption = (
         "Read upwards from a loss to its curve, then left for its probability or right for its return period. A curve "
         "reaches the line of a VaR at that VaR's loss. The horizon is that of the run, not a year. Dots and a thin "
@@ -159,7 +117,7 @@ def net_loss_picture(page: Page) -> Picture:
         "All panels have one scale. The first months are gross: sales of cars of loans charged off before the as-of "
         "date are not modelled, so recoveries set in only after the first sale lag."
     )
-    picture = _fan_page(page, data, "cumulative_net_loss", (title, subtitle, caption), "% of opening balance")
+    picture = fan_page(page, data, "cumulative_net_loss", (title, subtitle, caption), "% of opening balance")
     if float(data[quantile_column(FAN_LEVELS[0])].min()) >= 0.0:
         picture.figure.axes[0].set_ylim(bottom=0.0)
     return picture
@@ -178,43 +136,7 @@ def used_car_picture(page: Page) -> Picture:
         "The scenario's path of wholesale prices with the noise of the market around it. Recoveries follow it after "
         "the sale lag. Bands hold the middle 50 % and 90 % of simulated futures month by month."
     )
-    return _fan_page(page, data, "used_car_index", (title, subtitle, caption), "as-of month = 1")
-
-
-def _fan_page(page: Page, data: pandas.DataFrame, name: str, words: tuple[str, str, str], unit: str) -> Picture:
-    title, subtitle, caption = words
-    labels = ["25 % to 75 % of paths"] * 2 + ["median"] * 2
-
-    def draw(axes: Axes, run: str) -> None:
-        plots.plot_fan(axes, data[data["run"] == run], page.styles[run])
-
-    sheet, axes_list = _panel_a_run(page, (title, subtitle), labels, unit, draw)
-    legend = sheet.legend(*axes_list[0].get_legend_handles_labels())
-    for patch, grey in zip(legend.get_patches(), FAN_GREYS, strict=True):
-        patch.set(facecolor=grey, alpha=None)
-    last = data[data["month"] == data["month"].max()]
-    text = "; ".join(
-        f"{row['run']}: median {row[quantile_column(0.5)]:.3f}, "
-        f"5 % to 95 % of paths {row[quantile_column(0.05)]:.3f} to {row[quantile_column(0.95)]:.3f}"
-        for _, row in last.iterrows()
-    )
-    alternative = f"Fan charts over time; in the last month ({unit}) {text}."
-    return Picture(name, title, caption, alternative, sheet.figure, data)
-
-
-def _panel_a_run(
-    page: Page, words: tuple[str, str], legend: Sequence[str], unit: str, draw: Callable[[Axes, str], None]
-) -> tuple[Sheet, list[Axes]]:
-    """A sheet (title, subtitle) with one panel a run on common scales; the unit stands beside the first of a row."""
-    count = len(page.styles)
-    sheet = new_sheet(*words, page.marks, 2.7 * panel_rows(count), legend=legend)
-    axes_list = panels(sheet.figure, count)
-    for axes, run in zip(axes_list, page.styles, strict=True):
-        draw(axes, run)
-        axes.set_title(wrap(run, panel_width(count)))
-    for axes in axes_list[::PANELS_A_ROW]:
-        axes.set_ylabel(unit)
-    return sheet, axes_list
+    return fan_page(page, data, "used_car_index", (title, subtitle, caption), "as-of month = 1")
 
 
 def delinquency_picture(page: Page) -> Picture:
@@ -230,7 +152,7 @@ def delinquency_picture(page: Page) -> Picture:
     def draw(axes: Axes, run: str) -> None:
         plots.plot_delinquency(axes, data[data["run"] == run])
 
-    sheet, axes_list = _panel_a_run(page, (title, subtitle), buckets, "% of loans", draw)
+    sheet, axes_list = panel_a_run(page, (title, subtitle), buckets, "% of loans", draw)
     late = data[data["bucket"].isin(buckets)].groupby(["run", "month"], sort=False)["percent_of_loans"].sum()
     axes_list[0].set_ylim(0.0, HEADROOM * float(late.max()) or 1.0)
     handles, labels = axes_list[0].get_legend_handles_labels()

@@ -163,15 +163,22 @@ def plot_fan(axes: Axes, table: pandas.DataFrame, style: RunStyle) -> Axes:
     Axes
     """
     dates = table["month_end"].to_numpy()
-    half = len(FAN_LEVELS) // 2
-    for depth in range(half):
+    plot_bands(axes, table, style)
+    axes.plot(dates, table["mean"], color=BLACK, linestyle=(0, (1, 1.4)), linewidth=1.3, label="mean")
+    date_axis(axes, dates)
+    return axes
+
+
+def plot_bands(axes: Axes, table: pandas.DataFrame, style: RunStyle, divisor: float = 1.0) -> Axes:
+    """Bands between quantiles over time and the median as a line, all divided by `divisor`."""
+    dates = table["month_end"].to_numpy()
+    series = {level: table[quantile_column(level)].to_numpy() / divisor for level in FAN_LEVELS}
+    for depth in range(len(FAN_LEVELS) // 2):
         low, high = FAN_LEVELS[depth], FAN_LEVELS[-1 - depth]
-        bounds = (table[quantile_column(low)].to_numpy(), table[quantile_column(high)].to_numpy())
+        bounds = series[low], series[high]
         text = f"{100 * low:g} % to {100 * high:g} % of paths"
         axes.fill_between(dates, *bounds, color=style.colour, alpha=0.20 + 0.25 * depth, linewidth=0.0, label=text)
         for bound in bounds:
             axes.plot(dates, bound, color=style.colour, linewidth=0.5)
-    axes.plot(dates, table[quantile_column(0.5)], color=BLACK, linestyle="solid", linewidth=1.6, label="median")
-    axes.plot(dates, table["mean"], color=BLACK, linestyle=(0, (1, 1.4)), linewidth=1.3, label="mean")
-    date_axis(axes, dates)
+    axes.plot(dates, series[0.50], color=BLACK, linestyle="solid", linewidth=1.6, label="median")
     return axes

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
 import pandas
 import xarray as xr
 
@@ -172,12 +173,14 @@ def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dataset: xr.Datase
     Estimate
         Missing where the denominator is 0 on every path.
     """
-    weight = path_weight(dataset)
-    base = float(denominator.weighted(weight).mean(skipna=False))
+    above, below = (np.asarray(values.values, dtype=np.float64) for values in (numerator, denominator))
+    weight = path_weight(dataset).values
+    base = float(np.average(below, weights=weight))
     if base == 0.0:
         return UNKNOWN
-    value = float(numerator.weighted(weight).mean(skipna=False)) / base
-    error = estimators.mean(sample_of((numerator - value * denominator) / base, dataset)).standard_error
+    value = float(np.average(above, weights=weight)) / base
+    influence = xr.DataArray((above - value * below) / base, dims="path")
+    error = estimators.mean(sample_of(influence, dataset)).standard_error
     half = estimators.Z * error
     return Estimate(scale * value, scale * error, scale * (value - half), scale * (value + half))
 

@@ -21,7 +21,12 @@ CHANNELS: Final[Mapping[str, str]] = {
     "deficiency_cash": "deficiency collections",
     "workout_cost": "costs of repossession and sale",
 }
-"""Variables of the book by channel, with their names for readers; the last is a cost."""
+"""Variables of the book by channel, with their names for readers."""
+
+COST: Final = "workout_cost"
+"""The channel that takes cash away."""
+BOOKED: Final = "charge_off"
+"""What recoveries are compared with."""
 
 FOLLOWS: Final = ("sale_proceeds", "deficiency_cash", "workout_cost")
 """Channels whose cash follows a charge-off; a total loss is paid for at once, and mostly without one."""
@@ -48,7 +53,7 @@ def recoveries(dataset: xr.Dataset) -> pandas.DataFrame:
     rows: list[dict[str, Any]] = []
     for run in runs(dataset):
         one = dataset.sel(run)
-        booked = one["charge_off"].sum("month", skipna=False)
+        booked = one[BOOKED].sum("month", skipna=False)
         flows = {name: one[name] for name in CHANNELS} | {NET: one["recovery"]}
         for name, flow in flows.items():
             total = flow.sum("month", skipna=False)
@@ -73,7 +78,7 @@ def _columns(total: xr.DataArray, booked: xr.DataArray, dataset: xr.Dataset) -> 
 
 
 def _timing(name: str, flow: xr.DataArray, one: xr.Dataset, dataset: xr.Dataset) -> dict[str, float]:
-    cash, booked = (mean_by_month(values, dataset) for values in (flow, one["charge_off"]))
+    cash, booked = (mean_by_month(values, dataset) for values in (flow, one[BOOKED]))
     lag = typical_lag(booked, cash) if name in FOLLOWS else np.nan
     return {"mean_month": mean_month(cash), "lag_months": lag}
 
@@ -90,17 +95,23 @@ def mean_month(flow: NDArray[np.float64]) -> float:
 
 
 def typical_lag(booked: NDArray[np.float64], cash: NDArray[np.float64]) -> float:
-    """Whole months from charge-off to cash that explain best when the cash comes.
+    """Months from charge-off to cash, weighted by amount.
 
     The cash of the last charge-offs lies beyond the horizon, so the two flows' centres are not a lag apart. The lag is
-    the l for which cash is centred l months after the charge-offs of all months but the last l: exact where every
-    charge-off has the same lag.
+    the l at which cash is centred l months after the charge-offs of all months but the last l, interpolated between
+    whole months: exact where all charge-offs have one lag and bring the same share. Where sale prices fall, early cash
+    weighs more and the lag seems shorter.
     """
     months = booked.size
     if float(cash.sum()) <= 0.0 or float(booked.sum()) <= 0.0:
         return np.nan
-    ahead = [mean_month(booked[: months - lag]) + lag for lag in range(months)]
-    return float(np.nanargmin(np.abs(np.array(ahead) - mean_month(cash))))
+    centre = mean_month(cash)
+    beyond = np.array([mean_month(booked[: months - lag]) + lag - centre for lag in range(months)])
+    later = np.flatnonzero(beyond >= 0.0)
+    if not later.size or later[0] == 0:
+        return 0.0 if later.size else np.nan
+    high = int(later[0])
+    return float(high - beyond[high] / (beyond[high] - beyond[high - 1]))
 
 
 def recoveries_by_month(dataset: xr.Dataset) -> pandas.DataFrame:
@@ -111,7 +122,7 @@ def recoveries_by_month(dataset: xr.Dataset) -> pandas.DataFrame:
     tables = []
     for run in runs(dataset):
         one = dataset.sel(run)
-        for name in (*CHANNELS, "charge_off"):
+        for name in (*CHANNELS, BOOKED):
             columns: dict[str, Any] = {**run, "month": one["month"].values, "month_end": one["month_end"].values}
             columns |= {"channel": name, "value": mean_by_month(one[name], dataset)}
             tables.append(pandas.DataFrame(columns))

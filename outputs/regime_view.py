@@ -35,7 +35,7 @@ class RegimeView:
     heads : tuple of str
         The months that are shown.
     runs : dict of str to list of Row
-        By run; a cell is the share of the live balance in percent, "LEAST to MOST" where the bounds differ.
+        By run; a cell is the share of the live balance in percent, "LOW to HIGH" where the bounds differ.
     notes : tuple of str
         Sentences.
     """
@@ -63,10 +63,10 @@ def regime_view(results: xr.Dataset, regime: Regime) -> RegimeView:
     return RegimeView(regime.name, regime.title, " ".join(regime.source.split()), heads, shown, notes)
 
 
-def _cell(least: float, most: float) -> str:
-    if np.isnan(least):
+def _cell(*bounds: float) -> str:
+    if np.isnan(bounds).any():
         return NOT_OBSERVED
-    low, high = percent(least), percent(most)
+    low, high = (percent(value) for value in sorted(bounds))
     return low if low == high else f"{low} to {high}"
 
 

@@ -16,16 +16,21 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas
 import xarray as xr
 
-from outputs import measures
+from outputs import measures, money_views
+from outputs.balance_sheet import LABELS as BALANCE_SHEETS
+from outputs.balance_sheet import constant_summary
 from outputs.book_view import book_view
+from outputs.capital import capital_view
 from outputs.caveats import share_on_assumption
 from outputs.limits import LimitResult
 from outputs.manifest import RunFacts
 from outputs.picture import Picture
 from outputs.provenance_view import CONFIDENCE, ProvenanceGroup, confidence_counts, provenance_groups
-from outputs.report_views import arrears_view, cut_tables, difference_label, differences, rate_matrix
+from outputs.regime_view import regime_view
+from outputs.report_views import arrears_view, by_run, cut_tables, difference_label, differences, rate_matrix
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range
+from outputs.term_structure import TERM_LABELS
 from outputs.weighted import WEIGHT, weighted_summary
 from outputs.wording import (
     LOSS_LABELS,
@@ -35,10 +40,10 @@ from outputs.wording import (
     arrears_warnings,
     measure_label,
     percent,
-    run_label,
-    varying,
 )
 from scenarios.counted import counted
+from scenarios.regimes import shipped_regimes
+from simulator.stages import SIGNIFICANT_INCREASE
 from simulator.tape.report import money_text
 
 if TYPE_CHECKING:
@@ -52,17 +57,19 @@ SHOWN_REJECTS: Final = 200
 """Rejected rows that the report prints; the table beside it has all of them."""
 
 LIMITATIONS: Final = (
-    "One collection strategy (the one under which the parameters were observed) and no insurance: no comparison of "
-    "strategies, no capacity, queues, cost or incidents of collection.",
-    "A loan is current, in arrears, matured, prepaid or charged off. Repossession, litigation, redemption, modified "
-    "loans, re-default, debt sale and total loss of the car are not states of their own; their average effect is in "
-    "the published rates that the parameters come from.",
-    "Level instalments only: balloon, interest-only, linear and single-payment loans are treated as level.",
-    "Negative equity is no cause of default of its own, and borrowers have no types.",
-    "The used-car market has no jumps, no mean reversion and no fire sale of the book's own repossessions.",
-    "Standard errors are those of the simulation. They say nothing about whether the parameters are right: parameter "
-    "uncertainty is not simulated.",
-    "Losses are economic losses over the horizon and run-off, not provisions, capital requirements or income.",
+    "One collection strategy, the one under which the parameters were observed, with or without a phone pool of finite "
+    "capacity; no ladder of treatments, no cost or incidents of collection, and no insurance programme.",
+    "Litigation, settlements and debt sale are not states of their own; deficiency collections stand for what comes in "
+    "after a sale.",
+    "Repossession follows rates by arrears, not a lender's decision, and yards and auction lanes are never full; the "
+    "book's own sales depress prices only where the study states its market share.",
+    "The allowance by stage is that of the as-of date: how stages and provisions move later is not simulated, and the "
+    "income statement is before provisions, overhead and tax.",
+    "Funding is repriced every month and costs the same whatever happens to the book: no liquidity premium, no "
+    "maturities, no triggers.",
+    "Standard errors are those of the simulation. They say nothing about whether the parameters are right, unless the "
+    "study draws its parameters, and then the bands say only what the stated ranges do.",
+    "No new loans: a constant balance sheet is a scaling of loss rates, not an origination forecast.",
 )
 """What this version does not compute, for readers; `docs/methodology.md` has the full list."""
 
@@ -109,14 +116,6 @@ class ReportInputs:
     caveats: Sequence[str] = ()
     book: Mapping[str, Any] | None = None
     settled: Sequence[float] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RunTable:
-    """Rows of a measure table that belong to one run."""
-
-    run: str
-    rows: list[dict[str, Any]]
 
 
 def render_report(inputs: ReportInputs) -> str:
@@ -173,6 +172,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "arrears": arrears_view(results, inputs.settled),
         "arrears_differ": bool(arrears_warnings(results)),
         "cuts": cut_tables(results),
+        **_money_context(results),
+        **_regime_context(results),
         "net_loss": by_run(measures.summary(results, "net_loss")),
         "return_periods": by_run(measures.return_periods(results)),
         "loss_labels": LOSS_LABELS,
@@ -181,6 +182,38 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "shown_rejects": SHOWN_REJECTS,
         **_provenance_context(inputs.provenance),
         "style": _style_sheet(),
+    }
+
+
+def _money_context(results: xr.Dataset) -> dict[str, Any]:
+    """Provision, income, cash, recoveries, and what follows from the book year by year."""
+    provisions = money_views.provision_view(results)
+    return {
+        "provision": provisions,
+        "stage_3_coverage": money_views.stage_3_coverage(provisions),
+        "significant": f"{SIGNIFICANT_INCREASE:g}",
+        "cut_off": money_views.cut_off(results),
+        "income": money_views.income_view(results),
+        "cash": money_views.cash_view(results),
+        "recoveries": money_views.recovery_view(results),
+        "funnel": money_views.funnel_view(results),
+        "pools": money_views.pool_view(results),
+        "pool_hours": money_views.pool_hours(results),
+        "term": money_views.term_view(results),
+        "term_labels": TERM_LABELS,
+        "worst": money_views.worst_view(results),
+        "constant": by_run(constant_summary(results)),
+        "balance_sheet": BALANCE_SHEETS[str(results.attrs["balance_sheet"])],
+    }
+
+
+def _regime_context(results: xr.Dataset) -> dict[str, Any]:
+    """Classes of the stock in arrears, and capital."""
+    capital = capital_view(results)
+    return {
+        "regimes": [regime_view(results, regime) for regime in shipped_regimes()],
+        "capital": capital,
+        "capital_lines": [] if capital is None else money_views.capital_lines(capital.rows),
     }
 
 
@@ -203,16 +236,6 @@ def _provenance_context(rows: Sequence[ProvenanceRow]) -> dict[str, Any]:
         "on_assumption": share_on_assumption(counts),
         "parameters": groups,
     }
-
-
-def by_run(table: pandas.DataFrame) -> list[RunTable]:
-    """A measure table as one block of rows a run."""
-    vary = () if table.empty else varying(table)
-    blocks: dict[str, list[dict[str, Any]]] = {}
-    for row in table.to_dict(orient="records"):
-        label = run_label(row["scenario"], row["strategy"], row["programme"], vary=vary)
-        blocks.setdefault(label, []).append({str(name): value for name, value in row.items()})
-    return [RunTable(run, rows) for run, rows in blocks.items()]
 
 
 def scenario_shares(results: xr.Dataset) -> list[tuple[str, float]]:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from outputs import arrears, compare, contributions, measures, rates
 from outputs.style import run_labels
-from outputs.wording import late_label, measure_label, percent_level, rate_label
+from outputs.wording import late_label, measure_label, percent_level, rate_label, run_label, varying
 from scenarios.vocabulary import CUTS
 from simulator.tape.describe import MOST_LEVELS
 
@@ -24,6 +24,14 @@ CUT_COLUMNS: Final = ("percent_of_level", "percent_of_opening", "share_percent",
 
 RUNS_SIDE_BY_SIDE: Final = 2
 """Runs that a table by cut shows: the first, and of the others that with the largest expected loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunTable:
+    """Rows of a measure table that belong to one run."""
+
+    run: str
+    rows: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,16 @@ class ArrearsTable:
     heads: tuple[str, ...]
     runs: dict[str, list[tuple[str, tuple[float, ...]]]]
     settled: tuple[float, ...]
+
+
+def by_run(table: pandas.DataFrame) -> list[RunTable]:
+    """A measure table as one block of rows a run."""
+    vary = () if table.empty else varying(table)
+    blocks: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_dict(orient="records"):
+        label = run_label(row["scenario"], row["strategy"], row["programme"], vary=vary)
+        blocks.setdefault(label, []).append({str(name): value for name, value in row.items()})
+    return [RunTable(run, rows) for run, rows in blocks.items()]
 
 
 def rate_matrix(results: xr.Dataset) -> Matrix:

@@ -33,11 +33,17 @@ RATE_LABELS: Final = {
     ),
     "recovery": (
         "Recoveries",
-        "cash from sales net of costs that arrives within the horizon, over opening balance; undiscounted",
+        "sale proceeds less costs plus deficiency collections that arrive within the horizon, over opening balance; "
+        "undiscounted",
     ),
     "cumulative_net_loss": (
         "Cumulative net loss (CNL)",
         "gross charge-off less recoveries, both within the horizon, over opening balance; undiscounted",
+    ),
+    "loss_given_default": (
+        "Loss given default",
+        "loss discounted to the default over the exposure of all defaults, those that cure and those that the tape "
+        "holds already included, over the whole run",
     ),
     "loss_given_charge_off": (
         "Loss given charge-off",
@@ -90,8 +96,11 @@ def rate_label(measure: str) -> tuple[str, str]:
     """What a rate of the book is called, and its definition."""
     if measure.startswith("default_rate_"):
         months = int(measure.removeprefix("default_rate_").removesuffix("m"))
-        definition = "loans that reach the default bucket, or are charged off, for the first time, over opening loans"
-        return f"First defaults within {counted(months, 'month')}", definition
+        definition = (
+            "loans that reach the default bucket, whose car is seized, that are charged off or end by a total loss "
+            "with a shortfall, again only after probation, over opening loans"
+        )
+        return f"Defaults within {counted(months, 'month')}", definition
     return RATE_LABELS[measure]
 
 

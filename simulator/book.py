@@ -17,13 +17,14 @@ from simulator.parameters import Parameters
 from simulator.tape import LoanTape
 from simulator.tape.amortisation import amortisation
 from simulator.tape.tape import loan_age, loan_to_value
-from simulator.tiers import tier_assignment
+from simulator.tiers import TierAssignment, tier_assignment
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 MOST_LEVELS = 60
 """A cut with more levels keeps its largest by balance; the rest become one level."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -55,9 +56,8 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
     assignment = tier_assignment(parameters, tape["score"], tape["rate"])
     tier = assignment.tier
     cells, cell = _cells(tier, tape["region"], tape["sector"])
-    bucket = np.maximum(
-        bucket_of(tape["days_past_due"], parameters), np.where(tape["repossessed"], parameters.default_bucket, 0)
-    )
+    seized = np.where(tape["repossessed"], parameters.default_bucket, 0)
+    bucket = np.maximum(bucket_of(tape["days_past_due"], parameters), seized)
     schedule = amortisation(tape, bucket)
     segment = _segment(tape)
     cars = value_cars(tape, segment, parameters)
@@ -88,15 +88,17 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
         repossessed=np.ascontiguousarray(tape["repossessed"]),
         level=level,
     )
-    notes = (
+    notes = (*_tape_notes(tape, parameters, assignment), *schedule.notes, *cars.notes)
+    return Book(loans, cells, levels, opening, notes)
+
+
+def _tape_notes(tape: LoanTape, parameters: Parameters, assignment: TierAssignment) -> list[str]:
+    return [
         *_tier_notes(assignment.by_rate, assignment.outside),
         *_score_notes(tape, parameters),
         *_arrears_notes(tape, parameters),
         *_repossession_notes(tape, parameters),
-        *schedule.notes,
-        *cars.notes,
-    )
-    return Book(loans, cells, levels, opening, notes)
+    ]
 
 
 def bucket_of(days_past_due: Integers, parameters: Parameters) -> Integers:
@@ -153,7 +155,9 @@ def _repossession_notes(tape: LoanTape, parameters: Parameters) -> list[str]:
     if not early.any():
         return []
     loans, label = counted(int(early.sum()), "repossessed loan is", "repossessed loans are"), parameters.bucket_labels
-    return [f"{loans} counted to the bucket of default ({label[parameters.default_bucket]}) whatever the days past due."]
+    return [
+        f"{loans} counted to the bucket of default ({label[parameters.default_bucket]}) whatever the days past due."
+    ]
 
 
 def _largest_multiplier(parameters: Parameters) -> Floats:

@@ -21,7 +21,8 @@ DEFAULT_USED_AGE = 48
 the used cars of the World Omni 2020 pool (its model years stand mostly three to five years before origination)."""
 
 OLDEST_MONTH = 2560
-"""Rows a segment and usage have in the depreciation table: the oldest car at the as-of date plus the longest horizon."""
+"""Rows that a segment and usage have in the depreciation table: the oldest car at the as-of date plus the longest
+horizon."""
 
 TYPICAL = 1
 """Usage class of a car of typical yearly mileage; 0 is low and 2 high."""
@@ -65,7 +66,9 @@ def value_cars(tape: LoanTape, segment: Integers, parameters: Parameters) -> Car
     basis = np.array([parameters.wholesale[str(name)] for name in sources])[code]
     reached = parameters.depreciation[segment, usage, np.minimum(age_then, parameters.depreciation.shape[-1] - 1)]
     value = tape["vehicle_value"] * basis * growth / reached
-    return Cars(age_then + np.maximum(loan_age(tape), 0), segment * USAGE_CLASSES + usage, value, (*age_notes, *growth_notes))
+    return Cars(
+        age_then + np.maximum(loan_age(tape), 0), segment * USAGE_CLASSES + usage, value, (*age_notes, *growth_notes)
+    )
 
 
 def usage_class(tape: LoanTape, age_then: Integers, parameters: Parameters) -> Integers:

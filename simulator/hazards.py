@@ -92,13 +92,17 @@ def _hardship_odds(cells: Cells, macro: MonthlyMacro, parameters: Parameters, mo
     """``float64[month 0..T, cell]`` odds of hardship over those at reference unemployment (3g)."""
     place = MACRO_VARIABLES.index("unemployment")
     gap = _macro_gap(cells, macro, parameters, months)[:, :, place]
-    return np.ascontiguousarray(np.exp(np.minimum(gap * parameters.borrower.hardship_per_point[cells.tier], MOST_EXTREME)))
+    return np.ascontiguousarray(
+        np.exp(np.minimum(gap * parameters.borrower.hardship_per_point[cells.tier], MOST_EXTREME))
+    )
 
 
 def _macro_gap(cells: Cells, macro: MonthlyMacro, parameters: Parameters, last_month: int) -> Floats:
     """``float64[month, cell, macro_variable]`` macro variables less reference, region's and sector's offsets added."""
     levels = macro.macro.sel(macro_variable=list(MACRO_VARIABLES)).to_numpy()[: last_month + 1]
-    offsets = _offsets(macro.regional_offset, "region", cells.region) + _offsets(macro.sector_offset, "sector", cells.sector)
+    offsets = _offsets(macro.regional_offset, "region", cells.region) + _offsets(
+        macro.sector_offset, "sector", cells.sector
+    )
     return np.asarray(levels[:, None, :] - parameters.reference[cells.tier] + offsets)
 
 

@@ -68,7 +68,15 @@ def _interest_residual(book: Floats, months: int) -> Floats:
 def _cash_residual(book: Floats) -> Floats:
     """Cash less what it is made of, in every month, those after the horizon included."""
     last = book.shape[2] - 1
-    parts = ("principal_paid", "interest_paid", "prepaid", "total_loss_paid", "fees", "sale_proceeds", "deficiency_cash")
+    parts = (
+        "principal_paid",
+        "interest_paid",
+        "prepaid",
+        "total_loss_paid",
+        "fees",
+        "sale_proceeds",
+        "deficiency_cash",
+    )
     made_of = sum(_flow(book, name, last) for name in parts) - _flow(book, "workout_cost", last)
     return np.asarray(_flow(book, "cash", last) - made_of)
 

@@ -31,7 +31,7 @@ from simulator.tape import LoanTape
 from simulator.tape.amortisation import contractual
 
 if TYPE_CHECKING:
-    from simulator.engine import ScenarioRun, Totals
+    from simulator.totals import ScenarioRun, Totals
 
 Floats = NDArray[np.float64]
 _RUN = (1,) * len(RUN_DIMS)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from scenarios.spec import Spec
-from simulator.sourced import Correlation, Count, NonNegative, Persistence, Positive, Share, Sourced, Unit
+from simulator.sourced import Correlation, NonNegative, Persistence, Positive, Share, Sourced, Unit
 
 Segment = Literal["car", "suv", "truck", "van", "ev", "hybrid", "luxury", "motorcycle", "other"]
 """A vehicle segment; a test holds it against `vocabulary.SEGMENTS`."""

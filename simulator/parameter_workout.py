@@ -49,7 +49,7 @@ class SaleTerms(Spec):
     search_lag_months: Annotated[Count | None, Unit("months")] = None
     """Months from charge-off until such a car is found; absent: none."""
     lag_months: Annotated[Count, Unit("months")]
-    """Months from charge-off, or from the finding of the car, to the sale's cash; from seizure where that was before."""
+    """Months from having the car (seized, or found after charge-off) to the sale's cash, charge-off at the earliest."""
     auction_haircut: Annotated[Share, Unit("fraction of wholesale value")]
     """What an auction of repossessed cars brings below clean wholesale."""
     cost_fixed: Annotated[NonNegative, Unit("currency")]

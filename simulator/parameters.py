@@ -310,12 +310,10 @@ def _index(item: ParameterSet) -> dict[str, Any]:
 def _cars(item: ParameterSet) -> dict[str, Any]:
     """Depreciation and bases of value, which all tiers share."""
     mileage = item.depreciation.mileage
-    edges = (-np.inf, np.inf)
-    if mileage:
-        edges = tuple(mileage.km_per_year.value + side * mileage.km_step.value / 2.0 for side in (-1.0, 1.0))
+    typical, half = (mileage.km_per_year.value, mileage.km_step.value / 2.0) if mileage else (0.0, np.inf)
     return {
         "depreciation": np.stack([_depreciation(item, segment) for segment in SEGMENTS]),
-        "mileage_edges": edges,
+        "mileage_edges": (typical - half, typical + half),
         "wholesale": {basis: getattr(item.wholesale, basis).value for basis in type(item.wholesale).model_fields},
     }
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.errors import Fault, InputError
-from scenarios.vocabulary import CAUSE_CLASSES, CURED, ENTER, FORGETFUL, HARDSHIP, HISTORY_MONTHS, MODIFIED, TYPES
+from scenarios.vocabulary import CURED, ENTER, FORGETFUL, HARDSHIP, HISTORY_MONTHS, MODIFIED, TYPES
 from simulator.intensities import (
     cause_classes,
     intensities_from_probabilities,
@@ -33,6 +33,9 @@ TOLERANCE = 1e-12
 
 MOST_ROUNDS = 400
 """Rounds of the fixed point; shipped sets need a tenth of that."""
+
+SMALLEST = 1e-15
+"""Shares below it are rounding errors of states that nobody reaches."""
 
 HISTORY_STATES = 1 + 2 * HISTORY_MONTHS
 """Clean, cured, modified: states of a current loan."""
@@ -112,7 +115,7 @@ def solve_pool(published: Array, traits: Traits, where: str) -> SeasonedPool:
     intensity, gap = published.copy(), np.inf
     for _ in range(MOST_ROUNDS):
         chain = pool_chain(intensity, traits)
-        share, kept = quasi_stationary(_among_states(chain, traits))
+        share, kept = _settled(_among_states(chain, traits))
         realised = bucket_matrix(chain, share)
         gap = float(np.abs(realised - target).max())
         if gap <= TOLERANCE:
@@ -185,6 +188,13 @@ def bucket_matrix(chain: PoolChain, share: Array) -> Array:
     total = arrears.sum(axis=1, keepdims=True)
     alone = chain.arrears.sum(axis=2)[:, FORGETFUL]
     return np.vstack([from_current, np.divide(moved, total, out=alone, where=total > 0.0)])
+
+
+def _settled(matrix: Array) -> tuple[Array, float]:
+    """Quasi-stationary mix, exactly 0 where nobody comes, and the share of survivors kept each month."""
+    share, kept = quasi_stationary(matrix)
+    share[share < SMALLEST] = 0.0
+    return share / share.sum(), kept
 
 
 def _split(share: Array) -> tuple[Array, Array]:

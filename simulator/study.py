@@ -219,16 +219,14 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
         the coordinate `scenario_weight` where the scenarios carry weights, `parameter_value` where the study draws
         parameters, and the attribute `variables_without_effect`, names of macro variables with blanks between.
     """
-    study, macros = inputs.study, inputs.macro_paths()
+    study, macros, servicing = inputs.study, inputs.macro_paths(), inputs.servicing()
     stretches = _stretches(inputs, range(study.paths))
     parts = []
     for macro in macros:
         report = None if progress is None else _for_scenario(progress, macro.name)
-        parts.append(_simulate(inputs, macro, stretches, size=size, progress=report))
+        parts.append(_simulate(inputs, macro, stretches, servicing, size=size, progress=report))
     results = _join(parts)
-    top = losses_at_top(
-        inputs.tape, macros, inputs.sets, study, servicing=inputs.servicing(), size=size, progress=progress
-    )
+    top = losses_at_top(inputs.tape, macros, inputs.sets, study, servicing=servicing, size=size, progress=progress)
     if top is not None:
         results[top.name] = top
     weights = inputs.weights()
@@ -270,7 +268,8 @@ def simulate_scenario(
         The study draws parameters, and a path is not among its paths.
     """
     wanted = range(paths) if isinstance(paths, int) else paths
-    return _simulate(inputs, macro, _stretches(inputs, wanted), trace=trace, size=size, progress=progress)
+    stretches = _stretches(inputs, wanted)
+    return _simulate(inputs, macro, stretches, inputs.servicing(), trace=trace, size=size, progress=progress)
 
 
 def _stretches(inputs: StudyInputs, wanted: range) -> list[_Stretch]:
@@ -293,13 +292,14 @@ def _simulate(
     inputs: StudyInputs,
     macro: MonthlyMacro,
     stretches: Sequence[_Stretch],
+    servicing: Servicing,
     *,
     trace: Sequence[str] = (),
     size: RunSize | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> xr.Dataset:
     """One scenario on stretches of paths, put together."""
-    study, servicing = inputs.study, inputs.servicing()
+    study = inputs.study
     parts, done = [], 0
     for stretch in stretches:
         part = simulate(

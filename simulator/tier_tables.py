@@ -73,7 +73,8 @@ def borrower_tables(sets: Sets) -> Borrower:
 def history_multiplier(history: History | None) -> Array:
     """Multiplier of entry by months from the last return to current to the month's opening: float64[kind, H+1].
 
-    Methodology (3f): after a cure 1 + (m - 1) w(j), w(j) = (2^(-j/h) - 2^(-H/h)) / (1 - 2^(-H/h)): halving, and 0 after H months.
+    Methodology (3f): after a cure 1 + (m - 1) w(j), where w(j) = (2^(-j/h) - 2^(-H/h)) / (1 - 2^(-H/h)) halves
+    every h months and is 0 after H.
     """
     table = np.ones((2, HISTORY_MONTHS + 1))
     if history is None:
@@ -201,9 +202,7 @@ def seasoned_tables(
         for tier, (pool, trait) in enumerate(zip(pools, traits, strict=True))
     ]
     apart = [item.history is not None or item.modification is not None for item in sets]
-    histories = np.where(
-        np.array(apart)[:, None], np.stack([pool.history for pool in pools]), borrower.open_history
-    )
+    histories = np.where(np.array(apart)[:, None], np.stack([pool.history for pool in pools]), borrower.open_history)
     return (
         np.stack([pool.intensity for pool in pools]),
         replace(borrower, open_history=histories, open_type=np.stack([pool.types for pool in pools])),

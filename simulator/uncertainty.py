@@ -172,7 +172,7 @@ def draw_sets(sets: Sequence[ParameterSet], spec: Uncertainty, batch: int, seed:
     uncertain = uncertain_parameters(sets, spec)
     reason = ""
     for attempt in range(ATTEMPTS):
-        drawn = _spread(sets, _rescaled(sets, _values(uncertain, batch, attempt, seed)))
+        drawn = _spread(sets, _rescaled(sets, draw_figures(uncertain, batch, attempt, seed)))
         try:
             changed = tuple(with_figures(item, figures) for item, figures in zip(sets, drawn, strict=True))
             parameters = build_parameters(changed)
@@ -213,8 +213,13 @@ def triangular_quantile(u: float, low: float, mode: float, high: float) -> float
     return high - math.sqrt((1.0 - u) * width * (high - mode))
 
 
-def _values(uncertain: Sequence[UncertainParameter], batch: int, attempt: int, seed: int) -> list[dict[str, float]]:
-    """Drawn figures of each set by field; entity ``parameter:FIELD``, path the batch, slot the attempt."""
+def draw_figures(
+    uncertain: Sequence[UncertainParameter], batch: int, attempt: int, seed: int
+) -> list[dict[str, float]]:
+    """Drawn figures of each set by field, before shares are divided by their sum.
+
+    Address (D1): entity ``parameter:FIELD``, path the batch, slot the attempt, word 0.
+    """
     drawn: list[dict[str, float]] = [{} for _ in range(1 + max((each.tier for each in uncertain), default=0))]
     for each in uncertain:
         entity = np.uint64(named_entity(f"parameter:{each.field}"))

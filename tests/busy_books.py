@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import CAUSE_CLASSES, CHARGE_OFF, CURE, HISTORY_MONTHS, ROLL, SEGMENTS, TYPES
-from simulator.engine import months_needed
+from simulator.horizon import months_needed
 from simulator.parameters import Parameters
 from simulator.servicing import PhonePool, Servicing
 from small_books import changed, macro_at, shipped, with_offset

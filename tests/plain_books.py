@@ -11,7 +11,7 @@ from reference import simulate_plain
 from scenarios.history import used_car_index_at
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import CAUSE_CLASSES, HISTORIES, MACRO_VARIABLES, SEGMENTS, TYPES
-from simulator.engine import RUN_OFF_MONTHS, months_needed
+from simulator.horizon import RUN_OFF_MONTHS, months_needed
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
 from simulator.tape import LoanTape

@@ -325,7 +325,7 @@ class Life:
         if not self.alive:
             return self.state, 0.0, self.loss, 0.0, self.received, -1, 0
         flags = 1 * self.lately_extended(month) + 2 * (self.seized is not None)
-        flags += 4 * self.treated + 8 * self.in_default(month)
+        flags += 4 * (self.treated and self.state > 0) + 8 * self.in_default(month)
         kind = self.type if self.state > 0 else -1
         return self.state, self.owed, self.loss, self.car_value(month), self.received, kind, flags
 

@@ -52,7 +52,7 @@ def multiplier(contract: Plain, cause: str, month: int, world: Plain) -> float:
 
 
 def event_of_current(life: Life, month: int) -> int:
-    """One uniform: lowest part entry (lowest of it direct charge-off), highest part payoff (lowest of it total loss)."""
+    """One uniform: lowest part entry (lowest of it charge-off), highest part payoff (lowest of it total loss)."""
     row, tier = life.contract["tier"]["rows"][0], life.contract["tier"]
     worse = entry_intensity(life, month)
     payoff = max(row.get("prepay", 0.0) - tier["total_loss"], 0.0)

@@ -67,7 +67,7 @@ def open_schedule(loan: Plain, bucket: int, world: Plain) -> Plain:
     if kind in ("level", "balloon"):
         factor, payment = growth, level_payment(loan, growth, due)
     elif kind == "linear":
-        payment = principal / due
+        payment = (principal - balloon(loan)) / due
     elif kind == "single_payment":
         due = world["months"] + world["run_off"] + MAX_BUCKET + 2
     owed = amortise(principal, factor, payment, 1)
@@ -86,8 +86,13 @@ def level_payment(loan: Plain, growth: float, due: int) -> float:
     """The tape's instalment, or the one that leaves nothing but the balloon."""
     if loan["scheduled_payment"] > 0.0:
         return loan["scheduled_payment"]
-    rest = loan["balloon"] if loan["amortisation"] == "balloon" else 0.0
-    return (loan["current_balance"] - rest * growth**-due) / sum(growth**-k for k in range(1, due + 1))
+    rest = balloon(loan) * growth**-due
+    return (loan["current_balance"] - rest) / sum(growth**-k for k in range(1, due + 1))
+
+
+def balloon(loan: Plain) -> float:
+    """Principal that is left to the last instalment of a loan that is repaid in instalments."""
+    return 0.0 if math.isnan(loan["balloon"]) else min(loan["balloon"], loan["current_balance"])
 
 
 def amortise(principal: float, factor: float, payment: float, steps: int) -> list[float]:
@@ -116,8 +121,8 @@ def open_car(loan: Plain, since: int, world: Plain) -> Plain:
 
 
 def usage_class(loan: Plain, age: int, edges: tuple[float, float]) -> int:
-    """Low, typical or high yearly mileage; typical where a year's is not known."""
-    if age == 0 or math.isnan(loan["mileage"]):
+    """Low, typical or high yearly mileage; typical where it is not known, as of cars younger than a year."""
+    if age < 12 or math.isnan(loan["mileage"]) or math.isnan(loan["model_year"]):
         return 1
     a_year = loan["mileage"] / (age / 12.0)
     return 0 if a_year < edges[0] else 2 if a_year > edges[1] else 1

@@ -51,6 +51,8 @@ OPENING = 182_345_678.90
 LOANS = 10_000
 AMORTISED = 0.985
 """Principal left after a month's instalments."""
+CONTRACT = 0.98
+"""The same if nobody were late."""
 START = np.array([0.95, 0.03, 0.012, 0.008])
 STAGE_SHARE = np.array([0.93, 0.062, 0.008])
 """Opening principal by stage: some current loans are extended, or riskier than they were."""
@@ -226,8 +228,8 @@ def _economics(values: Flows) -> Flows:
 
 
 def _contractual(n_months: int) -> Flows:
-    left = OPENING * AMORTISED ** np.arange(n_months)
-    return {"contractual_principal": (1.0 - AMORTISED) * left, "contractual_interest": 0.008 * left}
+    left = OPENING * CONTRACT ** np.arange(n_months)
+    return {"contractual_principal": (1.0 - CONTRACT) * left, "contractual_interest": 0.008 * left}
 
 
 def _stages(values: Flows) -> Flows:
@@ -302,11 +304,13 @@ def _labelled(values: Flows, n_paths: int, n_months: int, seed: int) -> xr.Datas
         "parameters": "us_near_prime",
         "notes": "",
         "balance_sheet": "runoff",
+        "default_bucket": BUCKETS[-1],
     }
     dataset = xr.Dataset(variables, coords=coordinates, attrs=attributes)
     ends = pandas.date_range("2025-01-31", periods=n_months, freq="ME").values
     return dataset.assign_coords(
         month_end=("month", ends),
+        bucket_first_day=("bucket", np.array([0, 30, 60, 90], dtype=np.int64)),
         log_weight=("path", np.zeros(n_paths)),
         batch=("path", np.arange(n_paths)),
         parameter_draw=("path", np.zeros(n_paths, dtype=np.int64)),
@@ -335,7 +339,6 @@ def _filled(variable: Variable, values: Flows, sizes: dict[str, int]) -> np.ndar
     shape = tuple(sizes[dim] for dim in variable.dims)
     if variable.name in values:
         found = values[variable.name]
-        found = found[0] if found.ndim > len(shape) else found  # of stages, where they are the same in all scenarios
         return np.rint(found).astype(np.int32) if variable.name.endswith("_count") else found
     stem, _, cut = variable.name.partition("_by_")
     if stem == "opening_balance":

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from calibration.library import find_parameter_set
 from scenarios.macro import MonthlyMacro, offset_table
 from scenarios.vocabulary import AMORTISATIONS, MACRO_VARIABLES, SEGMENTS
-from simulator.engine import months_needed, simulate
+from simulator.engine import simulate
+from simulator.horizon import months_needed
 from simulator.intensities import intensities_from_probabilities
 from simulator.parameter_groups import Borrower, Economics, Workout
 from simulator.parameters import Parameters, build_parameters
@@ -166,7 +167,7 @@ def _mixed_features(random: np.random.Generator, place: int, loan: Mapping[str, 
     kind = AMORTISATIONS[(0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 4)[place % 11]]
     features = {
         "amortisation": kind,
-        "balloon": loan["current_balance"] * float(random.uniform(0.1, 0.6)) if kind == "balloon" else np.nan,
+        "balloon": loan["current_balance"] * float(random.uniform(0.1, 0.6)) if place % 11 in (3, 4, 5, 8) else np.nan,
         "mileage": np.nan if place % 4 == 0 else float(random.uniform(5_000.0, 200_000.0)),
         "tracker": place % 3 == 1,
         "modified": place % 10 == 7 or place % 10 == 9,

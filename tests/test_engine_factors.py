@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, norm
 
+from reference_market import draw_market
 from scenarios.vocabulary import SEGMENTS
 from simulator.factors import cumulative_variance, draw_systematic, factor_name, jump_cumulant
 from simulator.parameters import Parameters
-from reference_market import draw_market
 from small_books import shipped
 
 PATHS, SEED = 20_000, 71

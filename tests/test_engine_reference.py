@@ -10,15 +10,28 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from busy_books import busy_macro, busy_servicing, busy_seven_buckets, busy_tiers
+from plain_books import plain_world
 from reference import simulate_plain
-from scenarios.vocabulary import BOOK_VARIABLES, CHARGED_OFF, MATURED, PREPAID
-from simulator.engine import RUN_OFF_MONTHS, RunSize, simulate
+from scenarios.vocabulary import (
+    BOOK_VARIABLES,
+    CHARGED_OFF,
+    EXIT_LABELS,
+    POOL_VARIABLES,
+    STAGES,
+)
+from simulator.engine import RunSize, prepare, simulate
+from simulator.horizon import RUN_OFF_MONTHS
+from simulator.servicing import Servicing
 from simulator.tape import LoanTape
-from small_books import busy_macro, busy_seven_buckets, busy_tiers, mixed_book, plain_world, subset
+from small_books import mixed_book, subset
 
 PATHS, MONTHS, SEED = 20, 30, 20_250_101
 RELATIVE = 1e-9
 """Largest relative difference of amounts: what the tabulated response and the order of sums may leave."""
+
+TRACED = ("trace_state", "trace_balance", "trace_loss", "trace_value", "trace_cash", "trace_type", "trace_flags")
+"""Traced variables, in the order of a row of the reference's histories."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +46,18 @@ class Pair:
         return np.array([[value(path, month) for month in months] for path in self.plain])
 
 
-@pytest.fixture(scope="module", params=["lognormal", "probit", "seven buckets"])
+@pytest.fixture(scope="module", params=["lognormal", "probit", "lognormal, phone", "seven buckets, phone"])
 def pair(request: pytest.FixtureRequest) -> Pair:
-    parameters = busy_seven_buckets() if request.param == "seven buckets" else busy_tiers(request.param)
+    kind, _, phone = request.param.partition(", ")
+    parameters = busy_seven_buckets() if kind == "seven buckets" else busy_tiers(kind)
+    servicing = busy_servicing(parameters) if phone else Servicing()
     tape, macro = mixed_book(), busy_macro(parameters, MONTHS)
     ids = tuple(tape["loan_id"].tolist())
+    where = {"months": MONTHS, "seed": SEED, "servicing": servicing}
     size = RunSize(threads=2, path_block=7)
-    engine = simulate(tape, macro, parameters, paths=PATHS, months=MONTHS, seed=SEED, trace=ids, size=size)
-    world = plain_world(tape, macro, parameters, months=MONTHS, seed=SEED)
+    engine = simulate(tape, macro, parameters, paths=PATHS, trace=ids, size=size, **where)
+    stages = prepare(tape, macro, parameters, servicing, months=MONTHS, seed=SEED).book.loans.stage.tolist()
+    world = plain_world(tape, macro, parameters, stages=stages, **where)
     return Pair(tape, engine, simulate_plain(world, PATHS))
 
 
@@ -60,14 +77,22 @@ def test_states_agree_exactly(pair: Pair) -> None:
     np.testing.assert_array_equal(pair.engine["trace_state"].to_numpy()[0, 0, 0], expected)
     # The comparison means something: every exit and every bucket is met.
     met = set(np.unique(expected).astype(int))
-    assert {*range(pair.engine.sizes["bucket"]), MATURED, PREPAID, CHARGED_OFF} <= met
+    assert {*range(pair.engine.sizes["bucket"]), *EXIT_LABELS} <= met
 
 
-def test_balances_and_losses_agree_loan_by_loan(pair: Pair) -> None:
-    for name, item in (("trace_balance", 1), ("trace_loss", 2)):
-        expected = histories(pair, item)
-        assert np.count_nonzero(expected) > 100
-        assert_amounts(pair.engine[name].to_numpy()[0, 0, 0], expected, scale=1.0)
+@pytest.mark.parametrize("name", ["trace_type", "trace_flags"])
+def test_types_and_flags_agree_exactly(pair: Pair, name: str) -> None:
+    expected = histories(pair, TRACED.index(name))
+    np.testing.assert_array_equal(pair.engine[name].to_numpy()[0, 0, 0], expected)
+    met = np.unique(expected).astype(int)
+    assert set(met) == {-1, 0, 1, 2} if name == "trace_type" else np.bitwise_or.reduce(met) == 15
+
+
+@pytest.mark.parametrize("name", TRACED[1:5])
+def test_amounts_agree_loan_by_loan(pair: Pair, name: str) -> None:
+    expected = histories(pair, TRACED.index(name))
+    assert np.count_nonzero(expected) > 100
+    assert_amounts(pair.engine[name].to_numpy()[0, 0, 0], expected, scale=1.0)
 
 
 @pytest.mark.parametrize("name", [variable.name for variable in BOOK_VARIABLES])
@@ -80,18 +105,17 @@ def test_book_agrees(pair: Pair, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("principal_paid", ("principal_paid", "prepaid")),
+        ("principal_paid", ("principal_paid", "prepaid", "total_loss_paid")),
         ("interest_paid", ("interest_paid",)),
+        ("fees", ("fees",)),
         ("charge_off", ("charge_off",)),
         ("recovery", ("recovery",)),
         ("ultimate_loss", ("ultimate_loss",)),
     ],
 )
 def test_run_off_agrees(pair: Pair, name: str, parts: tuple[str, ...]) -> None:
-    last = MONTHS + RUN_OFF_MONTHS + 12
-    months = pair.table(
-        lambda path, month: sum(path["book"].get((part, month), 0.0) for part in parts), range(MONTHS + 1, last)
-    )
+    after = range(MONTHS + 1, 1 + max(month for path in pair.plain for _, month in path["book"]))
+    months = pair.table(lambda path, month: sum(path["book"].get((part, month), 0.0) for part in parts), after)
     assert np.count_nonzero(months) > 10
     found = pair.engine[f"{name}_after_horizon"].to_numpy()[0, 0, 0]
     assert_amounts(found, months.sum(axis=1), scale=1_000.0)
@@ -101,6 +125,25 @@ def test_the_run_off_is_met_to_its_end(pair: Pair) -> None:
     last = {state for path in pair.plain for month, _, state in path["moves"] if month == MONTHS + RUN_OFF_MONTHS}
     assert CHARGED_OFF in last
     assert not last & set(range(1, pair.engine.sizes["bucket"]))
+
+
+@pytest.mark.parametrize("name", [variable.name for variable in POOL_VARIABLES if "month" in variable.dims])
+def test_pool_agrees(pair: Pair, name: str) -> None:
+    if not pair.plain[0]["pool"]:
+        assert name not in pair.engine
+        return
+    expected = pair.table(lambda path, month: path["pool"][name, month], range(1, MONTHS + 1))
+    assert np.count_nonzero(expected) > 100
+    assert_amounts(pair.engine[name].to_numpy()[0, 0, 0, ..., 0], expected, scale=1.0)
+
+
+@pytest.mark.parametrize("name", ["shortfall", "shortfall_12m"])
+def test_shortfalls_by_stage_agree(pair: Pair, name: str) -> None:
+    found = pair.engine[f"{name}_by_stage"].to_numpy()[0, 0, 0]
+    expected = np.array([path[name] for path in pair.plain])
+    assert expected.shape == (PATHS, len(STAGES))
+    assert (expected > 0.0).any(axis=0).all()
+    assert_amounts(found, expected, scale=1_000.0)
 
 
 @pytest.mark.parametrize("cut", ["region", "sector", "vehicle"])
@@ -114,8 +157,8 @@ def test_losses_by_level_agree(pair: Pair, cut: str) -> None:
 
 def test_moves_agree(pair: Pair) -> None:
     buckets = pair.engine.sizes["bucket"]
-    column = {CHARGED_OFF: buckets, PREPAID: buckets + 1, MATURED: buckets + 2}
-    expected = np.zeros((MONTHS, buckets, buckets + 3))
+    column = {state: buckets + place for place, state in enumerate(EXIT_LABELS)}
+    expected = np.zeros((MONTHS, buckets, buckets + len(EXIT_LABELS)))
     for path in pair.plain:
         for (month, origin, state), count in path["moves"].items():
             if month <= MONTHS:
@@ -130,6 +173,22 @@ def test_moments_by_bucket_agree(pair: Pair) -> None:
     for moment, expected in (("mean", by_bucket.mean(axis=0)), ("sd", by_bucket.std(axis=0, ddof=1))):
         found = pair.engine[f"bucket_balance_{moment}"].to_numpy()[0, 0, 0]
         assert_amounts(found, expected, scale=10_000.0)
+
+
+@pytest.mark.parametrize("cut", ["region", "vehicle"])
+def test_recoveries_by_level_agree(pair: Pair, cut: str) -> None:
+    """In the month of the charge-off, whenever the cash comes."""
+    labels = dict(zip(pair.tape["loan_id"].tolist(), pair.tape[cut].tolist(), strict=True))
+    for level in pair.engine[cut].to_numpy():
+        by_path = pair.table(
+            lambda path, month, level=level: sum(
+                row.get(month, 0.0) for loan, row in path["recovered"].items() if labels[loan] == level
+            ),
+            range(1, MONTHS + 1),
+        )
+        for moment, expected in (("mean", by_path.mean(axis=0)), ("sd", by_path.std(axis=0, ddof=1))):
+            found = pair.engine[f"recovery_by_{cut}_{moment}"].sel({cut: level}).to_numpy().ravel()
+            assert_amounts(found, expected, scale=10_000.0)
 
 
 def test_the_order_of_the_loans_asked_for_is_kept() -> None:

@@ -242,6 +242,42 @@ def test_regional_offsets_become_fractions_for_the_regions_named() -> None:
     assert monthly_macro(small(), (2024, 12), 9, 9).regional_offset.sizes["region"] == 0
 
 
+def test_sector_offsets_stand_beside_those_of_regions() -> None:
+    offsets = "{unemployment_percent: {mining: 2.5}, prime_rate_percent: {health care: -0.5, mining: 0.25}}"
+    scenario = small(
+        all=f"[90, 80, 100]\nregional_offsets: {{unemployment_percent: {{NV: 1}}}}\nsector_offsets: {offsets}"
+    )
+    found = monthly_macro(scenario, (2024, 12), 9, 9)
+    table = found.sector_offset
+    assert table.dims == ("sector", "macro_variable")
+    assert list(table.sector.values) == ["health care", "mining"]
+    np.testing.assert_allclose(table.sel(macro_variable="unemployment"), [0.0, 0.025])
+    np.testing.assert_allclose(table.sel(macro_variable="prime_rate"), [-0.005, 0.0025])
+    np.testing.assert_allclose(found.regional_offset.sel(region="NV"), [0.01, 0.0, 0.0, 0.0])
+    without = monthly_macro(small(), (2024, 12), 9, 9)
+    assert without.sector_offset.sizes["sector"] == 0
+    np.testing.assert_array_equal(found.macro, without.macro)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "words"),
+    [
+        (
+            "sector_offsets: {unemployment_percent: {mining: -6}}",
+            r"sector_offsets.unemployment_percent.mining = -6, which",
+        ),
+        (
+            "regional_offsets: {unemployment_percent: {NV: -3}}\nsector_offsets: {unemployment_percent: {mining: -3}}",
+            r"15:40: the lowest offsets of regions and sectors together make unemployment negative; "
+            r"expected a sum of at least -5",
+        ),
+    ],
+)
+def test_offsets_that_make_unemployment_negative_are_refused(offsets: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        small(all=f"[90, 80, 100]\n{offsets}")
+
+
 # --- calendar, horizon, what follows -------------------------------------------------------------------
 
 

@@ -40,7 +40,7 @@ def _parameters(name: str) -> Parameters:
 
 
 def _matrix(name: str) -> NDArray[np.float64]:
-    return transition_matrix(_parameters(name).intensity[0])
+    return transition_matrix(_parameters(name).published_intensity[0])
 
 
 def test_six_sets_are_shipped() -> None:
@@ -101,7 +101,7 @@ def _gross_loss(name: str, term: int, seasoned: bool) -> float:
     balance = (balance[-1] - balance) / (balance[-1] - 1.0)
     state, loss = np.eye(len(parameters.bucket_labels))[0], 0.0
     for month in range(1, term + 1):
-        intensity = parameters.intensity[0].copy()
+        intensity = parameters.published_intensity[0].copy()
         intensity[0, 1:-1] *= parameters.seasoning[0, month] if seasoned else 1.0
         moves = state @ transition_matrix(intensity)
         behind = len(parameters.bucket_labels)  # the instalments that a charged-off loan has missed
@@ -124,7 +124,7 @@ def test_loss_timing_of_an_unseasoned_pool(name: str) -> None:
     parameters, rate, term = _parameters(name), RATE[name] / 12.0, 72
     balance = (1.0 + rate) ** np.arange(term + 1)
     balance = (balance[-1] - balance) / (balance[-1] - 1.0)
-    matrix, state, loss = transition_matrix(parameters.intensity[0]), np.eye(4)[0], np.zeros(term + 1)
+    matrix, state, loss = transition_matrix(parameters.published_intensity[0]), np.eye(4)[0], np.zeros(term + 1)
     for month in range(1, term + 1):
         moves = state @ matrix
         loss[month], state = moves[4] * balance[max(month - 4, 0)], moves[:4]

@@ -223,6 +223,26 @@ def test_the_resolved_text_names_origins_and_interpolation(folder: Path) -> None
     assert all(any(name in line and rule in line for line in lines) for name, rule in INTERPOLATION.items())
 
 
+def test_offsets_are_inherited_one_by_one_and_shown_with_their_origins(folder: Path) -> None:
+    base, child = folder / "base.yaml", folder / "child.yaml"
+    written(folder, "base.yaml", BASE + "sector_offsets: {unemployment_percent: {mining: 2, retail: 1}}\n")
+    written(folder, "child.yaml", CHILD + "sector_offsets:\n  unemployment_percent:\n    mining: 3\n")
+    found = read_spec(child, MacroScenario)
+    assert found.sector_offsets == {"unemployment_percent": {"mining": 3.0, "retail": 1.0}}
+    lines = resolved(found).splitlines()
+    assert f"    mining: 3.0  # {child}:13" in lines
+    assert f"    retail: 1.0  # {base}:17" in lines
+    assert spec_from_text(resolved(found), "again.yaml", MacroScenario).model_dump() == found.model_dump()
+
+
+def test_an_offset_of_an_unknown_variable_is_told(folder: Path) -> None:
+    odd = BASE + "sector_offsets: {fuel_price_index: {mining: 2}}\n"
+    with pytest.raises(
+        InputError, match=r"unknown key sector_offsets.fuel_price_index; expected one of unemployment_pe"
+    ):
+        spec_from_text(odd, "base.yaml", MacroScenario)
+
+
 def test_text_that_could_be_misread_is_quoted(folder: Path) -> None:
     odd = BASE.replace("title: The base", 'title: "true"').replace(
         "source: Assumption, for a test.", "source: '# no: 1'"

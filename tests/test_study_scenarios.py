@@ -13,6 +13,7 @@ from calibration.library import PARAMETER_SETS, find_parameter_set
 from command_line import SMALL_STUDY
 from scenarios.errors import InputError
 from scenarios.library import find_study, init_files
+from scenarios.macro import offset_table
 from simulator.effects import effective_pairs, moves, variables_without_effect
 from simulator.parameters import build_parameters
 from simulator.study import StudyInputs, load_inputs, run_study
@@ -38,7 +39,7 @@ def with_offsets(regions: str) -> str:
     return heir("own", "baseline") + f"regional_offsets:\n  unemployment_percent: {{{regions}}}\n"
 
 
-# --- regional offsets ----------------------------------------------------------------------------------
+# --- offsets of regions and sectors ----------------------------------------------------------------------------------
 
 
 def test_offsets_of_regions_that_the_tape_does_not_have_are_refused(tmp_path: Path) -> None:
@@ -67,6 +68,32 @@ def test_the_share_of_balance_that_offsets_reach_is_said(tmp_path: Path) -> None
     )
     assert own.assumptions[-1] == sentence
     assert not any("regional" in text for text in baseline.assumptions)
+
+
+def with_sectors(sectors: str) -> str:
+    return heir("own", "baseline") + f"sector_offsets:\n  unemployment_percent: {{{sectors}}}\n"
+
+
+def test_sectors_that_the_tape_does_not_have_are_refused(tmp_path: Path) -> None:
+    (found,) = faults_of(tmp_path, with_sectors("minning: 1.0"))
+    assert found.startswith("own.yaml:6:")
+    assert "sector minning, and the tape has none of the sectors that scenario own names" in found
+    assert "expected one of the tape's " in found
+    both = with_offsets("Ca: 1.0") + "sector_offsets: {prime_rate_percent: {nowhere: 1}}\n"
+    region, sector = faults_of(tmp_path, both)
+    assert "region Ca" in region
+    assert "sector nowhere" in sector
+
+
+def test_the_share_of_balance_that_sectors_reach_is_said(tmp_path: Path) -> None:
+    tape = inputs_of(tmp_path, heir("own", "baseline")).tape
+    held = sorted(set(tape["sector"].tolist()))
+    inputs = inputs_of(tmp_path, with_sectors(f'"{held[0]}": 1.0, nowhere: 2.0'))
+    share = 100.0 * tape["current_balance"][tape["sector"] == held[0]].sum() / tape["current_balance"].sum()
+    assert inputs.macro_paths()[1].assumptions[-1] == (
+        f"Its sectoral offsets reach {share:.1f} % of the opening balance; "
+        "the tape has no loan in nowhere, whose offsets act on nothing."
+    )
 
 
 def test_the_scenario_that_init_writes_names_regions_of_the_book_that_it_draws(tmp_path: Path) -> None:
@@ -105,13 +132,17 @@ def test_an_idle_variable_changes_no_bit_of_the_loss_and_the_results_name_it(tmp
     assert one.tobytes() == other.tobytes()
 
 
-def test_a_variable_moves_over_time_or_by_region(tmp_path: Path) -> None:
+def test_a_variable_moves_over_time_or_by_region_or_sector(tmp_path: Path) -> None:
     _, own = inputs_of(tmp_path, with_offsets("CA: 1.0")).macro_paths()
     still = xr.zeros_like(own.macro)
     flat = dataclasses.replace(own, macro=still)
     assert moves(own, "prime_rate")
     assert moves(flat, "unemployment")
     assert not moves(flat, "prime_rate")
+    nowhere = dataclasses.replace(flat, regional_offset=offset_table("region", (), ()))
+    assert not moves(nowhere, "unemployment")
+    sector = offset_table("sector", ("mining",), [[0.0, 0.0, 0.01, 0.0]])
+    assert moves(dataclasses.replace(nowhere, sector_offset=sector), "prime_rate")
 
 
 # --- the top of the published range ---------------------------------------------------------------------
@@ -129,8 +160,9 @@ def test_top_of_the_range_is_a_run_of_a_set_with_that_sensitivity_on_the_same_dr
     )
     assert quoted.range is not None
     text = PARAMETER_SETS.text("us_near_prime")
-    assert text.count(f"      value: {quoted.value}\n") == 1
-    steep = text.replace(f"      value: {quoted.value}\n", f"      value: {quoted.range[1]}\n")
+    stated = f"variable: unemployment\n    per_percentage_point:\n      value: {{}}\n      range: [{quoted.range[0]}, "
+    assert text.count(stated.format(quoted.value)) == 1
+    steep = text.replace(stated.format(quoted.value), stated.format(quoted.range[1]))
     (tmp_path / "steep.yaml").write_text(steep, "utf-8")
     study = OWN.replace("\nparameters: us_near_prime", "\nparameters: steep.yaml")
     again = run_study(inputs_of(tmp_path, heir("own", "severely_adverse"), study).with_run(paths=12))

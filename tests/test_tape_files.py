@@ -108,9 +108,12 @@ def test_long_ids_with_all_their_digits_are_used_and_true_duplicates_rejected(tm
 def test_written_tape_reads_back_equal(tmp_path: Path, name: str) -> None:
     table = samples.rows()
     table[0].update(score="", payment_to_income="", vehicle_model='5" "wide", long', channel="直营店\nNord")
+    table[2].update(amortisation="balloon", balloon="8000.25", mileage="", tracker="true", modified="true")
+    table[3].update(amortisation="single_payment", remaining_term="0", scheduled_payment="", income="", repossessed="1")
     table[1].update(sector="=cmd()", channel="'=cmd()", region="-TX", vehicle_make="@SUM(A1)", vehicle_model="'x")
     tape = read_tape(samples.write(tmp_path, samples.as_text([{**row, "currency": "CNY"} for row in table],
                                                              [*samples.HEADER, "currency"]), "in.csv"))  # fmt: skip
+    assert tape["amortisation"].tolist() == ["level", "level", "balloon", "single_payment"]
     write_tape(tape, tmp_path / name)
     again = read_tape(tmp_path / name, strict=True)
     assert again.same_loans(tape)
@@ -173,6 +176,31 @@ def test_description_adds_up(tmp_path: Path) -> None:
     assert description["averages"]["rate"] == pytest.approx(np.sum(balance * tape["rate"]) / np.sum(balance))
     assert list(description["days_past_due"]) == ["0", "30-59", "60-89", "90-119"]
     assert json.loads(json.dumps(description))["loans"] == 2000
+
+
+def test_a_description_shows_new_fields_where_a_loan_has_them(tmp_path: Path) -> None:
+    table = [{**row, "income": "", "mileage": "", "income_verified": "false"} for row in samples.rows()]
+    plain = describe_tape(_tape(tmp_path, table))
+    text = format_description(plain)
+    assert not any(word in text for word in ("amortisation", "flags", "mileage", "  income", "balloons", "tracker"))
+    assert (plain["averages"]["mileage"], plain["balloons"]) == (None, 0.0)
+    table[0].update(amortisation="balloon", balloon="7000.50", mileage="81000", income="4000", tracker="true")
+    table[1].update(repossessed="true")
+    description = describe_tape(_tape(tmp_path, table))
+    text = format_description(description)
+    for line in (
+        "balloons                   7,000.50",
+        "  mileage                81,000 km",
+        "  income                     4,000",
+        "  balloon                        1           20,000.10   27.03%",
+        "  tracker                        1           20,000.10   27.03%",
+        "  repossessed                    1           19,000.20   25.68%",
+    ):
+        assert line in text, line
+    assert "starter interrupt" not in text
+    assert description["flags"]["starter_interrupt"] == {"loans": 0, "balance": 0.0, "share": 0.0}
+    assert sum(level["loans"] for level in description["amortisation"].values()) == 4
+    assert json.loads(json.dumps(description))["balloons"] == 7000.5
 
 
 def test_description_as_text(tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def test_shipped_mappings_load() -> None:
          "sector", "farming"),
         ("missing_values: [unknown]\nfields: {sector: {column: sector}}", {"sector": "unknown"}, "sector", "unknown"),
         ("vehicle_by_make: {Tesla: ev}", {"vehicle_make": "TESLA"}, "vehicle", "ev"),
+        ("fields: {income: {column: income, unit: per_year}}", {"income": "42000"}, "income", 3500.0),
+        ("fields: {income: {column: income, unit: per_year}}", {"income": "10000.01"}, "income", 10000.01 / 12),
+        ("fields: {mileage: {column: mileage, unit: miles}}", {"mileage": "10000"}, "mileage", 16093.44),
+        ("fields: {mileage: {column: mileage, unit: ten_thousands}}", {"mileage": "4.5"}, "mileage", 45000.0),
+        ("fields: {amortisation: {column: way, codes: {A: linear}, default: interest_only}}", {}, "amortisation",
+         "interest_only"),
     ],
 )  # fmt: skip
 def test_a_field_is_read_as_mapped(
@@ -101,6 +107,39 @@ def test_unreadable_optional_cells_may_count_as_not_stated(tmp_path: Path) -> No
     tape = _read(tmp_path, body, score="None")
     assert tape.report.missing == {"score": 4}  # type: ignore[attr-defined]
     assert tape.report.guesses[0] == "score (score): 4 cells are not a number, which was read as not stated."  # type: ignore[attr-defined]
+
+
+TESTED = "{column: modified, true_where: [{column: extended, above: 0}, {column: kind, among: [3, 4]}]}"
+
+
+@pytest.mark.parametrize(
+    ("field", "cells", "found"),
+    [
+        (TESTED, {"modified": "false", "extended": "0", "kind": ""}, False),
+        (TESTED, {"modified": "false", "extended": "2", "kind": ""}, True),
+        (TESTED, {"modified": "", "extended": "0", "kind": "1; 4"}, True),
+        (TESTED, {"modified": "true", "extended": "0", "kind": "1"}, True),
+        (TESTED, {"modified": "", "extended": "0", "kind": "1"}, False),
+        (TESTED.replace("column: modified, ", ""), {"modified": "true", "extended": "0", "kind": ""}, False),
+        (TESTED.replace("column: modified, ", ""), {"extended": "", "kind": "3.0"}, True),
+        (TESTED.replace("column: modified", "column: none"), {"extended": "", "kind": "3.0"}, True),
+    ],
+)
+def test_a_flag_may_be_told_from_other_columns(tmp_path: Path, field: str, cells: dict[str, str], found: bool) -> None:
+    table = [{**row, **cells} for row in samples.rows()]
+    mapping = _mapping(tmp_path, f"extends: canonical\nfields: {{modified: {field}}}\n")
+    text = samples.as_text(table, [*samples.HEADER, "extended", "kind"])
+    tape = read_tape(samples.write(tmp_path, text), mapping=mapping, strict=True)
+    assert tape["modified"].tolist() == [found] * 4
+    assert "modified" not in tape.report.defaults
+    assert not any("modified" in note for note in tape.report.notes)
+
+
+def test_a_flag_that_no_column_tells_takes_its_default(tmp_path: Path) -> None:
+    mapping = _mapping(tmp_path, f"extends: canonical\nfields: {{modified: {TESTED.replace('modified', 'none')}}}\n")
+    report = read_tape(samples.write(tmp_path, samples.as_text(samples.rows())), mapping=mapping).report
+    assert report.defaults == {"modified": 4}
+    assert "The file has no column none: modified is not stated." in report.notes
 
 
 def test_joined_id_needs_all_parts(tmp_path: Path) -> None:
@@ -151,6 +190,18 @@ REFUSED = [
     ("extends: canonical\nfields: {vehicle: {column: vehicle, default: boat}}\n", ["fields.vehicle.default", "'boat'"]),
     ("extends: canonical\nvehicle_by_make: {TESLA: spaceship}\n", ["spaceship", "segments among car"]),
     ("extends: canonical\nfields: {rate: {column: x}}\nfields: {}\n", ["ours.yaml:5:", "fields"]),
+    (
+        "extends: canonical\nfields: {balloon: {column: x, unit: per_year}}\n",
+        ["unit per_year does not fit", "units"],
+    ),
+    ("extends: canonical\nfields: {mileage: {column: x, unit: units}}\n", ["unit units does not fit", "or miles"]),
+    ("extends: canonical\nfields: {rate: {column: x, true_where: [{column: y, above: 0}]}}\n", ["is for flags"]),
+    (
+        "extends: canonical\nfields: {tracker: {constant: true, true_where: [{column: y, above: 0}]}}\n",
+        ["true_where goes with column or alone"],
+    ),
+    ("extends: canonical\nfields: {tracker: {true_where: [{column: y}]}}\n", ["no test given"]),
+    ("extends: canonical\nfields: {tracker: {true_where: [{column: y, above: 0, says: x}]}}\n", ["says"]),
 ]
 
 

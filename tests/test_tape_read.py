@@ -157,6 +157,31 @@ def test_unusual_loans_are_noted(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_usual_for_other_loans_is_not_noted(tmp_path: Path) -> None:
+    table = samples.rows()
+    table[0].update(scheduled_payment="1", amortisation="interest_only")
+    table[1].update(rate="3", product="title_loan", amortisation="single_payment", scheduled_payment="")
+    table[2].update(amortisation="balloon", balloon="50000")
+    table[3].update(balloon="500")
+    report = _read(tmp_path, table, currency="USD").report
+    assert report.notes == (
+        "1 loan states a balloon, and level instalments or none: amortisation was taken as balloon.",
+        "1 loan states a balloon above its balance.",
+    )
+    assert report.missing == {}
+
+
+def test_zeros_that_mean_nothing(tmp_path: Path) -> None:
+    tape = _read(tmp_path, [{**row, "mileage": "0", "income": "0", "balloon": "0"} for row in samples.rows()])
+    assert np.isnan(tape["mileage"]).all()
+    assert np.isnan(tape["income"]).all()
+    assert set(tape["amortisation"]) == {"level"}
+    assert tape.report.guesses == (
+        "mileage (mileage): 4 cells hold 0, which was read as not stated.",
+        "income (income): 4 cells hold 0, which was read as not stated.",
+    )
+
+
 def test_arrays_and_back(tmp_path: Path) -> None:
     tape = _read(tmp_path, samples.with_cell("score", ""), currency="CNY")
     arrays = tape_to_arrays(tape)

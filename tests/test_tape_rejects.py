@@ -144,3 +144,18 @@ def test_a_loan_that_double_precision_cannot_follow_is_rejected(
         assert f"rate = {rate} a year and {months} months to go; expected principal that, unpaid," in row.reason
         assert "at most 1,000,000-fold until maturity" in row.reason
         assert "Check the units" in row.reason
+
+
+@pytest.mark.parametrize(("way", "used"), [("interest_only", 4), ("linear", 4), ("single_payment", 4), ("balloon", 3)])
+def test_principal_that_no_interest_joins_cannot_grow(tmp_path: Path, way: str, used: int) -> None:
+    table = samples.rows()
+    table[1].update(rate="4", remaining_term="60", scheduled_payment="", amortisation=way)
+    assert read_tape(samples.write(tmp_path, samples.as_text(table))).report.rows_used == used
+
+
+def test_a_single_payment_loan_may_wait_for_its_renewal(tmp_path: Path) -> None:
+    table = samples.rows()
+    table[1].update(remaining_term="0", amortisation="single_payment")
+    table[2].update(remaining_term="0", amortisation="interest_only")
+    report = read_tape(samples.write(tmp_path, samples.as_text(table))).report
+    assert [row.loan_id for row in report.rejected] == ["00125"]

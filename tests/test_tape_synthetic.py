@@ -10,12 +10,17 @@ import pytest
 from scipy.stats import binom, norm, rankdata
 
 import tape_samples as samples
+from known_cases import WORD, plain_philox
 from scenarios.errors import InputError
-from scenarios.vocabulary import SEGMENTS, TAPE_FIELDS
-from simulator.tape import LoanTape, load_profile, make_tape, profile_names, synthetic_tape
+from scenarios.vocabulary import AMORTISATIONS, EVENT_SLOT, PURPOSES_PER_MONTH, SEGMENTS, TAPE_FIELDS
+from simulator.entities import loan_entities
+from simulator.sourced import Share
+from simulator.tape import LoanTape, load_profile, make_tape, profile_names, read_tape, synthetic_tape, write_tape
 from simulator.tape.dates import FIRST_YEAR, LAST_YEAR
-from simulator.tape.profile import CORRELATED, load_market
-from simulator.tape.schedule import balance_after, level_instalment
+from simulator.tape.describe import FLAGS
+from simulator.tape.draws import FIRST_SLOT, attribute_uniforms
+from simulator.tape.profile import CORRELATED, Amortisations, Products, Quantiles, load_market
+from simulator.tape.schedule import balance_after, instalment_to, level_instalment
 from simulator.tape.tape import loan_age, loan_to_value
 
 AS_OF = datetime.date(2024, 12, 31)
@@ -39,7 +44,7 @@ def _within(count: int, trials: int, share: float) -> bool:
 
 
 def test_shipped_profiles() -> None:
-    assert profile_names() == PROFILES
+    assert tuple(name for name in profile_names() if load_profile(name).amortisation is None) == PROFILES
 
 
 def test_same_seed_same_loans() -> None:
@@ -169,6 +174,7 @@ def test_arrears_lean_to_the_weaker_loans() -> None:
         ({"profile": "us_near_prim"}, ["unknown tape profile `us_near_prim`", "us_near_prime"]),
         ({"n_loans": 0}, ["loans = 0", "at least 1"]),
         ({"seed": -1}, ["seed = -1"]),
+        ({"seed": 2**64}, ["seed = 18446744073709551616", "0 to 18446744073709551615"]),
         ({"as_of": datetime.date(1, 1, 31)}, ["as_of = 0001-01-31", "a year from 1996 to 2100"]),
         ({"minimum_remaining_term": 78}, ["1 to 77"]),
         ({"minimum_remaining_term": 0}, ["1 to 77"]),
@@ -231,6 +237,136 @@ def test_faulty_profile_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             synthetic_tape(str(path), 10, seed=1, as_of=AS_OF)
         assert words in str(caught.value), str(caught.value)
+
+
+# --- other ways of repaying, flags, mileage: what a profile may state beside what all of them do ---------------
+
+ASSUMED = {"source": "assumption: made up for a test", "confidence": "L"}
+MIXED: dict[str, object] = {
+    "amortisation": Amortisations(weights=dict.fromkeys(AMORTISATIONS, 1.0), **ASSUMED),
+    "balloon_share": Share(value=0.4, **ASSUMED),
+    "product": Products(weights={"title_loan": 3, "purchase_loan": 1}, **ASSUMED),
+    "kilometres_per_year": Quantiles(probabilities=(0.0, 1.0), values=(5_000.0, 40_000.0), **ASSUMED),
+    "tracker_share": Share(value=0.8, **ASSUMED),
+    "modified_share": Share(value=0.1, **ASSUMED),
+    "repossessed_share": Share(value=0.5, **ASSUMED),
+}
+
+
+@pytest.fixture(scope="module")
+def mixed() -> LoanTape:
+    profile = load_profile("us_subprime").model_copy(update=MIXED)
+    return synthetic_tape(profile, 20_000, seed=11, as_of=AS_OF, bucket_shares=SHARES, bucket_edges=EDGES)
+
+
+def test_new_attributes_leave_the_old_ones_alone(mixed: LoanTape) -> None:
+    plain = synthetic_tape("us_subprime", 20_000, seed=11, as_of=AS_OF, bucket_shares=SHARES, bucket_edges=EDGES)
+    for name in ("original_balance", "rate", "original_term", "score", "region", "sector", "vehicle", "vehicle_value"):
+        np.testing.assert_array_equal(mixed[name], plain[name])
+    assert set(plain["amortisation"]) == {"level"}
+    assert not any(plain[name].any() for name in FLAGS)
+    assert np.isnan(plain["mileage"]).all()
+
+
+def test_every_way_of_repaying_adds_up(mixed: LoanTape) -> None:
+    age, term, way = loan_age(mixed), mixed["original_term"], mixed["amortisation"]
+    past_due = np.searchsorted(EDGES, mixed["days_past_due"], side="right") - 1
+    for name in AMORTISATIONS:
+        assert _within(int((way == name).sum()), len(mixed), 0.2)
+        loans = way == name
+        amount, rate, paid = mixed["original_balance"][loans], mixed["rate"][loans], (age - past_due)[loans]
+        balloon = np.nan_to_num(mixed["balloon"][loans], nan=0.0)
+        months, stated = term[loans], mixed["scheduled_payment"][loans]
+        if name in ("level", "balloon"):
+            np.testing.assert_allclose(stated, instalment_to(amount, balloon, rate, months), rtol=0, atol=0.0051)
+            owed = balance_after(amount, rate, stated, paid)
+        elif name == "linear":
+            owed = amount - np.rint(amount / months * 100) / 100 * paid
+        else:
+            owed = amount
+        np.testing.assert_allclose(mixed["current_balance"][loans], owed, rtol=0, atol=0.0051)
+        assert np.isfinite(stated).all() == (name in ("level", "balloon", "interest_only"))
+        assert (balloon > 0.0).all() == (name == "balloon")
+    np.testing.assert_allclose(mixed["balloon"][way == "balloon"], 0.4 * mixed["original_balance"][way == "balloon"],
+                               rtol=0, atol=0.0051)  # fmt: skip
+
+
+def test_a_single_payment_loan_is_not_due_yet_or_was_due_months_ago(mixed: LoanTape) -> None:
+    single = mixed["amortisation"] == "single_payment"
+    past_due = np.searchsorted(EDGES, mixed["days_past_due"], side="right") - 1
+    age, term, left = loan_age(mixed), mixed["original_term"], mixed["remaining_term"]
+    late = single & (past_due > 0)
+    assert late.sum() > 100
+    np.testing.assert_array_equal(age[late], (term + past_due)[late])
+    assert set(left[late]) == {0}
+    np.testing.assert_array_equal((age + left)[~late], term[~late])
+    monthly = load_profile("us_subprime").term.model_copy(update={"values": (1,), "weights": (1.0,)})
+    title = {"amortisation": Amortisations(weights={"single_payment": 1}, **ASSUMED), "term": monthly}
+    profile = load_profile("us_subprime").model_copy(update=title)
+    book = synthetic_tape(profile, 500, seed=2, as_of=AS_OF, minimum_remaining_term=12, bucket_shares=SHARES)
+    assert set(loan_age(book)) == {0, 2, 3, 4}
+
+
+def test_flags_and_products_are_drawn_by_their_shares(mixed: LoanTape) -> None:
+    for name, share in (("tracker", 0.8), ("modified", 0.1), ("starter_interrupt", 0.0), ("income_verified", 0.0)):
+        assert _within(int(mixed[name].sum()), len(mixed), share), name
+    assert _within(int((mixed["product"] == "title_loan").sum()), len(mixed), 0.75)
+    serious = mixed["days_past_due"] >= EDGES[2]
+    assert not mixed["repossessed"][~serious].any()
+    assert _within(int(mixed["repossessed"].sum()), int(serious.sum()), 0.5)
+
+
+def test_mileage_is_that_of_the_car_s_years(mixed: LoanTape) -> None:
+    years = mixed["origination_date"].astype("datetime64[Y]").astype(np.int64) + 1970 - mixed["model_year"]
+    used = years > 0
+    np.testing.assert_array_equal(np.isfinite(mixed["mileage"]), used)
+    per_year = mixed["mileage"][used] / years[used]
+    assert per_year.min() >= 5_000 - 1
+    assert per_year.max() <= 40_000 + 1
+    assert per_year.mean() == pytest.approx(22_500, abs=6 * 35_000 / np.sqrt(12 * used.sum()))  # six standard errors
+
+
+def test_income_is_the_instalment_over_its_share(book: LoanTape) -> None:
+    stated = np.isfinite(book["payment_to_income"])
+    np.testing.assert_array_equal(np.isfinite(book["income"]), stated)
+    ratio = book["scheduled_payment"][stated] / book["income"][stated]
+    np.testing.assert_allclose(ratio, book["payment_to_income"][stated], rtol=1e-4)
+
+
+def test_a_mixed_book_written_and_read_back_is_equal(mixed: LoanTape, tmp_path: Path) -> None:
+    write_tape(mixed, tmp_path / "book.csv")
+    assert read_tape(tmp_path / "book.csv", strict=True).same_loans(mixed)
+
+
+def test_a_draw_is_philox_at_the_address_of_loan_and_attribute() -> None:
+    """Against a plain second opinion: key = seed; counter = entity | path 0 | slot of four attributes."""
+    ids, names, seed = np.array(["a", "us-7"]), [f"attribute {place}" for place in range(6)], 2**63 + 5
+    found = attribute_uniforms(ids, names, seed)
+    for row, entity in enumerate(int(item) for item in loan_entities(ids.tolist())):
+        for place, name in enumerate(names):
+            counter = [entity % WORD, entity // WORD, 0, FIRST_SLOT + place // 4]
+            word = plain_philox(counter, [seed % WORD, seed // WORD])[place % 4]
+            assert found[name][row] == (word + 0.5) / WORD
+    months = 1200 + 24 + 60  # the longest horizon, run-off and lag
+    assert EVENT_SLOT + (months + 1) * PURPOSES_PER_MONTH // 4 < FIRST_SLOT
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("amortisation: {weights: {annuity: 1}, SOURCE}", "no way of repaying: annuity"),
+        ("product: {weights: {lease: 1}, SOURCE}", "no product: lease; expected some of purchase_loan, title_loan"),
+        ("amortisation: {weights: {level: 1, balloon: 1}, SOURCE}", "missing where loans have balloons"),
+        ("tracker_share: {value: 80, SOURCE}", "tracker_share"),
+    ],
+)
+def test_faulty_wishes_of_a_profile_are_refused(tmp_path: Path, change: str, words: str) -> None:
+    shipped = Path(__file__).parents[1] / "simulator" / "tape" / "profiles" / "us_near_prime.yaml"
+    source = 'source: "assumption: made up for a test", confidence: L'
+    path = samples.write(tmp_path, f"{shipped.read_text()}\n{change.replace('SOURCE', source)}\n", "own.yaml")
+    with pytest.raises(InputError) as caught:
+        load_profile(str(path))
+    assert words in str(caught.value)
 
 
 def test_schedule_known_answers() -> None:

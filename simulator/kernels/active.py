@@ -93,17 +93,22 @@ def move_from_current(loan, place, spot, bundles, work):  # type: ignore[no-unty
     return drawn
 
 
+@compiled()
+def hardship_ends(entity, path, month, seed, chance):  # type: ignore[no-untyped-def]
+    """Whether a hardship is over at the opening of `month` (3g)."""
+    return chance > 0.0 and event_uniform(entity, path, month, PURPOSE_SPELL, seed) < chance
+
+
 @compiled(inline=True, inner=True)
 def move_from_arrears(loan, place, spot, bundles, work):  # type: ignore[no-untyped-def]
-    """State of a loan that opened the month in arrears: macro, the borrower's type and treatment act here (3h), (3i)."""
+    """State of a loan that opened the month in arrears: macro, type and treatment act here (3h), (3i)."""
     loans, hazards, _, service, clock = bundles
     month, worker, tier, cell = spot.month, spot.worker, loans.tier[loan], loans.cell[loan]
     bucket, entity, path = work.state[worker, place], loans.entity[loan], clock.first_path + spot.row
     kind = work.kind[worker, place]
-    if kind == HARDSHIP and hazards.spell_end[tier] > 0.0:
-        if event_uniform(entity, path, month, PURPOSE_SPELL, clock.seed) < hazards.spell_end[tier]:
-            kind = FORGETFUL
-            work.kind[worker, place] = kind
+    if kind == HARDSHIP and hardship_ends(entity, path, month, clock.seed, hazards.spell_end[tier]):
+        kind = FORGETFUL
+        work.kind[worker, place] = kind
     macro, own = hazards.class_multiplier[month, cell], hazards.type_multiplier[tier, kind]
     effect = service.effect[work.treated[worker, place], kind]
     multiplier = (
@@ -166,7 +171,7 @@ def move_car(loan, place, spot, bundles, work, result):  # type: ignore[no-untyp
     month, worker, state = spot.month, spot.worker, work.state[spot.worker, place]
     book = result.book[spot.row]
     if work.seized[worker, place] >= 0:
-        if state == 0 or state == PREPAID or state == MATURED:
+        if state in (0, PREPAID, MATURED):
             work.seized[worker, place] = NEVER
             book[REDEEMED_COUNT, month] += 1.0
     elif 1 <= state <= MAX_BUCKET:
@@ -232,4 +237,3 @@ def active_pass(spot, listed, bundles, work, result):  # type: ignore[no-untyped
         close_loan(loan, place, spot, (principal, accrued), bundles, work, result)
         if month <= clock.months:
             result.transition[spot.row, month, bucket, exit_column(state, buckets)] += 1
-

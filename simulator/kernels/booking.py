@@ -79,20 +79,23 @@ def book_flags(book, month, principal, flags):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def book_on_time(book, month, balance, principal_paid, interest, value, count):  # type: ignore[no-untyped-def]
+def book_on_time(book, month, sums, count):  # type: ignore[no-untyped-def]
     """Add the sums over a block's loans that paid on time: closing stocks, and the month's cash."""
+    balance, principal_paid, interest, value, modified, in_default = sums
     book[BALANCE, month] += balance
     book[PRINCIPAL_PAID, month] += principal_paid
     book[INTEREST_PAID, month] += interest
     book[INTEREST_ACCRUED, month] += interest
     book[CASH, month] += principal_paid + interest
     book[COLLATERAL_VALUE, month] += value
+    book[MODIFIED_BALANCE, month] += modified
+    book[DEFAULTED_BALANCE, month] += in_default
     book[LIVE_COUNT, month] += count
 
 
 @compiled()
 def claim_at_due(book, month, move, terms):  # type: ignore[no-untyped-def]
-    """Principal and unpaid interest once the month's interest has accrued, before anything is paid; books the accrual."""
+    """Principal and unpaid interest, the month's own included, before anything is paid; books the accrual."""
     principal = principal_behind(move.track_open, move.bucket, terms.shrink, terms.step)
     interest = accrued_interest(principal, move.bucket, terms.growth, terms.nonaccrual_months)
     if move.bucket < terms.nonaccrual_months:

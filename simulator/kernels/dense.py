@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scenarios.vocabulary import HISTORY_MONTHS, MAX_BUCKET, MODIFIED
-from simulator.kernels.booking import DEFAULTED_BALANCE, MODIFIED_BALANCE, book_on_time
+from simulator.kernels.booking import book_on_time
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import WORDS, unit
 
@@ -29,17 +29,12 @@ def dense_pass(spot, alive, bundles, work, result):  # type: ignore[no-untyped-d
     listed, alive : int
         Places in ``work.active`` (candidates, loans in arrears, last instalments) and in ``work.alive``.
     """
-    loans, hazards, workouts, _, clock = bundles
-    month, book, probation = spot.month, result.book[spot.row], clock.probation_months
-    cells, segments, cars, shrink, step = loans.cell, loans.segment, loans.car, loans.shrink, loans.step
-    growth, risk_bound, value_as_new = loans.growth, loans.risk_bound, loans.value_as_new
-    states, tracks, active = work.state[spot.worker], work.track[spot.worker], work.active[spot.worker]
-    marks, terms, defaulted = work.mark[spot.worker], work.term[spot.worker], work.defaulted[spot.worker]
-    words, entry = work.word[spot.worker, month % WORDS], work.entry[spot.worker, month]
-    no_payoff, depreciation, bound = 1.0 - hazards.payoff_bound[month], workouts.depreciation, hazards.history_bound
-    index = workouts.index_level[spot.row, month]
+    (loans, hazards, workouts, _, clock), month, worker, row = bundles, spot.month, spot.worker, spot.row
+    states, tracks, active, marks = work.state[worker], work.track[worker], work.active[worker], work.mark[worker]
+    words, entry, index = work.word[worker, month % WORDS], work.entry[worker, month], workouts.index_level[row, month]
+    no_payoff, defaulted = 1.0 - hazards.payoff_bound[month], work.defaulted[worker]
     balance, principal_paid, interest, value, modified, in_default = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    places, count, listed, kept = work.alive[spot.worker], 0, 0, 0
+    places, count, listed, kept = work.alive[worker], 0, 0, 0
     origin, first, ages = np.uint64(spot.origin), np.uint64(spot.start - spot.origin), np.uint64(month)
     for item in range(alive):
         # Unsigned, so that no index is looked at for being negative: about a tenth of the time.
@@ -51,27 +46,26 @@ def dense_pass(spot, alive, bundles, work, result):  # type: ignore[no-untyped-d
         kept += 1
         loan = origin + place
         track = tracks[place]
-        close = track * shrink[loan] - step[loan]
+        close = track * loans.shrink[loan] - loans.step[loan]
         tracks[place] = close
         u, mark = unit(words[place]), marks[place]
-        since, limit = month - 1 - (mark >> 1), entry[np.uint64(cells[loan])] * risk_bound[loan]
+        since, limit = month - 1 - (mark >> 1), entry[np.uint64(loans.cell[loan])] * loans.risk_bound[loan]
         if since < HISTORY_MONTHS:
-            limit *= bound[mark & 1, since]
-        if state > 0 or u < limit or u > no_payoff or month >= terms[place]:
+            limit *= hazards.history_bound[mark & 1, since]
+        if state > 0 or u < limit or u > no_payoff or month >= work.term[worker, place]:
             active[listed] = place
             listed += 1
             continue
         balance += close
         principal_paid += track - close
-        interest += track * (growth[loan] - 1.0)
-        value += value_as_new[loan] * depreciation[np.uint64(cars[loan]) + ages] * index[np.uint64(segments[loan])]
+        interest += track * (loans.growth[loan] - 1.0)
+        worth = loans.value_as_new[loan] * workouts.depreciation[np.uint64(loans.car[loan]) + ages]
+        value += worth * index[np.uint64(loans.segment[loan])]
         count += 1
         if since < HISTORY_MONTHS:
             modified += close if mark & 1 == MODIFIED and since + 1 < HISTORY_MONTHS else 0.0
-            in_default += close if defaulted[place] >= 0 and since + 2 < probation else 0.0
-    book_on_time(book, month, balance, principal_paid, interest, value, count)
-    book[MODIFIED_BALANCE, month] += modified
-    book[DEFAULTED_BALANCE, month] += in_default
-    result.bucket_balance[spot.row, month, 0] += balance
-    result.transition[spot.row, month, 0, 0] += count
+            in_default += close if defaulted[place] >= 0 and since + 2 < clock.probation_months else 0.0
+    book_on_time(result.book[row], month, (balance, principal_paid, interest, value, modified, in_default), count)
+    result.bucket_balance[row, month, 0] += balance
+    result.transition[row, month, 0, 0] += count
     return listed, kept

@@ -154,15 +154,18 @@ def fold_path(row, worker, months, work, result):  # type: ignore[no-untyped-def
 
 
 @compiled()
-def simulate_paths(worker, loans, hazards, workouts, service, clock, work, result):  # type: ignore[no-untyped-def]
+def simulate_paths(worker, bundles, work, result):  # type: ignore[no-untyped-def]
     """One worker's share of a block of paths of the whole book; fills its rows of `result`.
+
+    `bundles` is (Loans, Hazards, Workouts, Service, Clock) here and in all kernels below.
 
     Worker w of W takes paths w, w + W, w + 2 W, ... without the interpreter's lock, so the engine runs
     one thread a worker.  Each path's sums run over blocks of loans in canonical order, so no bit depends
     on the number of workers or on the block of paths.
     """
     workers, chunk = work.state.shape
-    count, bundles = loans.bucket.size, (loans, hazards, workouts, service, clock)
+    loans, hazards, _, _, clock = bundles
+    count = loans.bucket.size
     for row in range(worker, result.book.shape[0], workers):
         work.lagged[worker] = 0.0
         work.shortfall[worker] = 0.0

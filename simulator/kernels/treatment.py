@@ -29,25 +29,31 @@ def priority(loan, place, worker, loans, service, work):  # type: ignore[no-unty
     if weights[2] != 0.0:
         principal = principal_behind(work.track[worker, place], bucket, loans.shrink[loan], loans.step[loan])
         score += weights[2] * principal
-    return min(max(int(math.floor(score * STEPS)), 0), PRIORITIES - 1)
+    return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)
 
 
 @compiled(inner=True)
 def ask(spot, count, loans, service, work):  # type: ignore[no-untyped-def]
-    """List the loans that ask the pool in canonical order with their priorities; return how many."""
+    """List the loans that ask the pool in canonical order with their priorities; return how many.
+
+    Who is in arrears and does not ask leaves the queue and is not served.
+    """
     worker, asked = spot.worker, 0
     ranked = work.ranked[worker]
     ranked[:] = 0
     for place in range(count):
         state = work.state[worker, place]
-        if 1 <= state <= MAX_BUCKET:
-            work.treated[worker, place] = 0
-        if 1 <= state <= MAX_BUCKET and service.first_bucket <= state <= service.last_bucket:
+        if not 1 <= state <= MAX_BUCKET:
+            continue
+        work.treated[worker, place] = 0
+        if service.first_bucket <= state <= service.last_bucket:
             level = priority(spot.origin + place, place, worker, loans, service, work)
             work.queue[worker, asked] = place
             work.rank[worker, asked] = level
             ranked[level] += 1
             asked += 1
+        else:
+            work.waiting[worker, place] = 0
     return asked
 
 

@@ -91,7 +91,7 @@ def book_loss(loan, place, spot, claim, bundles, work, result):  # type: ignore[
 
 @compiled(inner=True)
 def charge_off(loan, place, spot, claim, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Charge a loan off: its car is sold if it is held or found, and the deficiency pursued; `claim` is (principal, interest)."""
+    """Charge a loan off: its car is sold if held or found, the deficiency pursued; `claim` is (principal, interest)."""
     loans, _, workouts, _, clock = bundles
     principal, accrued = claim
     exposure, tier = principal + accrued, loans.tier[loan]

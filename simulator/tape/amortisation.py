@@ -54,7 +54,8 @@ class Amortisation:
     track : float64[loan]
         Principal at the as-of date if all instalments due so far had been paid, currency.
     term : int64[loan]
-        Months to the last due date, 0 or less where it lies behind; of single-payment loans to the next, at least 1.
+        Months to the last due date, 0 or less where it lies behind; of single-payment loans to the next, at least 1 where
+        nothing is past due.
     renewal : int64[loan]
         Months from one due date of a single-payment loan to the next, at least 1; 0 for all other loans.
     notes : tuple of str
@@ -93,7 +94,7 @@ def amortisation(tape: LoanTape, bucket: Integers) -> Amortisation:
         step=step,
         growth=growth,
         track=balance_after(terms.principal, np.where(terms.compounding, terms.rate, 0.0), step, bucket),
-        term=np.where(terms.single, np.maximum(tape["remaining_term"], 1), due - bucket),
+        term=np.where(terms.single, np.maximum(tape["remaining_term"], bucket == 0), due - bucket),
         renewal=np.where(terms.single, np.maximum(tape["original_term"], 1), 0),
         notes=notes,
     )

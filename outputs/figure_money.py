@@ -1,0 +1,90 @@
+"""The figures behind the pictures of cash, recoveries, provision and the pool's queue; see `outputs.figure_data`.
+
+Every table has the column `run`. Amounts are in currency; a picture divides them by what its axis says.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas
+import xarray as xr
+
+from outputs import cash, provision, recoveries
+from outputs.figure_data import labelled_runs, quantile_column
+from outputs.measures import FAN_LEVELS, quantile_fan
+from outputs.recoveries import mean_by_month
+from outputs.weighted import ALL_SCENARIOS
+from scenarios.vocabulary import RUN_DIMS
+
+QUANTITIES: Final = {"demand": "hours asked for", "waiting": "loans not served"}
+"""What is drawn of a pool: its variables, and their names for readers."""
+
+
+def with_run(table: pandas.DataFrame, dataset: xr.Dataset) -> pandas.DataFrame:
+    """Table of measures with one column `run` for scenario, strategy and programme."""
+    labels = {tuple(run.values()): label for label, run in labelled_runs(dataset)}
+    keys = zip(*(table[dim] for dim in RUN_DIMS), strict=True)
+    run = [labels.get(key, ALL_SCENARIOS) for key in keys]
+    kept = table.drop(columns=list(RUN_DIMS))
+    kept.insert(0, "run", run)
+    return kept
+
+
+def cash_bands(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Cash collected by month beside the schedule.
+
+    Returns
+    -------
+    pandas.DataFrame
+        run, month, month_end, scheduled, due (mean), q05 .. q95 and mean (of what is collected), short_to_date (mean).
+    """
+    table = cash.cash_by_month(dataset)
+    quantiles = {f"collected_{quantile_column(level)}": quantile_column(level) for level in FAN_LEVELS}
+    names = {"due_mean": "due", **quantiles, "collected_mean": "mean", "to_date_mean": "short_to_date"}
+    columns = ["run", "month", "month_end", "scheduled", *names.values()]
+    return with_run(table.rename(columns=names), dataset)[columns]
+
+
+def recovery_flows(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Mean recoveries by month and channel: run, month, month_end, channel, label, value (costs positive)."""
+    table = with_run(recoveries.recoveries_by_month(dataset), dataset)
+    labels = {**recoveries.CHANNELS, recoveries.BOOKED: "gross charge-off"}
+    return table.assign(label=[labels[name] for name in table["channel"]])
+
+
+def credit_losses(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Expected credit loss by stage in percent of the opening balance.
+
+    Returns
+    -------
+    pandas.DataFrame
+        run (the weighted mean last, where scenarios have weights), stage (`provision.ALL_STAGES` last), then
+        allowance_percent, allowance_percent_error, lifetime_percent, lifetime_percent_error.
+    """
+    names = [f"{name}_percent{suffix}" for name in ("allowance", "lifetime") for suffix in ("", "_error")]
+    return with_run(provision.credit_loss(dataset), dataset)[["run", "stage", *names]]
+
+
+def queues(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Hours asked of each pool and loans that wait, by month.
+
+    Returns
+    -------
+    pandas.DataFrame
+        run, pool, quantity (`QUANTITIES`), month, month_end, q05 .. q95, mean, capacity (hours a month; missing for
+        loans).
+    """
+    tables = []
+    for pool in dataset["pool"].values:
+        for name, label in QUANTITIES.items():
+            values = dataset[f"pool_{name}"].sel(pool=pool)
+            fan = quantile_fan(values, dataset["log_weight"])
+            capacity = float(dataset["pool_capacity"].sel(pool=pool)) if name == "demand" else float("nan")
+            for run_label, run in labelled_runs(dataset):
+                columns: dict[str, Any] = {"run": run_label, "pool": str(pool), "quantity": label}
+                columns |= {"month": dataset["month"].values, "month_end": dataset["month_end"].values}
+                columns |= {quantile_column(level): fan.sel(run).sel(quantile=level).values for level in FAN_LEVELS}
+                columns |= {"mean": mean_by_month(values.sel(run), dataset), "capacity": capacity}
+                tables.append(pandas.DataFrame(columns))
+    return pandas.concat(tables, ignore_index=True)

@@ -1,0 +1,210 @@
+"""Provision, income, cash, recoveries and capital as the report lays them out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas
+import xarray as xr
+
+from outputs import cash, income, provision, recoveries, servicing, term_structure
+from outputs.periods import WHOLE
+from outputs.report_views import Cell, RunTable, by_run
+from outputs.style import run_labels
+from outputs.wording import amount, percent
+from outputs.worst import worst_periods
+from scenarios.counted import counted
+
+LEFT_OVER: Final = 1.0
+"""Percent of the opening balance at the horizon from which on the report says that lifetime losses end too soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a statement: its words, and for each run an amount and a percentage, both with their errors."""
+
+    label: str
+    note: str
+    total: bool
+    cells: tuple[tuple[Cell, Cell], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Lines with two columns a run.
+
+    Attributes
+    ----------
+    runs : tuple of str
+    lines : tuple of Line
+    """
+
+    runs: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+def provision_view(results: xr.Dataset) -> list[RunTable]:
+    """Expected credit loss by stage, a block a run; the weighted mean comes last where scenarios have weights."""
+    return by_run(provision.credit_loss(results))
+
+
+def stage_3_coverage(blocks: Sequence[RunTable]) -> list[tuple[str, float]]:
+    """Allowance of all stages over the balance in default, percent by run; without runs where nothing is in default."""
+    found = []
+    for block in blocks:
+        stages = {str(row["stage"]): row for row in block.rows}
+        defaulted = float(block.rows[-2]["opening_balance"])
+        if defaulted > 0.0:
+            found.append((block.run, 100.0 * float(stages[provision.ALL_STAGES]["allowance"]) / defaulted))
+    return found
+
+
+def cut_off(results: xr.Dataset) -> str:
+    """What is alive at the horizon and so beyond every lifetime loss; empty where next to nothing is."""
+    left = {name: 100.0 * share for name, share in provision.left_at_horizon(results).items()}
+    if max(left.values()) < LEFT_OVER:
+        return ""
+    shares = ", ".join(f"{name} {percent(share, 1)} %" for name, share in left.items())
+    return (
+        f"Life ends with the horizon of {counted(results.sizes['month'], 'month')}, when part of the opening balance "
+        f"is still live ({shares}): lifetime losses are too small by what that part would lose. A longer horizon cures "
+        "it."
+    )
+
+
+def income_view(results: xr.Dataset) -> Statement:
+    """Income over the horizon, a line an item: currency, and percent a year of the balance."""
+    table = income.income(results)
+    labels = {item.name: (item.label, "", item.total) for item in income.ITEMS}
+    whole = table[table["period"] == WHOLE]
+    return _statement(whole, "item", labels, income.MARGIN_COLUMNS, results)
+
+
+def funnel_view(results: xr.Dataset) -> Statement:
+    """Steps of loans in trouble: number, and percent of the step's base; steps that never happen are left out."""
+    table = servicing.funnel(results)
+    happens = table.groupby("step")["value"].transform("max") > 0.0
+    labels = {name: (step.label, f"share of {step.base_label}", False) for name, step in servicing.STEPS.items()}
+    return _statement(table[happens], "step", labels, ("percent", "percent_error"), results)
+
+
+def _statement(
+    table: pandas.DataFrame,
+    key: str,
+    labels: Mapping[str, tuple[str, str, bool]],
+    share_columns: tuple[str, str],
+    results: xr.Dataset,
+) -> Statement:
+    """Rows of a tidy table side by side by run; every run has the same keys in the same order."""
+    runs = tuple(run_labels(results))
+    lines = []
+    for name in dict.fromkeys(table[key]):
+        same = table[table[key] == name]
+        amounts = zip(same["value"], same["standard_error"], strict=True)
+        shares = zip(*(same[column] for column in share_columns), strict=True)
+        label, note, total = labels[str(name)]
+        lines.append(Line(label, note, total, tuple(zip(amounts, shares, strict=True))))
+    return Statement(runs, tuple(lines))
+
+
+def cash_view(results: xr.Dataset) -> list[RunTable]:
+    """Schedule, cash and shortfall by year, a block a run; the largest shortfall to date is each block's last row."""
+    return by_run(cash.cash_by_period(results))
+
+
+def recovery_view(results: xr.Dataset) -> list[RunTable]:
+    """Recoveries by channel, a block a run."""
+    blocks = by_run(recoveries.recoveries(results))
+    return [RunTable(block.run, [_named(row) for row in block.rows]) for block in blocks]
+
+
+def _named(row: Mapping[str, Any]) -> dict[str, Any]:
+    lag = float(row["lag_months"])
+    return {**row, "label": recoveries.LABELS[str(row["channel"])], "lag": "" if math.isnan(lag) else f"{lag:.1f}"}
+
+
+def term_view(results: xr.Dataset) -> list[RunTable]:
+    """Default, exposure and loss by period, a block a run and a row a period, with a cell a measure."""
+    blocks = by_run(term_structure.term_structure(results))
+    shown = []
+    for block in blocks:
+        rows: dict[str, dict[str, Any]] = {}
+        for row in block.rows:
+            cells = rows.setdefault(str(row["period"]), {"period": row["period"]})
+            cells[str(row["measure"])] = (row["value"], row["standard_error"])
+        shown.append(RunTable(block.run, list(rows.values())))
+    return shown
+
+
+def worst_view(results: xr.Dataset) -> list[RunTable]:
+    """Measures of the worst stretches, a block a run and stretch."""
+    table = worst_periods(results)
+    blocks = {stretch: by_run(table[table["loss"] == stretch]) for stretch in dict.fromkeys(table["loss"])}
+    pairs = zip(*blocks.values(), strict=True)
+    return [
+        RunTable(f"{block.run}: {name}", block.rows) for pair in pairs for name, block in zip(blocks, pair, strict=True)
+    ]
+
+
+def pool_view(results: xr.Dataset) -> dict[str, Statement]:
+    """Measures of each pool, a column a run; empty without a pool. Percentages of a cell are not used."""
+    table = servicing.pools(results)
+    unused = (math.nan, math.nan)
+    views = {}
+    for pool, rows in table.groupby("pool", sort=False):
+        lines = []
+        for measure, (label, note) in servicing.POOL_LABELS.items():
+            same = rows[rows["measure"] == measure]
+            cells = tuple((cell, unused) for cell in zip(same["value"], same["standard_error"], strict=True))
+            lines.append(Line(label, note, False, cells))
+        views[str(pool)] = Statement(tuple(run_labels(results)), tuple(lines))
+    return views
+
+
+def pool_hours(results: xr.Dataset) -> dict[str, str]:
+    """Hours a month that each pool has, in words."""
+    if not servicing.has_pool(results):
+        return {}
+    hours = results["pool_capacity"]
+    return {str(name): amount(float(value)) for name, value in zip(hours["pool"].values, hours.values, strict=True)}
+
+
+# --- capital -------------------------------------------------------------------------------------------------
+
+APPROACHES: Final = {
+    "irb_other_retail": "Basel formula, other retail",
+    "standardised": "standardised approach",
+    "simulated": "simulation, VaR 99.9 % less EL",
+}
+CAPITAL_COLUMNS: Final = ("pd_12m_percent", "lgd_percent", "correlation", "risk_weight_percent", "percent_of_exposure")
+"""Columns of the capital table that some rows lack; shown with two decimals."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapitalLine:
+    """A row of the capital table: its words, exposure and capital in currency, and cells that are ready text."""
+
+    approach: str
+    part: str
+    exposure: float
+    capital: Cell
+    cells: tuple[str, ...]
+    unreliable: bool
+
+
+def capital_lines(rows: Sequence[Mapping[str, Any]]) -> list[CapitalLine]:
+    """Rows of `capital.capital_table` for readers; what a row lacks stays empty."""
+    return [
+        CapitalLine(
+            APPROACHES.get(str(row["approach"]), str(row["approach"])),
+            str(row["part"]),
+            float(row["exposure"]),
+            (float(row["capital"]), float(row["standard_error"])),
+            tuple("" if pandas.isna(row[name]) else percent(float(row[name]), 2) for name in CAPITAL_COLUMNS),
+            row["unreliable"] is True,
+        )
+        for row in rows
+    ]

@@ -2,8 +2,8 @@
 
 The engine's monthly step with each loan's states weighted by their probabilities (`population`), and the
 cash that charge-offs leave (`proceeds`).  Factors stand at mean intensity, the used-car index stays flat:
-what differs from the engine's mean is the small effect of persistence and of a random index, and that a
-loan keeps its schedule when it is extended.
+what differs from the engine's mean is the small effect of persistence and of a random index, and that an
+extension does not move a loan's last due date.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.population import Population, Standing, opening
+from calibration.population import Owed, Population, Standing, opening
 from calibration.proceeds import Cars, book_cars
 from simulator.book import build_book
 from simulator.kernels.bundles import Loans
@@ -113,16 +113,16 @@ def expected_book(tape: LoanTape, parameters: Parameters) -> ExpectedBook:
     flows[:3, 0] = _stocks(standing)
     fixed, if_found = 0.0, np.zeros(loans.track.size)
     for month in range(1, months + 1):
-        claim, principal = _claims(loans, parameters, month)
-        equity = population.equity_multiplier(principal, cars.value(month))
-        standing, exits = population.step(standing, month, equity)
-        unpaid = exits.total_loss * cars.unpaid_total_loss(month, claim)
+        owed = _owed(loans, parameters, month, standing.excess())
+        equity = population.equity_multiplier(owed.principal, cars.value(month))
+        standing, exits = population.step(standing, month, equity, owed)
+        unpaid = exits.total_loss * cars.unpaid_total_loss(month, owed.claim)
         gone = exits.charged_off.sum(axis=2)
         flows[:3, month] = _stocks(standing)
         flows[3:5, month] = gone.sum(), exits.total_loss.sum()
-        flows[5, month] = (gone * claim).sum() + unpaid.sum()
+        flows[5, month] = (gone * owed.claim).sum() + unpaid.sum()
         flows[6:, month] = exits.entries.sum(), exits.entries_without_equity.sum()
-        kept, further = _cash(cars, month, claim, exits.charged_off)
+        kept, further = _cash(cars, month, owed.claim, exits.charged_off)
         fixed += kept + float(cars.deficiency_cash(unpaid).sum())
         if_found += further
     recoveries = Recoveries(fixed, if_found, loans.find)
@@ -142,17 +142,20 @@ def _cash(cars: Cars, month: int, claim: Floats, charged_off: Floats) -> tuple[f
 
 
 def _stocks(standing: Standing) -> tuple[float, float, float]:
-    late = standing.arrears.sum(axis=(0, 2, 3))
-    return float(standing.current.sum() + late.sum()), float(late.sum()), float(late[1:].sum())
+    late = standing.arrears[0].sum(axis=(0, 2, 3))
+    return float(standing.current[0].sum() + late.sum()), float(late.sum()), float(late[1:].sum())
 
 
-def _claims(loans: Loans, parameters: Parameters, month: int) -> tuple[Floats, Floats]:
-    """Claim of a charge-off in this month by opening bucket, float64[loan, K+1]; principal of current loans."""
+def _owed(loans: Loans, parameters: Parameters, month: int, excess: Floats) -> Owed:
+    """What loans owe in a month, by opening bucket; `excess` float64[loan, K+1] of the track above schedule."""
     compounding = 12.0 * (loans.shrink - 1.0)
-    principal = balance_after(loans.track, compounding, loans.step, np.full(loans.track.size, month - 1))
-    current, claims = np.maximum(principal, 0.0), []
+    before, track = (
+        balance_after(loans.track, compounding, loans.step, np.full(loans.track.size, months))
+        for months in (month - 1, month)
+    )
+    principal, claims = before[:, None] + excess, []
     for bucket in range(len(parameters.bucket_labels)):
         overdue = min(bucket + 1, parameters.nonaccrual_months)
-        claims.append(np.maximum(principal, 0.0) * (1.0 + (loans.growth - 1.0) * overdue))
-        principal = (principal + loans.step) / loans.shrink
-    return np.stack(claims, axis=1), current
+        claims.append(np.maximum(principal[:, bucket], 0.0) * (1.0 + (loans.growth - 1.0) * overdue))
+        principal = (principal + loans.step[:, None]) / loans.shrink[:, None]
+    return Owed(np.stack(claims, axis=1), np.maximum(before + excess[:, 0], 0.0), track)

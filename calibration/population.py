@@ -1,6 +1,8 @@
 """Where a book's loans stand, in probabilities: histories, types, seized cars; and a month of it, without draws.
 
 The engine's order of a month (methodology (3), (3f) to (3k), (8b)): the event, then seizure at the close.
+An extended loan owes more than its schedule says; the excess is carried as its mean over each state, which
+is exact for amounts, since claims are linear in it.  Its schedule ends when the others' do.
 """
 
 from __future__ import annotations
@@ -28,18 +30,42 @@ HELD_BEYOND = 2
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """Probabilities of each loan's states.
+    """Probabilities of each loan's states, and expected principal above schedule in them.
 
     Attributes
     ----------
-    current : float64[loan, 1+2H]
-        Clean, cured, modified, as in `simulator.seasoned`.
-    arrears : float64[loan, K, type, 1+held]
+    current : float64[2, loan, 1+2H]
+        Probability, excess in currency; clean, cured, modified, as in `simulator.seasoned`.
+    arrears : float64[2, loan, K, type, 1+held]
         By bucket 1..K and type; car not seized, then by months since its seizure, the last for all later ones.
     """
 
     current: Floats
     arrears: Floats
+
+    def excess(self) -> Floats:
+        """Mean excess of the fully paid track above schedule by bucket, currency: float64[loan, K+1]."""
+        both = np.concatenate([self.current.sum(axis=2, keepdims=True), self.arrears.sum(axis=(3, 4))], axis=2)
+        return np.asarray(np.divide(both[1], both[0], out=np.zeros_like(both[0]), where=both[0] > 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Owed:
+    """What loans owe in a month, their excess over schedule included.
+
+    Attributes
+    ----------
+    claim : float64[loan, K+1]
+        Principal and accrued interest by opening bucket, the month's accrual included, currency.
+    principal : float64[loan]
+        Opening principal of a loan without arrears.
+    track : float64[loan]
+        Principal at the close if all instalments had been paid by schedule.
+    """
+
+    claim: Floats
+    principal: Floats
+    track: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +102,12 @@ def opening(loans: Loans, parameters: Parameters) -> Standing:
     known = np.where(told, 1 + months + np.where(kind == MODIFIED, HISTORY_MONTHS, 0), 0)
     current = np.where((loans.mark == DRAW_MARK)[:, None], drawn, np.eye(HISTORY_STATES)[known])
     longest = int(parameters.workout.sale_lag.max()) + HELD_BEYOND
-    arrears = np.zeros((count, worst, len(TYPES), 2 + longest))
+    arrears = np.zeros((2, count, worst, len(TYPES), 2 + longest))
     late = np.flatnonzero(bucket)
     car = loans.repossessed[late].astype(np.int64)
-    arrears[late, bucket[late] - 1, :, car] = borrower.open_type[loans.tier[late], bucket[late]]
-    return Standing(current * (bucket == 0)[:, None], arrears)
+    arrears[0, late, bucket[late] - 1, :, car] = borrower.open_type[loans.tier[late], bucket[late]]
+    current = current * (bucket == 0)[:, None]
+    return Standing(np.stack([current, np.zeros_like(current)]), arrears)
 
 
 class Population:
@@ -114,7 +141,7 @@ class Population:
         raised = np.minimum(1.0 + borrower.equity_slope[tier] * above, borrower.equity_cap[tier])
         return np.where(borrower.equity_slope[tier] > 0.0, raised, 1.0)
 
-    def step(self, standing: Standing, month: int, equity: Floats) -> tuple[Standing, Exits]:
+    def step(self, standing: Standing, month: int, equity: Floats, owed: Owed) -> tuple[Standing, Exits]:
         """One month.
 
         Parameters
@@ -123,21 +150,25 @@ class Population:
             1 is the first.
         equity : float64[loan]
             Effect of negative equity in the month (`equity_multiplier`).
+        owed : Owed
+            What an extension makes principal.
         """
         current, entering, left = self._from_current(standing.current, month, equity)
         arrears, cured, gone = self._from_arrears(standing.arrears)
-        extended = self.parameters.borrower.modified_share[self.loans.tier, 1:] * (month < self.loans.term)[:, None]
-        current[:, CURED_NOW] += (cured * (1.0 - extended)).sum(axis=1)
-        current[:, MODIFIED_NOW] += (cured * extended).sum(axis=1)
         arrears[..., 0] += entering
-        charged_off = np.concatenate([np.zeros_like(gone.charged_off[:, :1]), gone.charged_off], axis=1)
-        charged_off[:, 0, 0] = left.charged_off[:, 0, 0]
-        total_loss = np.concatenate([left.total_loss, gone.total_loss], axis=1)
-        exits = Exits(charged_off, total_loss, left.entries, left.entries_without_equity)
-        return self._close(current, arrears, month), exits
+        for states in (current[1], arrears[1]):
+            states *= self.loans.shrink.reshape(-1, *(1,) * (states.ndim - 1))
+        extended = self.parameters.borrower.modified_share[self.loans.tier, 1:] * (month < self.loans.term)[:, None]
+        paid = cured * (1.0 - extended)
+        current[0, :, CURED_NOW] += paid[0].sum(axis=1)
+        current[1, :, CURED_NOW] += paid[1].sum(axis=1) * self.loans.shrink
+        current[0, :, MODIFIED_NOW] += (cured[0] * extended).sum(axis=1)
+        above = owed.claim[:, 1:] - owed.track[:, None]
+        current[1, :, MODIFIED_NOW] += (cured[0] * extended * above).sum(axis=1)
+        return self._close(current, arrears, month), _joined(left, gone)
 
     def _from_current(self, current: Floats, month: int, equity: Floats) -> tuple[Floats, Floats, Exits]:
-        """Histories after the month, entries into arrears float64[loan, K, type], and exits."""
+        """Histories after the month, entries into arrears float64[2, loan, K, type], and exits."""
         loans, parameters = self.loans, self.parameters
         tier, borrower = loans.tier, parameters.borrower
         row = parameters.intensity[tier, 0]
@@ -147,41 +178,49 @@ class Population:
         rate = (entry * own)[:, None] * self.history
         total = rate + payoff
         moves = current * np.divide(-np.expm1(-total), total, out=np.zeros_like(total), where=total > 0.0)
-        enters, pays = (moves * rate).sum(axis=1), (moves * payoff).sum(axis=1, keepdims=True)
+        enters, pays = (moves * rate).sum(axis=2), (moves[0] * payoff).sum(axis=1, keepdims=True)
         target = np.divide(row[:, 1:-1], entry[:, None], out=np.zeros_like(row[:, 1:-1]), where=entry[:, None] > 0.0)
         strategic = (1.0 - 1.0 / equity)[:, None]
         types = strategic * np.eye(len(TYPES))[STRATEGIC] + (1.0 - strategic) * borrower.type_share[tier]
-        entering = (enters[:, None] * target[:, :-1])[:, :, None] * types[:, None, :]
-        direct = (enters * target[:, -1])[:, None, None]
-        exits = Exits(direct, pays * self.total_loss_share[:, :1], enters, enters / equity)
+        entering = enters[:, :, None, None] * target[:, :-1, None] * types[:, None, :]
+        direct = (enters[0] * target[:, -1])[:, None, None]
+        exits = Exits(direct, pays * self.total_loss_share[:, :1], enters[0], enters[0] / equity)
         return (current * np.exp(-total)) @ self.ageing, entering, exits
 
     def _from_arrears(self, arrears: Floats) -> tuple[Floats, Floats, Exits]:
-        """Arrears after the month, returns to current float64[loan, K], and exits by bucket 1..K."""
-        count, worst, types, held = arrears.shape
-        after, cured = np.empty_like(arrears), np.empty((count, worst))
+        """Arrears after the month, returns to current float64[2, loan, K], and exits by bucket 1..K."""
+        _, count, worst, types, held = arrears.shape
+        after, cured = np.empty_like(arrears), np.empty((2, count, worst))
         charged_off, paid = np.empty((count, worst, held)), np.empty((count, worst))
         for chain, members in zip(self.chains, self.members, strict=True):
-            inside = arrears[members]
+            inside = arrears[:, members]
             among = np.swapaxes(chain[..., 1 : worst + 1], 2, 3).reshape(worst * types, worst * types)
-            flat = np.moveaxis(inside, 3, 1).reshape(members.size, held, worst * types)
-            after[members] = np.moveaxis((flat @ among).reshape(members.size, held, worst, types), 1, 3)
+            flat = np.moveaxis(inside, 4, 2).reshape(2, members.size, held, worst * types)
+            after[:, members] = np.moveaxis((flat @ among).reshape(2, members.size, held, worst, types), 2, 4)
             by_event = chain.sum(axis=2)
-            cured[members] = np.einsum("nktz,kt->nk", inside, by_event[..., 0])
-            charged_off[members] = np.einsum("nktz,kt->nkz", inside, by_event[..., worst + 1])
-            paid[members] = np.einsum("nktz,kt->nk", inside, by_event[..., worst + 2])
+            cured[:, members] = np.einsum("wnktz,kt->wnk", inside, by_event[..., 0])
+            charged_off[members] = np.einsum("nktz,kt->nkz", inside[0], by_event[..., worst + 1])
+            paid[members] = np.einsum("nktz,kt->nk", inside[0], by_event[..., worst + 2])
         none = np.zeros(count)
         return _held_longer(after), cured, Exits(charged_off, paid * self.total_loss_share[:, 1:], none, none)
 
     def _close(self, current: Floats, arrears: Floats, month: int) -> Standing:
         """Loans that have paid their last instalment leave; cars of loans in arrears are seized."""
-        behind = np.arange(arrears.shape[1] + 1)
+        behind = np.arange(arrears.shape[2] + 1)
         ended = (month - behind >= self.loans.term[:, None]) & (self.loans.renewal == 0)[:, None]
         arrears *= ~ended[:, 1:, None, None]
         taken = arrears[..., 0] * self.seized[:, :, None]
         arrears[..., 0] -= taken
         arrears[..., 1] += taken
         return Standing(current * ~ended[:, :1], arrears)
+
+
+def _joined(current: Exits, arrears: Exits) -> Exits:
+    """Exits of current loans, whose cars are not seized, and of loans in arrears, by opening bucket 0..K."""
+    charged_off = np.concatenate([np.zeros_like(arrears.charged_off[:, :1]), arrears.charged_off], axis=1)
+    charged_off[:, 0, 0] = current.charged_off[:, 0, 0]
+    total_loss = np.concatenate([current.total_loss, arrears.total_loss], axis=1)
+    return Exits(charged_off, total_loss, current.entries, current.entries_without_equity)
 
 
 def _held_longer(arrears: Floats) -> Floats:

@@ -78,9 +78,13 @@ class Cars:
         return np.asarray(self.parameters.workout.deficiency_share[self.loans.tier][:, None] * rest)
 
     def unpaid_total_loss(self, month: int, claim: Floats) -> Floats:
-        """What a total loss of the car leaves unpaid, float64[loan, K+1], the uninsured included."""
+        """What a total loss of the car leaves unpaid, float64[loan, K+1], the uninsured included.
+
+        Its own insurance pays the retail value.
+        """
         terms, tier = self.parameters.workout, self.loans.tier
-        value, deductible = self.value(month)[:, None], terms.insurance_deductible[tier][:, None]
+        value = (self.value(month) / self.parameters.wholesale["retail"])[:, None]
+        deductible = terms.insurance_deductible[tier][:, None]
         spread = terms.vehicle_sd[tier][:, None]
         paid = capped_sale(value, deductible, claim, spread) - capped_sale(
             value, deductible, np.zeros_like(claim), spread

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from outputs.provenance_view import confidence_counts
 from scenarios.checks import month_text
 from scenarios.counted import counted
-from scenarios.schema import MacroScenario, Satellite
+from scenarios.schema import MacroScenario, Satellite, Study
 from simulator.effects import effective_pairs, moves, variables_without_effect
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ MANNERS: Final = {"flat": "stay flat", "unemployment_gap": "follow unemployment"
 """What used-car prices do under each satellite."""
 
 
+FUNDING_RATE: Final = "prime_rate"
+FUNDED: Final = "; the prime rate moves the cost of funding, and with it income."
+
+
 def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ...]:
     """Largest assumptions of a run, largest first.
 
@@ -40,7 +44,14 @@ def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ..
     """
     tape = month_text((inputs.tape.as_of.year, inputs.tape.as_of.month))
     shifted = [scenario for scenario, path in zip(inputs.scenarios, inputs.macro_paths(), strict=True) if path.shifted]
-    return (*_shifts(shifted, tape), *_satellites(inputs.scenarios), *_idle(inputs), *_assumed(rows))
+    drawn = inputs.study.uncertainty is not None
+    return (
+        *_shifts(shifted, tape),
+        *_satellites(inputs.scenarios),
+        *_pools(inputs.study),
+        *_idle(inputs),
+        *_assumed(rows, drawn=drawn),
+    )
 
 
 def _shifts(shifted: Sequence[MacroScenario], tape: str) -> Iterator[str]:
@@ -64,12 +75,20 @@ def _satellites(scenarios: Sequence[MacroScenario]) -> Iterator[str]:
     if cases:
         yield (
             f"Used-car prices are an assumption where the published path has none: {'; '.join(cases)}. Recoveries, and "
-            "with them every loss, hang on it."
+            "with them every loss, hang on it; where negative equity counts, so do arrears."
+        )
+
+
+def _pools(study: Study) -> Iterator[str]:
+    if study.treatment is not None:
+        yield (
+            "Contacts are limited by the study's phone pool. What a loan does that is not served is the study's own "
+            "figure, not one of the parameter sets."
         )
 
 
 def _idle(inputs: StudyInputs) -> Iterator[str]:
-    """One sentence on the macro variables that scenarios move and that act on nothing."""
+    """One sentence on the macro variables that scenarios move and that act on no borrower."""
     parameters, paths = inputs.parameters(), inputs.macro_paths()
     idle = [name for name in variables_without_effect(parameters) if any(moves(path, name) for path in paths)]
     if not idle:
@@ -81,8 +100,9 @@ def _idle(inputs: StudyInputs) -> Iterator[str]:
     move, act, them = ("moves", "acts", "it") if len(idle) == 1 else ("move", "act", "them")
     named = " and ".join(map(_plain, idle))
     yield (
-        f"{named[:1].upper()}{named[1:]} {move} in the scenarios and {act} on nothing: the parameter sets have no "
-        f"sensitivity to {them}. Of a scenario only {' and '.join([*effects, 'used-car prices'])} change the loss."
+        f"{named[:1].upper()}{named[1:]} {move} in the scenarios and {act} on no borrower: the parameter sets have no "
+        f"sensitivity to {them}. Of a scenario only {' and '.join([*effects, 'used-car prices'])} change the loss"
+        f"{FUNDED if FUNDING_RATE in idle else '.'}"
     )
 
 
@@ -90,12 +110,17 @@ def _plain(variable: str) -> str:
     return variable.replace("_", " ")
 
 
-def _assumed(rows: Sequence[ProvenanceRow]) -> Iterator[str]:
+def _assumed(rows: Sequence[ProvenanceRow], *, drawn: bool) -> Iterator[str]:
     words = share_on_assumption(confidence_counts(rows))
+    errors = (
+        "errors below hold what the parameters' stated ranges say of them, and no more"
+        if drawn
+        else "errors below are those of the simulation only: they do not tell how wrong a parameter may be"
+    )
     if words:
         yield (
             f"{words} of the parameters {_rest(rows)} on an assumption, judgement or memory (confidence L), and "
-            "errors below are those of the simulation only: they do not tell how wrong a parameter may be."
+            f"{errors}."
         )
 
 

@@ -21,6 +21,8 @@ from outputs.measures import estimate_columns, runs, sample_of
 from outputs.periods import YEAR, Period, periods
 from outputs.rates import ratio
 
+RESULT: Final = "result"
+"""The statement's last line."""
 MARGIN_COLUMNS: Final = ("percent_a_year", "percent_a_year_error")
 
 
@@ -61,7 +63,7 @@ ITEMS: Final = (
     Item("sale_proceeds", "Proceeds of repossessed cars", {"sale_proceeds": 1.0}),
     Item("deficiency_cash", "Deficiency collections", {"deficiency_cash": 1.0}),
     Item("workout_cost", "less costs of repossession and sale", {"workout_cost": 1.0}),
-    Item("result", "Result before provision, overhead and tax", _RESULT, total=True),
+    Item(RESULT, "Result before provision, overhead and tax", _RESULT, total=True),
 )
 """Lines of the statement in their order. Amounts are positive; a label that begins with "less" is taken away."""
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 import pandas
 import xarray as xr
 
-from outputs import cash, income, provision, recoveries, servicing, term_structure
+from outputs import cash, income, provision, recoveries, servicing, term_structure, uncertainty
 from outputs.periods import WHOLE
 from outputs.report_views import Cell, RunTable, by_run
 from outputs.style import run_labels
-from outputs.wording import amount, percent
+from outputs.wording import percent
 from outputs.worst import worst_periods
 from scenarios.counted import counted
 
@@ -169,7 +169,31 @@ def pool_hours(results: xr.Dataset) -> dict[str, str]:
     if not servicing.has_pool(results):
         return {}
     hours = results["pool_capacity"]
-    return {str(name): amount(float(value)) for name, value in zip(hours["pool"].values, hours.values, strict=True)}
+    return {str(name): f"{float(value):,.0f}" for name, value in zip(hours["pool"].values, hours.values, strict=True)}
+
+
+# --- uncertain parameters ------------------------------------------------------------------------------------
+
+STRONGEST: Final = 5
+"""Parameters that the report names; the table has all."""
+
+
+def band_view(results: xr.Dataset) -> list[RunTable]:
+    """What the parameters alone do to the loss, % of opening balance, a block a run; empty without draws.
+
+    Measures with too few paths beyond them in a draw are left out.
+    """
+    scale = 100.0 / float(results.attrs["opening_balance"])
+    table = uncertainty.parameter_bands(results)
+    table = table[~table["unreliable"].astype(bool)]
+    shares = {"sd": "parameter_sd", "sd_error": "parameter_sd_error", "noise": "monte_carlo_sd"}
+    return by_run(table.assign(**{f"{name}_percent": scale * table[column] for name, column in shares.items()}))
+
+
+def driver_view(results: xr.Dataset) -> list[RunTable]:
+    """Parameters that the expected loss goes with, strongest first, a block a run; empty without draws."""
+    table = uncertainty.parameter_drivers(results).dropna(subset=["rank_correlation"])
+    return [RunTable(block.run, block.rows[:STRONGEST]) for block in by_run(table)]
 
 
 # --- capital -------------------------------------------------------------------------------------------------

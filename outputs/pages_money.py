@@ -10,7 +10,7 @@ import pandas
 from outputs import figure_money, plots
 from outputs.figure_data import quantile_column
 from outputs.figure_money import QUANTITIES
-from outputs.page import FAN_LABELS, Page, grey_bands, legend_from, panel_a_run
+from outputs.page import FAN_LABELS, Page, grey_bands, panel_a_run
 from outputs.picture import Picture
 from outputs.plots_money import LIFE_LABEL
 from outputs.provision import ALL_STAGES
@@ -53,9 +53,10 @@ def cash_picture(page: Page) -> Picture:
     sheet, axes_list = panel_a_run(page, (title, subtitle), labels, unit, draw)
     grey_bands(sheet.legend(*axes_list[0].get_legend_handles_labels()))
     caption = (
-        "The dotted line is what falls due by contract if nobody is late and nobody prepays. Loans that were prepaid "
-        "leave it: the dashed line is what is still due. Where the median runs below it, treasury funds the gap; where "
-        "it runs above, late payments and recoveries catch up. Bands hold the middle 50 % and 90 % of paths."
+        "The dotted line is what falls due by contract if nobody is late and nobody prepays; loans that were prepaid "
+        "leave it, and the dashed line is what is still due, in the first month with what the tape has in arrears. "
+        "Where the median runs below that, treasury funds the gap; where it runs above, late payments and recoveries "
+        "catch up. Bands hold the middle 50 % and 90 % of paths."
     )
     last = data[data["month"] == data["month"].max()]
     words = "; ".join(
@@ -109,7 +110,9 @@ def provision_picture(page: Page) -> Picture:
     axes = sheet.figure.subplots()
     plots.plot_credit_loss(axes, data, labels)
     axes.set_xlabel("% of opening balance")
-    legend_from(sheet, [axes])
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    shown = [label for label in legend if label in handles]
+    sheet.legend([handles[label] for label in shown], shown)
     caption = (
         "Bars are the loss allowance of IFRS 9 if the scenario were certain; their length is printed, the thin line at "
         "their end is one standard error. The diamond is the lifetime loss of all loans, the allowance of CECL: what "
@@ -168,7 +171,7 @@ def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: Map
 def _capacity_words(data: pandas.DataFrame) -> str:
     """Hours of each pool in words."""
     hours = data.dropna(subset=["capacity"]).groupby("pool", sort=False)["capacity"].first()
-    return "; ".join(f"pool {pool}: {amount(value)} hours a month" for pool, value in hours.items())
+    return "; ".join(f"pool {pool}: {value:,.0f} hours a month" for pool, value in hours.items())
 
 
 MONEY_BUILDERS: Final[tuple[Callable[[Page], Picture], ...]] = (cash_picture, recovery_picture, provision_picture)

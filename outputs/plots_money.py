@@ -24,6 +24,8 @@ CHANNEL_COLOURS: Final = ("#0072B2", "#56B4E9", "#009E73")
 STAGE_COLOURS: Final = ("#d9d9d9", "#8f8f8f", "#404040")
 """From light to dark: a later stage is worse."""
 LIFE_LABEL: Final = "lifetime loss of all loans (CECL)"
+ROOM: Final = 1.42
+"""Width of the axis over its largest value: room for the figures beside the bars."""
 BAR: Final = 0.62
 """Height of a bar, as a share of its place."""
 
@@ -120,10 +122,12 @@ def plot_credit_loss(axes: Axes, table: pandas.DataFrame, labels: Sequence[str])
     axes.errorbar(left, places, xerr=errors, fmt="none", ecolor=BLACK, elinewidth=1.2, capsize=3)
     life = whole["lifetime_percent"].to_numpy()
     axes.plot(life, places, "D", color=BLACK, markerfacecolor="white", markersize=6, zorder=3, label=LIFE_LABEL)
-    for place, total, beside in zip(places, left, np.maximum(left + errors, life), strict=True):
-        axes.annotate(percent(total, 2), (beside, place), (8, 0), textcoords="offset points", va="center", fontsize=8.5)
+    for place, total, lifetime in zip(places, left, life, strict=True):
+        text = f"allowance {percent(total, 2)}, lifetime {percent(lifetime, 2)}"
+        end = max(total, lifetime), place
+        axes.annotate(text, end, (9, 0), textcoords="offset points", va="center", fontsize=8.5)
     axes.set_yticks(places, [plain(label) for label in labels])
-    axes.set_xlim(0.0, 1.12 * float(max(left.max(), life.max())) or 1.0)
+    axes.set_xlim(0.0, ROOM * float(max(left.max(), life.max())) or 1.0)
     axes.set_ylim(-0.6, len(runs) - 0.4)
     axes.grid(visible=False, axis="y")
     return axes

@@ -167,6 +167,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "weighted": by_run(weighted_summary(results)),
         "weights": scenario_shares(results),
         "top": by_run(top_of_range(results)),
+        "bands": money_views.band_view(results),
+        "drivers": money_views.driver_view(results),
         "rates": rate_matrix(results),
         "book": None if inputs.book is None else book_view(inputs.book),
         "arrears": arrears_view(results, inputs.settled),

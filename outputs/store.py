@@ -52,7 +52,10 @@ CF_ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "log_weight": {"long_name": "logarithm of the path's importance weight", "units": "1"},
     "batch": {"long_name": "batch of paths that may depend on each other", "units": "1"},
     "parameter_draw": {"long_name": "number of the draw of uncertain parameters", "units": "1"},
+    "stage": {"long_name": "stage of expected credit loss at the as-of date"},
+    "pool": {"long_name": "pool of contacts of finite capacity"},
     "bucket": {"long_name": "days past due"},
+    "bucket_first_day": {"long_name": "first day past due of the bucket", "units": "d"},
     "from_bucket": {"long_name": "days past due at the opening of the month"},
     "to_state": {"long_name": "state at the close of the month"},
     "segment": {"long_name": "vehicle segment"},
@@ -154,7 +157,7 @@ def _described(results: xr.Dataset) -> xr.Dataset:
         if str(name) in known:
             variable = known[str(name)]
             attributes |= {"long_name": variable.long_name, "cell_methods": variable.cell_methods}
-            attributes["units"] = currency if variable.unit == "currency" else "1"
+            attributes["units"] = {"currency": currency, "hours": "h"}.get(variable.unit, "1")
         described[name].attrs = {key: value for key, value in (attributes | results[name].attrs).items() if value != ""}
     return described
 

@@ -9,14 +9,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas
+import xarray as xr
 
-from outputs import arrears, compare, contributions, measures, rates
+from outputs import (
+    arrears,
+    balance_sheet,
+    capital,
+    cash,
+    compare,
+    contributions,
+    income,
+    measures,
+    provision,
+    rates,
+    recoveries,
+    regimes,
+    servicing,
+    stocks,
+    term_structure,
+    uncertainty,
+    worst,
+)
 from outputs.book_view import averages_table, book_table
 from outputs.csv_text import to_csv
 from outputs.report import ReportInputs
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range
 from outputs.weighted import weighted_summary
+from scenarios.regimes import shipped_regimes
 
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow
@@ -51,6 +71,10 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "top_of_range": top_of_range(results),
         "rates": rates.rates(results),
         "arrears": arrears.arrears_table(results),
+        **_money_tables(results),
+        **_regime_tables(results),
+        "parameter_bands": uncertainty.parameter_bands(results),
+        "parameter_drivers": uncertainty.parameter_drivers(results),
         "loss_by_cut": contributions.loss_by_cut(results),
         "limits": _rows([asdict(limit) for limit in inputs.limits], "scenario", "label", "at_most_percent"),
         "parameters": _rows([_parameter(row) for row in inputs.provenance], "parameter_set", "field", "value"),
@@ -59,6 +83,33 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
     if inputs.book is not None:
         tables |= {"book": book_table(inputs.book), "book_averages": averages_table(inputs.book)}
     return tables | ({} if inputs.load_report is None else _load_tables(inputs.load_report))
+
+
+def _money_tables(results: xr.Dataset) -> dict[str, pandas.DataFrame]:
+    """What the run means for the lender: provision, income, cash, recoveries, and the book year by year."""
+    return {
+        "expected_credit_loss": provision.credit_loss(results),
+        "income": income.income(results),
+        "cash": cash.cash_by_period(results),
+        "cash_by_month": cash.cash_by_month(results),
+        "recoveries": recoveries.recoveries(results),
+        "funnel": servicing.funnel(results),
+        "pools": servicing.pools(results),
+        "term_structure": term_structure.term_structure(results),
+        "stocks": stocks.stocks(results),
+        "worst_periods": worst.worst_periods(results),
+        "constant_balance": balance_sheet.constant_summary(results),
+    }
+
+
+def _regime_tables(results: xr.Dataset) -> dict[str, pandas.DataFrame]:
+    """Classes of the stock in arrears, what moves between them, and capital."""
+    shipped = shipped_regimes()
+    return {
+        "regimes": regimes.regime_table(results, shipped),
+        "regime_migration": regimes.migration_table(results, shipped),
+        "capital": capital.capital_table(results),
+    }
 
 
 def _rows(rows: list[dict[str, Any]], *columns: str) -> pandas.DataFrame:

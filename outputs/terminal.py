@@ -1,4 +1,7 @@
-"""What the terminal says after the summary: scenarios weighted, sensitivities at their top; all of it as JSON, too."""
+"""What the terminal says after the summary, and all of it as JSON.
+
+Scenarios weighted, what a run means for the lender, sensitivities at their top, and what is not known of parameters.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,24 @@ from typing import Any
 
 import xarray as xr
 
+from outputs.cash import cash_by_period, largest_shortfall
+from outputs.estimators import mean
+from outputs.income import RESULT, income
 from outputs.limits import LimitResult
-from outputs.measures import as_records, summary
+from outputs.measures import as_records, runs, sample_of, summary
+from outputs.periods import WHOLE
+from outputs.provision import ALL_STAGES, credit_loss
 from outputs.sensitivity import top_of_range
-from outputs.weighted import weighted_summary
+from outputs.uncertainty import parameter_bands
+from outputs.weighted import ALL_SCENARIOS, weighted_summary
 from outputs.wording import align, amount, arrears_warnings, measure_label, percent, run_label, varying
+from outputs.worst import worst_periods
 from scenarios.counted import counted
 
 
 def further_lines(dataset: xr.Dataset) -> list[str]:
-    """Lines for the terminal; none where a study has neither weights nor ranges."""
-    return [*_weighted_lines(dataset), *_top_lines(dataset)]
+    """Lines for the terminal; a part that a study has no figures for is left out."""
+    return [*_weighted_lines(dataset), *_lender_lines(dataset), *_top_lines(dataset), *_band_lines(dataset)]
 
 
 def measures_document(dataset: xr.Dataset, limits: Sequence[LimitResult]) -> dict[str, Any]:
@@ -26,6 +36,12 @@ def measures_document(dataset: xr.Dataset, limits: Sequence[LimitResult]) -> dic
         "summary": as_records(summary(dataset)),
         "weighted": as_records(weighted_summary(dataset)),
         "top_of_range": as_records(top_of_range(dataset)),
+        "parameter_bands": as_records(parameter_bands(dataset)),
+        "expected_credit_loss": as_records(credit_loss(dataset)),
+        "income": as_records(income(dataset)),
+        "cash": as_records(cash_by_period(dataset)),
+        "worst_periods": as_records(worst_periods(dataset)),
+        "balance_sheet": str(dataset.attrs["balance_sheet"]),
         "warnings": list(arrears_warnings(dataset)),
         "limits": [limit.record() for limit in limits],
     }
@@ -50,6 +66,51 @@ def _weighted_lines(dataset: xr.Dataset) -> list[str]:
     ]
     head = ("measure", f"loss, {dataset.attrs['currency']}", "+/- s.e.", "% of opening", "+/- s.e.", "")
     return ["", f"All scenarios, weighted: {shares}", align([head, *rows], text_columns=1)]
+
+
+def _lender_lines(dataset: xr.Dataset) -> list[str]:
+    """One line a run: provision, result and cash shortfall, percent of the opening balance."""
+    losses, earned, largest = credit_loss(dataset), income(dataset), largest_shortfall(dataset)
+    result = earned[(earned["period"] == WHOLE) & (earned["item"] == RESULT)]
+    allowed = losses[(losses["stage"] == ALL_STAGES) & (losses["scenario"] != ALL_SCENARIOS)]
+    scale = 100.0 / float(dataset.attrs["opening_balance"])
+    head = ("scenario", "allowance", "+/- s.e.", "lifetime", "+/- s.e.", "result", "+/- s.e.", "short", "+/- s.e.")
+    rows = []
+    for run, loss, found in zip(runs(dataset), allowed.itertuples(), result.itertuples(), strict=True):
+        short = mean(sample_of(largest.sel(run), dataset))
+        pairs = (
+            (loss.allowance_percent, loss.allowance_percent_error),
+            (loss.lifetime_percent, loss.lifetime_percent_error),
+            (scale * found.value, scale * found.standard_error),
+            (scale * short.value, scale * short.standard_error),
+        )
+        label = run_label(**run, vary=varying(allowed))
+        rows.append((label, *(percent(value) for pair in pairs for value in pair)))
+    title = (
+        "For the lender, % of opening balance: loss allowance by stage (IFRS 9), lifetime loss (CECL), result before\n"
+        "provision, overhead and tax within the horizon, and the largest shortfall of cash against the schedule"
+    )
+    return ["", title, align([head, *rows], text_columns=1)]
+
+
+def _band_lines(dataset: xr.Dataset) -> list[str]:
+    table = parameter_bands(dataset)
+    table = table[~table["unreliable"].astype(bool)]
+    if table.empty:
+        return []
+    head = ("scenario", "measure", "mean of draws", "5 % of draws", "95 % of draws", "")
+    rows = [
+        (
+            run_label(row.scenario, row.strategy, row.programme, vary=varying(table)),
+            measure_label(row.measure, row.level),
+            percent(row.percent_of_opening),
+            *((percent(row.low_percent), percent(row.high_percent)) if row.resolved else ("", "")),
+            "" if row.resolved else "not resolved: more paths a draw are needed",
+        )
+        for row in table.itertuples()
+    ]
+    draws = counted(int(table["draws"].iloc[0]), "draw")
+    return ["", f"What the parameters alone do, % of opening balance; {draws}", align([head, *rows], text_columns=2)]
 
 
 def _top_lines(dataset: xr.Dataset) -> list[str]:

@@ -12,7 +12,7 @@ from scenarios.checks import Problem
 from scenarios.file_spec import FileSpec
 from scenarios.schema import Name
 from scenarios.spec import Spec
-from scenarios.vocabulary import MAX_BUCKET
+from scenarios.vocabulary import HISTORY_MONTHS, MAX_BUCKET
 from simulator.parameter_borrower import Fees, History, Modification, NegativeEquity, Types
 from simulator.parameter_car import Depreciation, UsedCarIndex, ValueBasis
 from simulator.parameter_workout import (
@@ -79,7 +79,7 @@ class RateBand(Evidence):
 class Buckets(Spec):
     """Buckets of arrears. State k is k monthly instalments past due; 0 is current."""
 
-    labels: Annotated[tuple[str, ...], Field(min_length=2, max_length=MAX_BUCKET + 1)]
+    labels: Annotated[tuple[str, ...], Field(max_length=MAX_BUCKET + 1)]
     """Labels from current to the worst bucket, as current, 30-59, 60-89, 90-119."""
     lower_edge_days: tuple[int, ...]
     """Fewest days past due of each bucket; the first is 0."""
@@ -94,6 +94,8 @@ class Buckets(Spec):
 
     @model_validator(mode="after")
     def _buckets_fit(self) -> Buckets:
+        if len(self.labels) < 2:
+            raise ValueError(f"labels of current and of at least one bucket of arrears, not {list(self.labels)}")
         if self.labels[0] != CURRENT or len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels with '{CURRENT}' first and none twice, not {list(self.labels)}")
         if len(self.lower_edge_days) != len(self.labels):
@@ -107,6 +109,8 @@ class Buckets(Spec):
             raise ValueError(
                 f"charge_off_days above the last bucket's first day {last}, not {self.charge_off_days.value}"
             )
+        if self.probation_months is not None and self.probation_months.value > HISTORY_MONTHS:
+            raise ValueError(f"probation_months of at most {HISTORY_MONTHS}, not {self.probation_months.value}")
         return self
 
 

@@ -24,13 +24,13 @@ SEASON_TOLERANCE = 0.005
 class Season(Evidence):
     """Seasonal factors of sale prices, January first; divided by their mean, so that a year has no level."""
 
-    by_month: Annotated[
-        tuple[Annotated[float, Field(gt=0.0)], ...], Field(min_length=MONTHS_A_YEAR, max_length=MONTHS_A_YEAR)
-    ]
+    by_month: tuple[Annotated[float, Field(gt=0.0)], ...]
     """Price of a month over the year's mean, twelve figures."""
 
     @model_validator(mode="after")
     def _mean_is_one(self) -> Season:
+        if len(self.by_month) != MONTHS_A_YEAR:
+            raise ValueError(f"by_month of {MONTHS_A_YEAR} factors, January first, not of {len(self.by_month)}")
         mean = sum(self.by_month) / MONTHS_A_YEAR
         if abs(mean - 1.0) > SEASON_TOLERANCE:
             raise ValueError(f"factors of a mean of 1 within {SEASON_TOLERANCE}, not of {mean:.6g}")

@@ -293,13 +293,14 @@ class _Teller:
         borrower, tier = self.parameters.borrower, self.tier
         if self.kind[month - 1] == HARDSHIP and borrower.spell_end[tier] > 0.0:
             u = self.event(month, PURPOSE_SPELL)
-            yield Draw("hardship ends", u, happened=u < -math.expm1(-borrower.spell_end[tier]))
+            yield Draw("hardship ends", u, happened=bool(u < -math.expm1(-borrower.spell_end[tier])))
         labels, intensity = self.parameters.bucket_labels, self.parameters.intensity[tier, before]
+        lost = self.parameters.workout.total_loss[tier]
         causes = [(f"to {label}", PURPOSE_BUCKET + k, k, intensity[k]) for k, label in enumerate(labels) if k != before]
         causes += [
             ("charge-off", PURPOSE_CHARGE_OFF, CHARGED_OFF, intensity[len(labels)]),
-            ("payoff", PURPOSE_PREPAY, PREPAID, intensity[len(labels) + 1]),
-            ("total loss", PURPOSE_TOTAL_LOSS, TOTAL_LOSS, self.parameters.workout.total_loss[tier]),
+            ("payoff", PURPOSE_PREPAY, PREPAID, intensity[len(labels) + 1] - lost),
+            ("total loss", PURPOSE_TOTAL_LOSS, TOTAL_LOSS, lost),
         ]
         for name, purpose, state, rate in causes:
             if rate > 0.0:
@@ -308,14 +309,14 @@ class _Teller:
         share = borrower.modified_share[tier, before]
         if after == 0 and share > 0.0:
             u = self.event(month, PURPOSE_MODIFY)
-            yield Draw("extension", u, happened=u < share and self.trace["trace_cash"][month] == 0.0)
+            yield Draw("extension", u, happened=bool(u < share and self.trace["trace_cash"][month] == 0.0))
 
     def closing_draws(self, month: int, after: int) -> Iterator[Draw]:
         """What happens to the car and who is called, once the month's state is known."""
         workout, tier, was_seized = self.parameters.workout, self.tier, bool(self.flags[month - 1] & SEIZED)
         if after == TOTAL_LOSS:
             u = self.event(month, PURPOSE_INSURED)
-            yield Draw("insurance pays", u, happened=u < workout.insured_share[tier])
+            yield Draw("insurance pays", u, happened=bool(u < workout.insured_share[tier]))
         elif after == CHARGED_OFF and not was_seized and workout.found_share[tier] > 0.0:
             yield Draw("car found", self.event(month, PURPOSE_SOLD), happened=self.car_found(month))
         elif 1 <= after <= MAX_BUCKET and not was_seized and workout.seizure[tier, after] > 0.0:

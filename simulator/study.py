@@ -21,7 +21,8 @@ from scenarios.macro import PERCENT, MonthlyMacro, monthly_macro
 from scenarios.schema import FilePortfolio, MacroScenario, Study, SyntheticPortfolio
 from simulator.batches import PARAMETER_VALUE, batch_ranges, join_batches, mark_batch, parameter_values
 from simulator.effects import losses_at_top, top_runs, variables_without_effect
-from simulator.engine import RunSize, months_needed, simulate
+from simulator.engine import RunSize, simulate
+from simulator.horizon import months_needed
 from simulator.offsets import with_reach
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters

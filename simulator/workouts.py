@@ -50,6 +50,7 @@ def build_workouts(index: Floats, parameters: Parameters, first_month: int) -> W
         deficiency_share=terms.deficiency_share,
         deficiency_lag=terms.deficiency_lag.astype(np.int32),
         insured_share=terms.insured_share,
+        retail=1.0 / parameters.wholesale["retail"],
         deductible=terms.insurance_deductible,
         late_fee=borrower.late_fee,
         renewal_fee=borrower.renewal_fee,

@@ -27,7 +27,7 @@ def busy_tiers(response: str, seed: int = 3) -> Parameters:
     intensity = base.published_intensity * random.uniform(0.5, 2.0, base.published_intensity.shape)
     intensity[:, 0, 1] *= 3.0
     intensity[:, 0, 4] = 0.004, 0.008
-    intensity[:, 2:] *= 0.2  # so that some default linger, and reach the end of the run-off
+    intensity[:, 2:] *= 0.15  # so that some default linger, and reach the end of the run-off
     return changed(
         base,
         response=response,
@@ -94,7 +94,7 @@ def busy_workout(random: np.random.Generator, tiers: int, buckets: int) -> dict[
     """Total loss, seizure, search, costs of storage, season, deficiency, fire sale; `buckets` counts current in."""
     season = random.uniform(0.9, 1.1, 12)
     return {
-        "total_loss": np.array([0.002, 0.004])[:tiers],
+        "total_loss": np.array([0.004, 0.006])[:tiers],
         "insured_share": random.uniform(0.5, 0.8, tiers),
         "insurance_deductible": random.uniform(300.0, 2_000.0, tiers),
         "seizure": np.tile(np.linspace(0.0, 0.12, buckets), (tiers, 1)),

@@ -31,6 +31,9 @@ OF_A_WORKOUT = ("total_loss", "insured_share", "insurance_deductible", "tracker_
 OF_A_WORKOUT += ("search_lag", "sale_lag", "deficiency_lag", "haircut", "cost_fixed", "cost_share")
 OF_A_WORKOUT += ("storage_per_month", "vehicle_sd", "lgd_floor", "deficiency_share", "baseline_sales")
 
+TRACED = ("trace_state", "trace_balance", "trace_loss", "trace_value", "trace_cash", "trace_type", "trace_flags")
+"""Traced variables, in the order of a row of the reference's histories."""
+
 
 def plain_world(
     tape: LoanTape,

@@ -80,12 +80,12 @@ def sell(life: Life, month: int, exposure: float, fire: float) -> tuple[float, f
 
 
 def total_loss(life: Life, month: int, principal: float, interest: float) -> tuple[float, float]:
-    """The car's own insurance may pay, interest first (3j); return what it paid of interest and of principal."""
+    """The car's own insurance may pay its retail value, interest first (3j); return what it paid of each."""
     tier, exposure, paid = life.contract["tier"], principal + interest, 0.0
     life.add(month, total_loss_count=1)
     if draw(life, month, PURPOSE_INSURED) < tier["insured_share"]:
-        worth = life.car_value(month) * condition(life) - tier["insurance_deductible"]
-        paid = min(max(worth, 0.0), exposure)
+        retail = life.car_value(month) * condition(life) / life.world["parameters"]["wholesale"]["retail"]
+        paid = min(max(retail - tier["insurance_deductible"], 0.0), exposure)
     of_interest = min(paid, interest)
     short = exposure - paid
     if short > 0.0:

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from busy_books import busy_macro, busy_servicing, busy_seven_buckets, busy_tiers
-from plain_books import plain_world
+from plain_books import TRACED, plain_world
 from reference import simulate_plain
 from scenarios.vocabulary import (
     BOOK_VARIABLES,
@@ -29,9 +29,6 @@ from small_books import mixed_book, subset
 PATHS, MONTHS, SEED = 20, 30, 20_250_101
 RELATIVE = 1e-9
 """Largest relative difference of amounts: what the tabulated response and the order of sums may leave."""
-
-TRACED = ("trace_state", "trace_balance", "trace_loss", "trace_value", "trace_cash", "trace_type", "trace_flags")
-"""Traced variables, in the order of a row of the reference's histories."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     tape, macro = mixed_book(), busy_macro(parameters, MONTHS)
     ids = tuple(tape["loan_id"].tolist())
     where = {"months": MONTHS, "seed": SEED, "servicing": servicing}
-    size = RunSize(threads=2, path_block=7)
+    size = RunSize(threads=2, path_block=7, month_major=kind == "probit")
     engine = simulate(tape, macro, parameters, paths=PATHS, trace=ids, size=size, **where)
     stages = prepare(tape, macro, parameters, servicing, months=MONTHS, seed=SEED).book.loans.stage.tolist()
     world = plain_world(tape, macro, parameters, stages=stages, **where)

@@ -77,7 +77,11 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
         ("confidence: L", "confidence: X", ("confidence", "`H`, `M` or `L`")),
         ("range: [0.9, 0.98]", "range: [0.96, 0.98]", ("systematic.persistence", "0.95 lies outside 0.96 to 0.98")),
         ("value: 3.88", "value: 0.0388", ("unemployment_percent", "0.5 to 30", "write 5.5 for 5.5 %")),
-        ("value: 0.12\n", "value: 12\n", ("depreciation.later_years.value = 12", "0 to 1")),
+        (
+            "later_years:\n    value: 0.12\n",
+            "later_years:\n    value: 12\n",
+            ("depreciation.later_years.value = 12", "0 to 1"),
+        ),
         ("prepaid: 0.0165}", "prepaid: 0.0165, current: 0.9}", ("transitions[0]", "sums to 1 within 0.003")),
         (
             "30-59: 0.008, prepaid: 0.0165",
@@ -90,6 +94,7 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
         ("lower_edge_days: [0, 30, 60, 90]", "lower_edge_days: [0, 30, 60]", ("4 lower_edge_days",)),
         ("lower_edge_days: [0, 30, 60, 90]", "lower_edge_days: [0, 30, 60, 60]", ("start at 0 and rise",)),
         ("default_bucket: 90-119", "default_bucket: 120+", ("default_bucket one of", "not '120+'")),
+        ("labels: [current, 30-59, 60-89, 90-119]", "labels: [current]", ("at least one bucket of arrears",)),
         ("labels: [current,", "labels: [ok,", ("labels with 'current' first",)),
         ("    value: 120\n", "    value: 80\n", ("charge_off_days above the last bucket's first day 90",)),
         ("points: [[36, 1.0], [54, 0.35]]", "points: [[54, 1.0], [36, 0.35]]", ("ages that rise",)),
@@ -102,7 +107,11 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
             ("the effect of prime_rate on enter a second time", "each effect once"),
         ),
         ("found_share:", "found_shar:", ("unknown key sale.found_shar", "Did you mean `found_share`?")),
-        ("modified_months:\n    value: 12\n    range: [6, 24]", "modified_months:\n    value: 30", ("up to 24, not 30",)),
+        (
+            "modified_months:\n    value: 12\n    range: [6, 24]",
+            "modified_months:\n    value: 30",
+            ("up to 24, not 30",),
+        ),
         ("    forgetful: 0.5\n    hardship: 0.48", "    forgetful: 0.5\n    hardship: 0.6", ("sum to 1, not to 1.12",)),
         ("    forgetful: 1.6\n", "", ("types.cure_multiplier.forgetful is missing", "able and willing")),
         (
@@ -124,7 +133,11 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
         ("cap:\n    value: 2\n    range: [1.5, 2.5]", "cap:\n    value: 1.2", ("1 <= multiplier_at_125 <= cap",)),
         ("    value: 1.194\n", "    value: 2.4\n", ("a mean_multiplier between 1 and the cap, not 2.4",)),
         ("by_month: [0.985,", "by_month: [1.185,", ("factors of a mean of 1 within 0.005",)),
-        ("by_month: [0.985, 1.005,", "by_month: [0.985,", ("sale.season.by_month",)),
+        (
+            "by_month: [0.985, 1.005,",
+            "by_month: [0.985,",
+            ("sale.season", "by_month of 12 factors, January first, not of 11"),
+        ),
         ("score_reference:", "score_referenc:", ("Did you mean `score_reference`?",)),
         ("value: 1.35\n        range: [1.1, 1.5]", "value: 5", ("segment 'ev' loses 1.1 of its value a year",)),
     ],

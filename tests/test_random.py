@@ -12,18 +12,11 @@ from scipy.special import ndtri
 from scipy.stats import kstest
 
 from known_cases import WORD, plain_philox
+from scenarios import vocabulary
 from scenarios.errors import InputError
-from scenarios.vocabulary import (
-    EVENT_SLOT,
-    MAX_BUCKET,
-    PURPOSE_BUCKET,
-    PURPOSE_CHARGE_OFF,
-    PURPOSE_CONDITION,
-    PURPOSE_PREPAY,
-    PURPOSE_SOLD,
-    PURPOSES_PER_MONTH,
-)
+from scenarios.vocabulary import EVENT_SLOT, MAX_BUCKET, PURPOSE_BUCKET, PURPOSES_PER_MONTH
 from simulator.entities import loan_entities, named_entity
+from simulator.horizon import RUN_OFF_MONTHS
 from simulator.kernels.random import (
     SLOTS_PER_MONTH,
     block_at,
@@ -35,8 +28,8 @@ from simulator.kernels.random import (
 )
 from small_books import fixed_examples
 
-LONGEST_RUN = 1200 + 24 + 60
-"""Months that the longest horizon, the run-off and the longest sale lag may reach."""
+LONGEST_RUN = 1200 + RUN_OFF_MONTHS
+"""Last month of the longest run in which a loan may move; draws of later months do not exist."""
 
 TOP_BIT = 2**63
 
@@ -97,8 +90,10 @@ def test_event_draws_stand_at_their_purpose(month: int, purpose: int) -> None:
 
 
 def test_no_two_purposes_share_a_draw() -> None:
-    purposes = [*range(PURPOSE_BUCKET, PURPOSE_BUCKET + MAX_BUCKET + 1)]
-    purposes += [PURPOSE_CHARGE_OFF, PURPOSE_PREPAY, PURPOSE_SOLD, PURPOSE_CONDITION]
+    named = {name: getattr(vocabulary, name) for name in dir(vocabulary) if name.startswith("PURPOSE_")}
+    arrivals = [PURPOSE_BUCKET + bucket for bucket in range(MAX_BUCKET + 1)]
+    purposes = [*arrivals, *(purpose for name, purpose in named.items() if name != "PURPOSE_BUCKET")]
+    assert len(purposes) > len(arrivals) + 3
     assert len(set(purposes)) == len(purposes)
     assert max(purposes) < PURPOSES_PER_MONTH == 4 * SLOTS_PER_MONTH
     # The dense draws' slots end below the events', and the events' stay within a word.

@@ -143,10 +143,11 @@ def test_total_loss_and_the_cars_own_insurance() -> None:
     assert_shares(np.array([sum(ended[::2]), sum(ended[1::2])]), [gone, gone], loans // 2, bound)
     assert_shares(np.array([sum(paid)]), [0.75], len(paid), bound)
     value = value_in(plain_run([{**LOAN, "vehicle_value": 9_000.0}], certain({}), months=1), 1)
+    retail = value / parameters.wholesale["retail"]
     for row in path["history"].values():
         if row[1][0] == TOTAL_LOSS:
             state = row[0][0]
-            short = row[0][1] * (1.0 + 0.01 * (state + 1)) - (value - 500.0 if row[1][4] else 0.0)
+            short = row[0][1] * (1.0 + 0.01 * (state + 1)) - (retail - 500.0 if row[1][4] else 0.0)
             assert row[1][2] == pytest.approx(short * (1.0 - 0.5 / 1.01**9))
     assert not booked(path, "charge_off_count")
     assert booked(path, "default_count") == {1: sum(ended)}

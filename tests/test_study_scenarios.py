@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from simulator.study import StudyInputs, load_inputs, run_study
 from yaml_samples import heir
 
 OWN = SMALL_STUDY.replace("severely_adverse", "own.yaml")
+COMMENTED = re.compile(r"# (uncertainty|treatment|market_share_percent|  +(?!portfolio)\w+):")
+"""Lines of the example that are fields in comments."""
+
 SETS = ("us_near_prime", "us_prime", "cn_auto_finance")
 
 
@@ -96,13 +100,30 @@ def test_the_share_of_balance_that_sectors_reach_is_said(tmp_path: Path) -> None
     )
 
 
-def test_the_scenario_that_init_writes_names_regions_of_the_book_that_it_draws(tmp_path: Path) -> None:
+def test_the_scenario_that_init_writes_names_regions_and_sectors_of_the_book_that_it_draws(tmp_path: Path) -> None:
     for name, text in init_files().items():
         (tmp_path / name).write_text(text, "utf-8")
     inputs = load_inputs(find_study(tmp_path / "study.yaml"), find_parameter_set)
     own = inputs.macro_paths()[1]
     assert set(own.regional_offset["region"].values) <= set(inputs.tape["region"])
-    assert "no loan in" not in own.assumptions[-1]
+    assert set(own.sector_offset["sector"].values) <= set(inputs.tape["sector"])
+    assert own.sector_offset.sizes["sector"] == 3
+    assert not any("no loan in" in sentence for sentence in own.assumptions[-2:])
+
+
+def test_what_the_study_that_init_writes_shows_as_comments_is_sound(tmp_path: Path) -> None:
+    """Uncommented, it runs: examples in comments are examples too."""
+    for name, text in init_files().items():
+        (tmp_path / name).write_text(text, "utf-8")
+    text = (tmp_path / "study.yaml").read_text("utf-8")
+    shown = [line for line in text.splitlines() if COMMENTED.match(line)]
+    assert len(shown) == 12
+    with (tmp_path / "study.yaml").open("a", encoding="utf-8") as file:
+        file.write("\n".join(line.removeprefix("# ") for line in shown) + "\n")
+    inputs = load_inputs(find_study(tmp_path / "study.yaml"), find_parameter_set)
+    assert inputs.study.uncertainty is not None
+    assert inputs.servicing().pool is not None
+    assert inputs.servicing().market_share == 0.02
 
 
 # --- variables without effect ---------------------------------------------------------------------------

@@ -82,9 +82,9 @@ def move_from_current(loan, place, spot, bundles, work):  # type: ignore[no-unty
     u = unit(work.word[worker, month % WORDS, place])
     payoff, total_loss = hazards.payoff[month, cell], hazards.total_loss[tier]
     drawn = leave_current(u, worse, payoff, hazards.direct_share[tier], total_loss)
-    if drawn == 1 or drawn == CHARGED_OFF:
-        if month - (mark >> 1) >= clock.probation_months:
-            work.defaulted[worker, place] = NEVER
+    if drawn in (1, CHARGED_OFF, TOTAL_LOSS) and month - (mark >> 1) >= clock.probation_months:
+        work.defaulted[worker, place] = NEVER
+    if drawn == 1:
         u = event_uniform(loans.entity[loan], clock.first_path + spot.row, month, PURPOSE_TYPE, clock.seed)
         odds, shares = hazards.hardship_odds[month, cell], hazards.type_share[tier]
         work.kind[worker, place] = entry_type(u, (equity - 1.0) / equity, odds, shares)

@@ -167,6 +167,8 @@ class Workouts(NamedTuple):
     """[tier] months from charge-off to that cash."""
     insured_share: Floats
     """[tier] probability that the car's own insurance pays a total loss."""
+    retail: float
+    """Retail over wholesale value: what insurance pays for is the price of another such car."""
     deductible: Floats
     """[tier] what it deducts, currency."""
     late_fee: Floats

@@ -117,7 +117,7 @@ def lose_car(loan, place, spot, claim, bundles, work, result):  # type: ignore[n
     month, tier, path, book = spot.month, loans.tier[loan], clock.first_path + spot.row, result.book[spot.row]
     exposure, paid = principal + accrued, 0.0
     if event_uniform(loans.entity[loan], path, month, PURPOSE_INSURED, clock.seed) < workouts.insured_share[tier]:
-        value = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
+        value = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month] * workouts.retail
         value *= workouts.index_level[spot.row, month, loans.segment[loan]]
         value *= car_condition(loans.entity[loan], path, clock.seed, workouts.condition_sd[tier])
         paid = min(max(value - workouts.deductible[tier], 0.0), exposure)

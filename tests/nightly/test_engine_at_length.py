@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from busy_books import busy_macro, busy_servicing, busy_seven_buckets, busy_tiers
 from known_cases import (
     ABSORBED,
     AFTER,
@@ -28,21 +29,18 @@ from known_cases import (
     normal_bound,
     plain_philox,
 )
+from plain_books import TRACED, plain_world
 from reference import simulate_plain
 from simulator.engine import RunSize, simulate
 from simulator.factors import draw_systematic
 from simulator.kernels.random import philox
 from small_books import (
     BUCKET_DAYS,
-    busy_macro,
-    busy_seven_buckets,
-    busy_tiers,
     chain,
     current_only,
     endless_loans,
     equal_loans,
     mixed_book,
-    plain_world,
     run,
     shipped,
     tape_of_columns,
@@ -140,18 +138,20 @@ def test_quoted_correlation_of_prices_and_credit() -> None:
 def test_reference_on_fresh_books(kind: str, case: int) -> None:
     """States exactly, amounts to 1e-9; a uniform within the response table's error fails a run in about 10,000."""
     seed, months, paths = seed_of(f"reference {kind} {case}"), 40, 25
-    parameters = busy_seven_buckets() if kind == "seven buckets" else busy_tiers(kind, seed)
+    parameters = busy_seven_buckets(seed) if kind == "seven buckets" else busy_tiers(kind, seed)
     tape, macro = mixed_book(80, seed), busy_macro(parameters, months)
     ids = tuple(tape["loan_id"].tolist())
-    engine = simulate(tape, macro, parameters, paths=paths, months=months, seed=seed, trace=ids)
-    plain = simulate_plain(plain_world(tape, macro, parameters, months=months, seed=seed), paths)
+    where = {"months": months, "seed": seed, "servicing": busy_servicing(parameters, 5 * case, seed) if case else None}
+    engine = simulate(tape, macro, parameters, paths=paths, trace=ids, **where)
+    plain = simulate_plain(plain_world(tape, macro, parameters, **where), paths)
     expected = np.array([[path["history"][loan] for path in plain] for loan in ids])
-    assert np.array_equal(values(engine, "trace_state"), expected[..., 0])
-    for item, name in ((1, "trace_balance"), (2, "trace_loss")):
-        np.testing.assert_allclose(values(engine, name), expected[..., item], rtol=1e-9, atol=1e-9)
+    for item, name in enumerate(TRACED):
+        exact = name in ("trace_state", "trace_type", "trace_flags")
+        tolerance = {"rtol": 0.0} if exact else {"rtol": 1e-9, "atol": 1e-9}
+        np.testing.assert_allclose(values(engine, name), expected[..., item], **tolerance)
     late = np.zeros(paths)
     for place, path in enumerate(plain):
-        late[place] = sum(path["book"].get(("recovery", month), 0.0) for month in range(months + 1, months + 60))
+        late[place] = sum(cash for (name, month), cash in path["book"].items() if name == "recovery" and month > months)
     np.testing.assert_allclose(values(engine, "recovery_after_horizon"), late, rtol=1e-9, atol=1e-6)
 
 

@@ -51,10 +51,15 @@ def trace(run: str, loan_id: str, path: int, scenario: str | None) -> None:
     file alone, with the whole book; exit code 5 if the book then loses another amount than the run says.
     """
     from outputs.trace import format_story, story_document, trace_loan
-    from simulator.kernels.compile import cache_is_warm
 
     folder = find_run(run)
+    story = interruptible(lambda: trace_loan(folder, loan_id, path, scenario, sound=_announce))
+    VOICE.report(format_story(story), story_document(story))
+
+
+def _announce() -> None:
+    """Say why nothing is seen for a while, where that is so."""
+    from simulator.kernels.compile import cache_is_warm
+
     if not cache_is_warm():
         VOICE.say("Compiling the kernels: half a minute, once ...")
-    story = interruptible(lambda: trace_loan(folder, loan_id, path, scenario))
-    VOICE.report(format_story(story), story_document(story))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from outputs.store import read_facts, read_inputs, read_results
 from outputs.wording import align, amount
 from scenarios.errors import IntegrityError
 from simulator.engine import RunSize
-from simulator.story import Draw, Story, StoryMonth, tell_story
+from simulator.story import Draw, Story, StoryMonth, check_wish, tell_story
 from simulator.study import inputs_from_store
 
 SAME: Final = 1e-9
@@ -28,7 +28,9 @@ DECIMALS: Final = 6
 HAPPENED: Final = "*"
 
 
-def trace_loan(run: Path, loan: str, path: int, scenario: str | None = None) -> Story:
+def trace_loan(
+    run: Path, loan: str, path: int, scenario: str | None = None, *, sound: Callable[[], None] | None = None
+) -> Story:
     """Tell what happened to a loan of a finished run on one path, from its results file alone.
 
     Parameters
@@ -41,6 +43,8 @@ def trace_loan(run: Path, loan: str, path: int, scenario: str | None = None) -> 
         Number of the path, from 0.
     scenario : str, optional
         Name of one of the run's; the first if left out.
+    sound : callable, optional
+        Called when run, loan, path and scenario are found, before anything is simulated.
 
     Raises
     ------
@@ -49,8 +53,10 @@ def trace_loan(run: Path, loan: str, path: int, scenario: str | None = None) -> 
     IntegrityError
         The path told again loses something else than the run says.
     """
-    source = run / RESULTS if run.is_dir() else run
-    inputs = inputs_from_store(read_inputs(run), source)
+    inputs = inputs_from_store(read_inputs(run), run / RESULTS if run.is_dir() else run)
+    check_wish(inputs, loan, path, scenario)
+    if sound is not None:
+        sound()
     story = tell_story(inputs, loan, path, scenario, RunSize(threads=1))
     check_story(story, read_results(run), made_with=read_facts(run)["versions"]["carstress"])
     return story

@@ -159,8 +159,16 @@ def tell_story(
     Raises
     ------
     InputError
-        No such loan, path or scenario; all of them at once.
+        No such loan, path or scenario.
     """
+    place = check_wish(inputs, loan, path, scenario)
+    macro = inputs.macro_paths()[place]
+    results = simulate_scenario(inputs, macro, paths=range(path, path + 1), trace=(loan,), size=size)
+    return _Teller(inputs, loan, path, results).story()
+
+
+def check_wish(inputs: StudyInputs, loan: str, path: int, scenario: str | None) -> int:
+    """Place of the scenario that is asked for; refuses what the study does not have, all of it at once."""
     names = [item.name for item in inputs.scenarios]
     chosen = names[0] if scenario is None else scenario
     faults = [*_loan_faults(inputs, loan), *_path_faults(inputs, path)]
@@ -169,9 +177,7 @@ def tell_story(
         faults.append(Fault("trace", f"unknown scenario `{chosen}`", expected, nearest(chosen, names)))
     if faults:
         raise InputError(faults)
-    macro = inputs.macro_paths()[names.index(chosen)]
-    results = simulate_scenario(inputs, macro, paths=range(path, path + 1), trace=(loan,), size=size)
-    return _Teller(inputs, loan, path, results).story()
+    return names.index(chosen)
 
 
 def _loan_faults(inputs: StudyInputs, loan: str) -> list[Fault]:

@@ -112,9 +112,7 @@ def test_a_larger_intensity_moves_the_same_loans_and_more(
 
 @fixed_examples
 @given(u=uniforms, worse=rates, payoff=rates, direct=shares, lost=shares)
-def test_intensities_bound_the_probabilities(
-    u: float, worse: float, payoff: float, direct: float, lost: float
-) -> None:
+def test_intensities_bound_the_probabilities(u: float, worse: float, payoff: float, direct: float, lost: float) -> None:
     # What the dense pass relies on: between these bounds nothing can happen.
     if worse <= u <= 1.0 - payoff:
         assert leave_current(u, worse, payoff, direct, lost * payoff) == 0

@@ -99,9 +99,7 @@ def test_a_recovery_out_of_reach_is_refused() -> None:
     tape, parameters = _small_book("us_near_prime"), _parameters("us_near_prime")
     with pytest.raises(ValueError, match=r"a recovery of 1\.2 is out of reach: 95% of the cars without haircut"):
         fit_found_share(tape, parameters, 1.2)
-    with pytest.raises(
-        ValueError, match=r"a recovery of 0\.02 is out of reach: seized cars and collections alone"
-    ):
+    with pytest.raises(ValueError, match=r"a recovery of 0\.02 is out of reach: seized cars and collections alone"):
         fit_found_share(tape, parameters, 0.02)
 
 

@@ -1,11 +1,11 @@
 """A loan told from a finished run: its path again, its draws from their addresses, and what is refused."""
+# ruff: noqa: E501  # a table has one case a line
 
 from __future__ import annotations
 
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ CAUSES = {"to current", "to 30-59", "to 60-89", "to 90-119", "charge-off", "payo
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the study and its run, below runs/; pictures are left out."""
     folder = tmp_path_factory.mktemp("home")
     study_file(folder, STUDY)
@@ -80,7 +80,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(outputs.publish, "draw_pictures", lambda *_, **__: ())
         answer = carstress("run", "study.yaml", "-q")
     assert answer == Answer(0, "", "")
-    yield folder
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_what_is_not_there_is_refused_with_what_is_near(here: Path, words: tuple
 def test_all_faults_are_told_at_once(here: Path) -> None:
     answer = carstress("trace", "told", "zzz", "--path", 99, "--scenario", "nowhere")
     assert answer.code == 3
-    assert len(answer.err.splitlines()) == 3
+    assert len(answer.err.splitlines()) == 3, "and no word of compiling before"
 
 
 def test_no_run_at_all_is_answered_with_the_command_that_makes_one(

@@ -159,7 +159,7 @@ def test_contradictions_are_drawn_again_and_refused_in_the_end(monkeypatch: pyte
     (item,) = sets()
     spec = only("used_car_index.correlation_with_credit")
     wide = with_ranges(item, "correlation_with_credit", (-0.98, 0.0))
-    drawn = [draw_sets([wide], spec, batch, SEED) for batch in range(30)]
+    drawn = [draw_sets([wide], spec, batch, SEED) for batch in range(8)]
     assert {draw.attempts for draw in drawn} != {1}
     monkeypatch.setattr(uncertainty, "ATTEMPTS", 1)
     failing = next(batch for batch, draw in enumerate(drawn) if draw.attempts > 1)

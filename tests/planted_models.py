@@ -1,0 +1,234 @@
+"""Wrong models, each one replacement in one source file: `nightly/planted_errors.py` plants them, one at a time.
+
+A replacement must fit exactly once; `test_planted_models.py` sees to it, so that the list ages with the sources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One wrong model.
+
+    Attributes
+    ----------
+    name, what : str
+        Short name; what is wrong.
+    file, sound, wrong : str
+        Source file from the root; text that stands there once; what replaces it.
+    first : tuple of str
+        Test files that are likely to notice.
+    why_it_survives : str
+        For what no test can or should notice.
+    """
+
+    name: str
+    what: str
+    file: str
+    sound: str
+    wrong: str
+    first: tuple[str, ...] = ()
+    why_it_survives: str = ""
+
+
+def planted_text(error: Planted, text: str) -> str:
+    """The file's text with the error in it."""
+    if text.count(error.sound) != 1:
+        raise ValueError(f"{error.name}: {error.file} holds {error.sound!r} {text.count(error.sound)} times, not once")
+    return text.replace(error.sound, error.wrong)
+
+
+KERNELS = "simulator/kernels"
+REFERENCE = ("test_engine_reference.py",)
+
+ERRORS = (
+    Planted(
+        "pd_times_1.02", "entry into arrears 2 % too frequent", f"{KERNELS}/active.py",
+        "worse = work.entry[worker, month, cell] * loans.risk[loan]",
+        "worse = 1.02 * work.entry[worker, month, cell] * loans.risk[loan]",
+        REFERENCE,
+    ),
+    Planted(
+        "macro_month_off_by_one", "macro variables of the month before", "simulator/hazards.py",
+        "return np.asarray(levels[:, None, :] - parameters.reference",
+        "levels = np.concatenate([levels[:1], levels[:-1]])\n"
+        "    return np.asarray(levels[:, None, :] - parameters.reference",
+        REFERENCE,
+    ),
+    Planted(
+        "sale_lag_lost", "cash of a seized car comes at once", f"{KERNELS}/workout.py",
+        "lag = max(lag - held, 0)", "lag = 0", REFERENCE,
+    ),
+    Planted(
+        "lgd_sign", "costs of a sale added to its proceeds", f"{KERNELS}/workout.py",
+        "net = result.book[row], claim.proceeds - claim.cost", "net = result.book[row], claim.proceeds + claim.cost",
+        REFERENCE,
+    ),
+    Planted(
+        "axes_swapped", "histories and kinds swapped in the table of multipliers", "simulator/hazards.py",
+        '"history": np.ascontiguousarray(borrower.history_multiplier),',
+        '"history": np.ascontiguousarray(borrower.history_multiplier[:, ::-1]),',
+        REFERENCE,
+    ),
+    Planted(
+        "seed_ignored", "all runs draw from seed 0", "simulator/engine.py",
+        "seed=np.uint64(seed),", "seed=np.uint64(0),", ("test_engine_invariance.py",),
+    ),
+    Planted(
+        "roll_and_cure_swapped", "multipliers of rolls act on cures and the reverse", f"{KERNELS}/borrower.py",
+        "(multiplier[CURE] if target < bucket else multiplier[ROLL])",
+        "(multiplier[ROLL] if target < bucket else multiplier[CURE])",
+        ("test_kernels_borrower.py", *REFERENCE),
+    ),
+    Planted(
+        "mean_correction_lost", "lognormal response without -sigma^2/2", "simulator/hazards.py",
+        "np.log(base) - 0.5 * sigma**2", "np.log(base)", ("test_engine_factors.py", *REFERENCE),
+    ),
+    Planted(
+        "discount_lost", "recoveries not discounted", f"{KERNELS}/workout.py",
+        "net / discount**claim.sale_lag", "net", REFERENCE,
+    ),
+    Planted(
+        "insurance_counted_twice", "what insurance paid after a total loss is not taken off the loss",
+        f"{KERNELS}/workout.py", "rest = exposure - paid", "rest = exposure", ("test_engine_conservation.py", *REFERENCE),
+    ),
+    Planted(
+        "naive_probabilities", "1 - exp(-lambda) for entry, competition ignored", f"{KERNELS}/borrower.py",
+        "p_worse = worse / total * any_event", "p_worse = -math.expm1(-worse)",
+        ("test_kernels_borrower.py", "test_engine_known_answers.py"),
+    ),
+    Planted(
+        "path_in_no_address", "all paths of a loan draw the same events in arrears", f"{KERNELS}/active.py",
+        "address = (entity, path, month, clock.seed)", "address = (entity, 0, month, clock.seed)", REFERENCE,
+    ),
+    Planted(
+        "month_in_no_address", "the same uniform decides every fourth month", f"{KERNELS}/portfolio.py",
+        "path, slot = clock.first_path + spot.row, spot.month // WORDS", "path, slot = clock.first_path + spot.row, 0",
+        ("test_engine_known_answers.py", *REFERENCE),
+    ),
+    Planted(
+        "interest_on_scheduled_balance", "non-accrual forgotten", f"{KERNELS}/amounts.py",
+        "min(bucket, nonaccrual_months)", "bucket", ("test_kernels_booking.py", *REFERENCE),
+    ),
+    Planted(
+        "capitalised_interest_lost", "an extension forgives the unpaid interest", f"{KERNELS}/booking.py",
+        "    return principal + interest\n", "    return principal\n", ("test_engine_conservation.py", *REFERENCE),
+    ),
+    Planted(
+        "extension_one_month_short", "an extension moves the last due date by one month too few", f"{KERNELS}/active.py",
+        "term + bucket + 1", "term + bucket", REFERENCE,
+    ),
+    Planted(
+        "history_forgotten", "who cured is as good as never late", f"{KERNELS}/active.py",
+        "worse *= hazards.history[tier, mark & 1, since] *", "worse *= ", (*REFERENCE, "test_engine_borrowers.py"),
+    ),
+    Planted(
+        "bound_too_low", "the dense pass forgets the memory of arrears in its bound", f"{KERNELS}/dense.py",
+        "limit *= hazards.history_bound[mark & 1, since]", "limit *= 1.0", REFERENCE,
+    ),
+    Planted(
+        "equity_on_value_now_lost", "negative equity measured at origination's value", f"{KERNELS}/active.py",
+        "equity = equity_effect(opening, value, hazards.equity[tier])",
+        "equity = equity_effect(opening, loans.value_as_new[loan], hazards.equity[tier])",
+        REFERENCE,
+    ),
+    Planted(
+        "equity_mean_lost", "the mean effect of negative equity not taken out", f"{KERNELS}/active.py",
+        "(equity / hazards.equity[tier, 3])", "equity", REFERENCE,
+    ),
+    Planted(
+        "hardship_never_ends", "hardship lasts for ever", f"{KERNELS}/active.py",
+        "return chance > 0.0 and event_uniform", "return chance > 1.0 and event_uniform",
+        (*REFERENCE, "test_engine_borrowers.py"),
+    ),
+    Planted(
+        "seized_car_still_sought", "a seized car is sold only if it is found again", f"{KERNELS}/workout.py",
+        "if held >= 0 or car_is_found", "if car_is_found", REFERENCE,
+    ),
+    Planted(
+        "season_of_charge_off", "season of the month of charge-off instead of the sale's", f"{KERNELS}/workout.py",
+        "workouts.season[month]", "workouts.season[spot.month]", REFERENCE,
+    ),
+    Planted(
+        "condition_mean_lost", "a car's own condition has a mean above 1", f"{KERNELS}/collateral.py",
+        "math.exp(sd * z - 0.5 * sd * sd)", "math.exp(sd * z)", REFERENCE,
+    ),
+    Planted(
+        "deficiency_on_exposure", "deficiency collected on all that was owed", f"{KERNELS}/workout.py",
+        "max(exposure - (proceeds - cost), 0.0)", "exposure", REFERENCE,
+    ),
+    Planted(
+        "default_each_month", "a default is counted in every month in default", f"{KERNELS}/workout.py",
+        "work.defaulted[spot.worker, place] = spot.month", "work.loss[spot.worker, place] += 0.0", REFERENCE,
+    ),
+    Planted(
+        "probation_ignored", "every relapse is a new default", f"{KERNELS}/active.py",
+        "month - (mark >> 1) >= clock.probation_months", "month > 0",
+        REFERENCE,
+    ),
+    Planted(
+        "pool_serves_the_least", "the pool serves low priorities first", f"{KERNELS}/treatment.py",
+        "return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)",
+        "return PRIORITIES - 1 - min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)",
+        ("test_engine_pools.py", *REFERENCE),
+    ),
+    Planted(
+        "pool_without_limit", "the pool serves everybody", "simulator/workouts.py",
+        "contacts=int(np.floor(pool.hours / pool.hours_per_contact + SLACK)),", "contacts=1 << 40,",
+        ("test_engine_pools.py", *REFERENCE),
+    ),
+    Planted(
+        "effects_at_once", "service acts although the borrower was not reached", f"{KERNELS}/treatment.py",
+        "PURPOSE_REACH, clock.seed) < service.reach:", "PURPOSE_REACH, clock.seed) < 1.0:",
+        ("test_engine_pools.py", *REFERENCE),
+    ),
+    Planted(
+        "fire_sale_raises_prices", "sign of the fire sale", f"{KERNELS}/portfolio.py",
+        "math.exp(-power *", "math.exp(power *", ("test_engine_workouts.py", *REFERENCE),
+    ),
+    Planted(
+        "index_noise_not_compensated", "used-car index with a mean above its path", "simulator/factors.py",
+        "noise -= 0.5 *", "noise -= 0.0 *", ("test_engine_factors.py", *REFERENCE),
+    ),
+    Planted(
+        "index_unlinked", "car prices independent of credit", "simulator/factors.py",
+        "common = tie * credit +", "common = 0.0 * credit +", ("test_engine_factors.py", *REFERENCE),
+    ),
+    Planted(
+        "monthly_correlation", "the 12-month correlation fed in monthly", "simulator/parameters.py",
+        "return solve_response(credit, response, quoted.correlation.value, quoted.horizon_months)",
+        "return float(np.sqrt(quoted.correlation.value)) if response == 'lognormal' else quoted.correlation.value",
+        ("test_engine_factors.py", "test_parameters.py"),
+    ),
+    Planted(
+        "published_not_renormalised", "types and histories on top of the published matrix", "simulator/seasoned.py",
+        "            return SeasonedPool(intensity, *_mixes(share), share, kept)\n",
+        "            return SeasonedPool(published.copy(), *_mixes(share), share, kept)\n",
+        ("test_seasoned.py", "test_engine_borrowers.py"),
+    ),
+    Planted(
+        "run_off_forgotten", "loans in default at the horizon vanish", f"{KERNELS}/run_off.py",
+        "if 1 <= bucket <= MAX_BUCKET and (", "if bucket > MAX_BUCKET and (", ("test_run_off.py", *REFERENCE),
+    ),
+    Planted(
+        "after_horizon_dropped", "recoveries after the horizon not counted", "simulator/totals.py",
+        "late = result.book[:, :, horizon:].sum(axis=2)", "late = 0.0 * result.book[:, :, horizon:].sum(axis=2)",
+        ("test_engine_cash.py", *REFERENCE),
+    ),
+    Planted(
+        "median_for_var", "VaR a rank too low", "outputs/estimators.py",
+        "excess = np.maximum(sample.value - threshold, 0.0) / (1.0 - level)",
+        "excess = np.maximum(sample.value - threshold, 0.0) / level",
+        ("test_measures.py",),
+    ),
+    Planted(
+        "stage_by_arrears_alone", "no significant increase in credit risk", "simulator/stages.py",
+        "np.where(now > threshold * expected, STAGE_2, STAGE_1)", "STAGE_1", ("test_stages.py",),
+    ),
+    Planted(
+        "capital_without_expected_loss", "capital holds the expected loss as well", "outputs/capital.py",
+        "* (stressed - probability)", "* stressed", ("test_capital.py",),
+    ),
+)  # fmt: skip

@@ -12,8 +12,7 @@ import xarray as xr
 
 from outputs import cash, provision, recoveries
 from outputs.figure_data import labelled_runs, quantile_column
-from outputs.measures import FAN_LEVELS, quantile_fan
-from outputs.recoveries import mean_by_month
+from outputs.measures import FAN_LEVELS, path_mean, quantile_fan
 from outputs.weighted import ALL_SCENARIOS
 from scenarios.vocabulary import RUN_DIMS
 
@@ -85,6 +84,6 @@ def queues(dataset: xr.Dataset) -> pandas.DataFrame:
                 columns: dict[str, Any] = {"run": run_label, "pool": str(pool), "quantity": label}
                 columns |= {"month": dataset["month"].values, "month_end": dataset["month_end"].values}
                 columns |= {quantile_column(level): fan.sel(run).sel(quantile=level).values for level in FAN_LEVELS}
-                columns |= {"mean": mean_by_month(values.sel(run), dataset), "capacity": capacity}
+                columns |= {"mean": path_mean(values.sel(run), dataset), "capacity": capacity}
                 tables.append(pandas.DataFrame(columns))
     return pandas.concat(tables, ignore_index=True)

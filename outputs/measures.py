@@ -128,6 +128,13 @@ def path_weight(dataset: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(np.exp(log_weight - log_weight.max()), dims="path", name="weight")
 
 
+def path_mean(values: xr.DataArray, dataset: xr.Dataset) -> NDArray[np.float64]:
+    """Mean over paths with their weights, without the labels: float64[...], the other dimensions in their order."""
+    weight = path_weight(dataset).values
+    axis = values.get_axis_num("path")
+    return np.asarray(np.average(values.values, axis=axis, weights=weight), dtype=np.float64)
+
+
 # --- curves and fans -------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Estimate
-from outputs.measures import path_weight, runs, sample_of
+from outputs.measures import path_mean, runs, sample_of
 from outputs.weighted import ALL_SCENARIOS, WEIGHT
 
 ALL_STAGES: Final = "all stages"
@@ -124,5 +124,5 @@ def _percents(name: str, found: Estimate, base: float) -> dict[str, float]:
 def left_at_horizon(dataset: xr.Dataset) -> dict[str, float]:
     """Share of the opening balance that is live at the horizon, by scenario: what no lifetime loss here reaches."""
     closing = dataset["balance"].isel(month=-1, strategy=0, programme=0)
-    mean = closing.weighted(path_weight(dataset)).mean("path", skipna=False) / float(dataset.attrs["opening_balance"])
-    return {str(name): float(share) for name, share in zip(mean["scenario"].values, mean.values, strict=True)}
+    shares = path_mean(closing, dataset) / float(dataset.attrs["opening_balance"])
+    return {str(name): float(share) for name, share in zip(closing["scenario"].values, shares, strict=True)}

@@ -16,7 +16,7 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Estimate
-from outputs.measures import path_weight, runs, sample_of
+from outputs.measures import path_mean, path_weight, runs, sample_of
 from scenarios.vocabulary import RUN_DIMS
 
 DEFAULT_RATE_HORIZON: Final = 12
@@ -174,11 +174,10 @@ def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dataset: xr.Datase
         Missing where the denominator is 0 on every path.
     """
     above, below = (np.asarray(values.values, dtype=np.float64) for values in (numerator, denominator))
-    weight = path_weight(dataset).values
-    base = float(np.average(below, weights=weight))
+    base = float(path_mean(denominator, dataset))
     if base == 0.0:
         return UNKNOWN
-    value = float(np.average(above, weights=weight)) / base
+    value = float(path_mean(numerator, dataset)) / base
     influence = xr.DataArray((above - value * below) / base, dims="path")
     error = estimators.mean(sample_of(influence, dataset)).standard_error
     half = estimators.Z * error

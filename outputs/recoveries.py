@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from outputs import estimators
 from outputs.estimators import Estimate
-from outputs.measures import path_weight, runs, sample_of
+from outputs.measures import path_mean, runs, sample_of
 from outputs.rates import ratio
 
 CHANNELS: Final[Mapping[str, str]] = {
@@ -78,14 +78,9 @@ def _columns(total: xr.DataArray, booked: xr.DataArray, dataset: xr.Dataset) -> 
 
 
 def _timing(name: str, flow: xr.DataArray, one: xr.Dataset, dataset: xr.Dataset) -> dict[str, float]:
-    cash, booked = (mean_by_month(values, dataset) for values in (flow, one[BOOKED]))
+    cash, booked = (path_mean(values, dataset) for values in (flow, one[BOOKED]))
     lag = typical_lag(booked, cash) if name in FOLLOWS else np.nan
     return {"mean_month": mean_month(cash), "lag_months": lag}
-
-
-def mean_by_month(values: xr.DataArray, dataset: xr.Dataset) -> NDArray[np.float64]:
-    """Mean over paths of each month, weights minded: float64[month], of one run."""
-    return np.asarray(values.weighted(path_weight(dataset)).mean("path", skipna=False).values, dtype=np.float64)
 
 
 def mean_month(flow: NDArray[np.float64]) -> float:
@@ -124,6 +119,6 @@ def recoveries_by_month(dataset: xr.Dataset) -> pandas.DataFrame:
         one = dataset.sel(run)
         for name in (*CHANNELS, BOOKED):
             columns: dict[str, Any] = {**run, "month": one["month"].values, "month_end": one["month_end"].values}
-            columns |= {"channel": name, "value": mean_by_month(one[name], dataset)}
+            columns |= {"channel": name, "value": path_mean(one[name], dataset)}
             tables.append(pandas.DataFrame(columns))
     return pandas.concat(tables, ignore_index=True)

@@ -17,7 +17,7 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Estimate
-from outputs.measures import path_weight, runs, sample_of
+from outputs.measures import path_mean, runs, sample_of
 from outputs.periods import Period, periods
 from outputs.rates import UNKNOWN, loans_at_opening, ratio
 
@@ -73,7 +73,7 @@ def _relative_exposure(one: xr.Dataset, period: Period, dataset: xr.Dataset) -> 
     """Exposure of a default over the balance of a live loan: a ratio of ratios, percent."""
     names = ("default_balance", "default_count", "balance", "live_count")
     parts = [period.sum(one[name]) for name in names]
-    means = [float(part.weighted(path_weight(dataset)).mean(skipna=False)) for part in parts]
+    means = [float(path_mean(part, dataset)) for part in parts]
     if min(means) <= 0.0:
         return UNKNOWN
     value = means[0] / means[1] / (means[2] / means[3])

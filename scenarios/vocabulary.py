@@ -266,7 +266,12 @@ TOP_OF_RANGE: Final = Variable(
     "currency",
     "ultimate loss with macro sensitivities at the top of their published range, first paths",
 )
-"""What `run_study` adds to the variables of `simulate`."""
+"""What `run_study` adds to the variables of `simulate` where parameters have ranges."""
+
+PARAMETER_VALUE: Final = Variable(
+    "parameter_value", ("parameter", "draw"), "1", "value of each uncertain parameter by draw, in its own unit"
+)
+"""What it adds where a study draws its parameters."""
 
 DATASET_VARIABLES: Final = (
     *BOOK_VARIABLES,

@@ -9,11 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from scenarios.vocabulary import Variable
+from scenarios.vocabulary import PARAMETER_VALUE
 from simulator.uncertainty import ParameterDraw, UncertainParameter
-
-PARAMETER_VALUE = Variable("parameter_value", ("parameter", "draw"), "1", "value of each uncertain parameter by draw")
-"""What a run with uncertain parameters adds: values in the unit of each figure."""
 
 
 def batch_ranges(paths: int, draws: int) -> tuple[range, ...]:

@@ -19,7 +19,8 @@ from scenarios.file_spec import FileSpec
 from scenarios.library import study_scenarios
 from scenarios.macro import PERCENT, MonthlyMacro, monthly_macro
 from scenarios.schema import FilePortfolio, MacroScenario, Study, SyntheticPortfolio
-from simulator.batches import PARAMETER_VALUE, batch_ranges, join_batches, mark_batch, parameter_values
+from scenarios.vocabulary import PARAMETER_VALUE
+from simulator.batches import batch_ranges, join_batches, mark_batch, parameter_values
 from simulator.effects import losses_at_top, top_runs, variables_without_effect
 from simulator.engine import RunSize, simulate
 from simulator.horizon import months_needed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -32,9 +30,9 @@ def test_month_0_is_the_tape_and_later_months_are_closing_stocks() -> None:
     tape, parameters = mixed_book(), shipped("us_near_prime")
     simulated = run(tape, parameters, paths=3, months=2, seed=1)
     loans = bucket_loans(simulated)
-    days = tape["days_past_due"]
-    edges = [*parameters.bucket_edges, 10_000]
-    by_hand = [int(((days >= low) & (days < high)).sum()) for low, high in itertools.pairwise(edges)]
+    bucket = np.searchsorted(parameters.bucket_edges, tape["days_past_due"], side="right") - 1
+    bucket = np.where(tape["repossessed"] == 1, np.maximum(bucket, parameters.default_bucket), bucket)
+    by_hand = np.bincount(bucket, minlength=len(parameters.bucket_edges))
     np.testing.assert_allclose(loans.sel(month=0).values.ravel(), by_hand, rtol=1e-12)
     assert list(loans["month"].values) == [0, 1, 2]
     live = simulated["live_count"].mean("path")

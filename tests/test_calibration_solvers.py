@@ -75,7 +75,7 @@ def test_a_target_out_of_reach_names_the_reachable_ones() -> None:
 
 
 def test_a_set_without_target_or_history_says_so() -> None:
-    with pytest.raises(ValueError, match="neither history.arrears_again_12m nor history.redefault_12m to fit to"):
+    with pytest.raises(ValueError, match=r"neither history\.arrears_again_12m nor history\.redefault_12m to fit to"):
         fit_multiplier_at_cure(_with_target())
     with pytest.raises(ValueError, match="us_prime has no section `history`"):
         fit_multiplier_at_cure(with_sections(find_parameter_set("us_prime"), history=None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_only_the_pools_buckets_ask() -> None:
 def test_more_capacity_never_lowers_service() -> None:
     runs = {capacity: phoned(phone(capacity, (1.0, 0.5, 2.0))) for capacity in (5, 10, 20, 40, 80)}
     demand = {capacity: contacts(results, "pool_demand") for capacity, results in runs.items()}
-    for less, more in zip(list(runs)[:-1], list(runs)[1:], strict=True):
+    for less, more in pairwise(runs):
         assert np.array_equal(demand[less], demand[more])
         assert np.all(contacts(runs[less], "pool_served") <= contacts(runs[more], "pool_served"))
         assert np.all(values(runs[less], "pool_waiting") >= values(runs[more], "pool_waiting"))
@@ -114,7 +115,7 @@ def test_more_capacity_never_lowers_service() -> None:
 
 def test_more_capacity_serves_the_same_loans_and_more_where_waiting_does_not_count() -> None:
     sets = [served_by_trace(phoned(phone(capacity, (1.0, 0.0, 2.0)))) for capacity in (5, 20, 60)]
-    for fewer, more in zip(sets[:-1], sets[1:], strict=True):
+    for fewer, more in pairwise(sets):
         assert not (fewer & ~more).any()
         assert (more & ~fewer).any()
 

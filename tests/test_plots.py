@@ -33,14 +33,19 @@ NAMES = (
     "delinquency",
     "used_car_index",
     "roll_rates",
+    "cash_against_schedule",
+    "recoveries",
+    "expected_credit_loss",
 )
+QUEUE = "pool_queue"
+"""Drawn where there is a pool."""
 RUN_ID = "0123456789ab"
 LONG = "a_very_long_scenario_name_that_somebody_chose_without_thinking_6"
 
 
 @pytest.fixture(scope="module")
 def results() -> xr.Dataset:
-    return sample_results(n_paths=300)
+    return sample_results(n_paths=300, pool=True)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +73,8 @@ def crowded(results: xr.Dataset, history: xr.Dataset) -> dict[str, Picture]:
     options = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "override"}
     dataset = xr.concat(parts, "scenario", **options).drop_dims(["bucket", "from_bucket", "to_state"])
     buckets = ["current", "1-30", "31-60", "61-90", "91-120", "121-150", "151-180"]
-    states = [*buckets, "charged_off", "prepaid", "matured"]
-    counts = np.broadcast_to(10.0 + np.eye(7, 10) * 90.0, (5, 1, 1, 36, 7, 10))
+    states = [*buckets, "charged_off", "prepaid", "total_loss", "matured"]
+    counts = np.broadcast_to(10.0 + np.eye(7, 11) * 90.0, (5, 1, 1, 36, 7, 11))
     balance = np.broadcast_to([90.0, 4.0, 2.0, 1.0, 0.8, 0.6, 0.4], (5, 1, 1, 36, 7))
     dims = ("scenario", "strategy", "programme", "month")
     dataset = dataset.assign(
@@ -83,14 +88,14 @@ def crowded(results: xr.Dataset, history: xr.Dataset) -> dict[str, Picture]:
 
 
 def test_all_pictures_are_drawn_in_the_order_of_the_report(pictures: dict[str, Picture]) -> None:
-    assert tuple(pictures) == NAMES
+    assert tuple(pictures) == (*NAMES, QUEUE)
     for picture in pictures.values():
         assert len(picture.caption) > 50
         assert len(picture.alternative) > 50
         assert not picture.data.empty
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", (*NAMES, QUEUE))
 def test_every_picture_says_as_of_and_run(name: str, pictures: dict[str, Picture]) -> None:
     texts = [text.get_text() for text in pictures[name].figure.texts]
     assert pictures[name].title in texts
@@ -107,6 +112,10 @@ def test_every_picture_says_as_of_and_run(name: str, pictures: dict[str, Picture
         ("delinquency", "% of each month's live loans"),
         ("used_car_index", "2024-12-31 = 1"),
         ("roll_rates", "% of the loans in a bucket"),
+        ("cash_against_schedule", "USD million a month"),
+        ("recoveries", "USD million a month"),
+        ("expected_credit_loss", "% of opening balance"),
+        ("pool_queue", "900 hours a month"),
     ],
 )
 def test_unit_stands_under_the_title(name: str, unit: str, pictures: dict[str, Picture]) -> None:
@@ -213,7 +222,7 @@ def test_heat_map_prints_every_rate(pictures: dict[str, Picture]) -> None:
     picture = pictures["roll_rates"]
     data = picture.data[picture.data["run"] == "baseline"]
     printed = [text.get_text() for text in picture.figure.axes[0].texts]
-    assert len(printed) == len(data) == 4 * 7
+    assert len(printed) == len(data) == 4 * 8
     assert printed[0] == f"{data['percent'].iloc[0]:.1f}"
     assert len(picture.figure.axes) == 3, "two runs and their difference"
 
@@ -257,7 +266,7 @@ def drawn_texts(figure: Figure) -> Iterator[tuple[str, Bbox]]:
             yield text.get_text(), text.get_window_extent(renderer)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", (*NAMES, QUEUE))
 @pytest.mark.parametrize("case", ["pictures", "crowded"])
 def test_texts_neither_overlap_nor_leave_the_page(case: str, name: str, request: pytest.FixtureRequest) -> None:
     figure = request.getfixturevalue(case)[name].figure

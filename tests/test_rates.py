@@ -90,5 +90,5 @@ def test_every_rate_has_a_name_and_says_its_base(results: xr.Dataset) -> None:
         label, definition = rate_label(measure)
         assert label
         assert definition
-    assert rate_label("default_rate_1m")[0] == "First defaults within 1 month"
+    assert rate_label("default_rate_1m")[0] == "Defaults within 1 month"
     assert "not a loss given default" in rate_label("loss_given_charge_off")[1]

@@ -29,6 +29,7 @@ from simulator.tape.report import CellFault, LoadReport, RejectedRow
 
 CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
+LENDER_SECTIONS = ("provision", "money", "workout", "regimes")
 LAST_SECTIONS = ("further", "reconciliation", "assumptions", "run", "limitations")
 
 MARKUP = (
@@ -181,7 +182,7 @@ def page(html: str) -> Page:
 
 def test_sections_stand_in_order(page: Page) -> None:
     sections = [value for tag, name, value in page.attributes if (tag, name) == ("section", "id")]
-    assert sections == ["summary", "book", "pictures", "cuts", *LAST_SECTIONS]
+    assert sections == ["summary", "book", "pictures", "cuts", *LENDER_SECTIONS, *LAST_SECTIONS]
 
 
 def test_summary_is_that_of_the_measures(page: Page, results: xr.Dataset) -> None:
@@ -223,7 +224,7 @@ def test_what_fails_or_is_missing_is_said_at_the_top(html: str) -> None:
     top = html[: html.index('<section id="summary">')]
     assert "A declared limit fails: severely_adverse, VaR 99 % is 19.600 % of the opening balance" in top
     assert "the horizon outlasts the path" in top
-    assert "no comparison of strategies" in " ".join(html.split())
+    assert "no ladder of treatments" in " ".join(html.split())
 
 
 def test_many_rejected_rows_are_cut_and_the_rest_is_pointed_to(inputs: ReportInputs) -> None:

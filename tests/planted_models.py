@@ -92,7 +92,8 @@ ERRORS = (
     ),
     Planted(
         "insurance_counted_twice", "what insurance paid after a total loss is not taken off the loss",
-        f"{KERNELS}/workout.py", "rest = exposure - paid", "rest = exposure", ("test_engine_conservation.py", *REFERENCE),
+        f"{KERNELS}/workout.py", "rest = exposure - paid", "rest = exposure",
+        ("test_engine_conservation.py", *REFERENCE),
     ),
     Planted(
         "naive_probabilities", "1 - exp(-lambda) for entry, competition ignored", f"{KERNELS}/borrower.py",
@@ -117,7 +118,7 @@ ERRORS = (
         "    return principal + interest\n", "    return principal\n", ("test_engine_conservation.py", *REFERENCE),
     ),
     Planted(
-        "extension_one_month_short", "an extension moves the last due date by one month too few", f"{KERNELS}/active.py",
+        "extension_one_month_short", "an extension moves the last due date one month too little", f"{KERNELS}/active.py",
         "term + bucket + 1", "term + bucket", REFERENCE,
     ),
     Planted(

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration.library import PARAMETER_SETS, US_TIERS, find_parameter_set, parameter_set_names
+from parameter_sections import EVIDENCE, with_sections
 from scenarios.errors import InputError
 from simulator.intensities import transition_matrix
 from simulator.parameters import Parameters, build_parameters, seasoned_shares
@@ -43,8 +44,8 @@ def _matrix(name: str) -> NDArray[np.float64]:
     return transition_matrix(_parameters(name).published_intensity[0])
 
 
-def test_six_sets_are_shipped() -> None:
-    assert set(parameter_set_names()) == {*US_TIERS, "cn_auto_finance"}
+def test_eight_sets_are_shipped() -> None:
+    assert set(parameter_set_names()) == {*US_TIERS, "us_title_loan", "cn_auto_finance", "cn_title_loan"}
 
 
 @pytest.mark.parametrize("name", parameter_set_names())
@@ -178,6 +179,29 @@ def test_rows_name_field_value_unit_and_source() -> None:
     assert rows["macro_sensitivity[enter, unemployment].per_percentage_point"].range == (0.01, 0.12)
     assert rows["score.low"].unit == "score points, FICO"
     assert rows["entry_by_age[month 54]"].value == 0.35
+
+
+def test_rows_of_figures_that_share_a_source() -> None:
+    item = with_sections(find_parameter_set("us_prime"))
+    rows = {row.field: row for row in set_provenance(item)}
+    hardship = rows["types.cure_multiplier.hardship"]
+    assert (hardship.value, hardship.unit, hardship.source) == (0.7, "multiplier", EVIDENCE["source"])
+    assert rows["types.shares.strategic"].unit == "share of entries"
+    assert rows["modification.share_of_cures.60-89"].value == pytest.approx(0.2)
+    assert rows["repossession.intensity_per_month.90-119"].unit == "1/month"
+    assert rows["repossession.segment_multiplier.by_segment.truck"].value == 0.9
+    shipped = {row.field: row for row in set_provenance(find_parameter_set("us_prime"))}
+    assert sum(field.startswith("sale.season[month ") for field in shipped) == 12
+    assert rows["discount_cap"].unit == "fraction a year"
+
+
+def test_what_is_only_compared_with_does_not_act() -> None:
+    item = find_parameter_set("us_prime")
+    assert item.history is not None
+    acts = {row.field: row.acts for row in set_provenance(item)}
+    assert not acts["history.arrears_again_12m"]
+    assert acts["history.multiplier_at_cure"]
+    assert acts["sale.found_share"]
 
 
 def test_no_source_is_a_bare_tag() -> None:

@@ -54,8 +54,8 @@ class Amortisation:
     track : float64[loan]
         Principal at the as-of date if all instalments due so far had been paid, currency.
     term : int64[loan]
-        Months to the last due date, 0 or less where it lies behind; of single-payment loans to the next, at least 1 where
-        nothing is past due.
+        Months to the last due date, 0 or less where it lies behind; of single-payment loans to the next, at least 1
+        where nothing is past due.
     renewal : int64[loan]
         Months from one due date of a single-payment loan to the next, at least 1; 0 for all other loans.
     notes : tuple of str

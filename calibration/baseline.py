@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from calibration.expectation import WORKOUT_MONTHS
+from calibration.expectation import run_off_months
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import MACRO_VARIABLES, SEGMENTS
 from simulator.engine import simulate
@@ -121,7 +121,7 @@ def run_off(tape: LoanTape, parameters: Parameters, paths: int = PATHS, seed: in
     xarray.Dataset
         As `simulate`, without the dims of length 1.
     """
-    months = int(tape["remaining_term"].max()) + WORKOUT_MONTHS
+    months = run_off_months(tape)
     macro = reference_macro(parameters, months)
     results = simulate(tape, macro, parameters, paths=paths, months=months, seed=seed)
     return results.isel(scenario=0, strategy=0, programme=0)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import xarray as xr
-
 from outputs.measures import path_loss
 from outputs.run_folder import RESULTS
 from outputs.store import read_facts, read_inputs, read_results
@@ -58,11 +56,11 @@ def trace_loan(
     if sound is not None:
         sound()
     story = tell_story(inputs, loan, path, scenario, RunSize(threads=1))
-    check_story(story, read_results(run), made_with=read_facts(run)["versions"]["carstress"])
+    check_story(story, run)
     return story
 
 
-def check_story(story: Story, results: xr.Dataset, *, made_with: str) -> None:
+def check_story(story: Story, run: Path) -> None:
     """Refuse a story whose path is not the run's: the whole book must lose on it what it lost then.
 
     Raises
@@ -70,8 +68,10 @@ def check_story(story: Story, results: xr.Dataset, *, made_with: str) -> None:
     IntegrityError
         With both figures, and the version that made the run.
     """
+    results = read_results(run)
     stored = float(path_loss(results).sel(scenario=story.scenario, path=story.path).squeeze())
     if abs(stored - story.path_loss) > SAME * float(results.attrs["opening_balance"]):
+        made_with = read_facts(run)["versions"]["carstress"]
         raise IntegrityError(
             f"path {story.path} of {story.scenario} loses {story.path_loss!r} {story.currency} when it is simulated "
             f"again, but {stored!r} in the run, which carstress {made_with} made. The program or the file has changed "

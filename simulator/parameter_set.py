@@ -109,6 +109,8 @@ class Buckets(Spec):
             raise ValueError(
                 f"charge_off_days above the last bucket's first day {last}, not {self.charge_off_days.value}"
             )
+        if self.nonaccrual_days.value < 1:
+            raise ValueError("nonaccrual_days of 1 or more: a loan without arrears pays its interest, so it accrues")
         if self.probation_months is not None and self.probation_months.value > HISTORY_MONTHS:
             raise ValueError(f"probation_months of at most {HISTORY_MONTHS}, not {self.probation_months.value}")
         return self

@@ -31,7 +31,7 @@ def test_month_0_is_the_tape_and_later_months_are_closing_stocks() -> None:
     simulated = run(tape, parameters, paths=3, months=2, seed=1)
     loans = bucket_loans(simulated)
     bucket = np.searchsorted(parameters.bucket_edges, tape["days_past_due"], side="right") - 1
-    bucket = np.where(tape["repossessed"] == 1, np.maximum(bucket, parameters.default_bucket), bucket)
+    bucket = np.where(tape["repossessed"], np.maximum(bucket, parameters.default_bucket), bucket)
     by_hand = np.bincount(bucket, minlength=len(parameters.bucket_edges))
     np.testing.assert_allclose(loans.sel(month=0).values.ravel(), by_hand, rtol=1e-12)
     assert list(loans["month"].values) == [0, 1, 2]

@@ -20,9 +20,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from outputs import figure_data, measures, plots, style
+from outputs import figure_data, figure_money, measures, plots, style
 from outputs.csv_text import to_csv
 from outputs.figures import Picture, draw_pictures, write_figures
+from outputs.pages_money import money_scale
 from sample_results import sample_results
 
 NAMES = (
@@ -95,7 +96,7 @@ def test_all_pictures_are_drawn_in_the_order_of_the_report(pictures: dict[str, P
         assert not picture.data.empty
 
 
-@pytest.mark.parametrize("name", (*NAMES, QUEUE))
+@pytest.mark.parametrize("name", [*NAMES, QUEUE])
 def test_every_picture_says_as_of_and_run(name: str, pictures: dict[str, Picture]) -> None:
     texts = [text.get_text() for text in pictures[name].figure.texts]
     assert pictures[name].title in texts
@@ -266,7 +267,7 @@ def drawn_texts(figure: Figure) -> Iterator[tuple[str, Bbox]]:
             yield text.get_text(), text.get_window_extent(renderer)
 
 
-@pytest.mark.parametrize("name", (*NAMES, QUEUE))
+@pytest.mark.parametrize("name", [*NAMES, QUEUE])
 @pytest.mark.parametrize("case", ["pictures", "crowded"])
 def test_texts_neither_overlap_nor_leave_the_page(case: str, name: str, request: pytest.FixtureRequest) -> None:
     figure = request.getfixturevalue(case)[name].figure
@@ -305,12 +306,40 @@ def test_one_scenario_two_months_and_one_path_are_drawn() -> None:
 
 def test_a_book_without_loss_is_drawn(results: xr.Dataset) -> None:
     quiet = results.copy()
-    for name in ("charge_off", "recovery", "ultimate_loss"):
-        quiet[name] = quiet[name] * 0.0
-        quiet[f"{name}_after_horizon"] = quiet[f"{name}_after_horizon"] * 0.0
+    stems = ("charge_off", "recovery", "ultimate_loss", "sale_proceeds", "total_loss_paid", "deficiency", "workout")
+    for name in quiet.data_vars:
+        if str(name).startswith((*stems, "shortfall", "pool_demand", "pool_served", "pool_waiting")):
+            quiet[name] = quiet[name] * 0.0
     quiet["bucket_balance_mean"] = quiet["bucket_balance_mean"].where(quiet["bucket"] == "current", 0.0)
     quiet["transition_count_mean"] = quiet["transition_count_mean"].where(quiet["from_bucket"] == "current", 0.0)
-    assert len(draw_pictures(quiet, RUN_ID)) == len(NAMES)
+    assert len(draw_pictures(quiet, RUN_ID)) == len(NAMES) + 1
+
+
+def test_amounts_of_any_size_have_a_unit_that_suits_them() -> None:
+    found = [money_scale(largest, "USD") for largest in (3e9, 2.5e6, 999_999.0, 12.0, 0.0)]
+    assert found == [(1e9, "USD billion"), (1e6, "USD million"), (1e3, "USD thousand"), (1.0, "USD"), (1.0, "USD")]
+
+
+def test_provision_bars_end_at_the_allowance_and_show_the_weighted_mean_last(results: xr.Dataset) -> None:
+    weighted = results.assign_coords(scenario_weight=("scenario", np.array([0.75, 0.25])))
+    data = figure_money.credit_losses(weighted)
+    assert list(dict.fromkeys(data["run"])) == ["baseline", "severely_adverse", "(weighted)"]
+    with style.look():
+        axes = Figure().subplots()
+        plots.plot_credit_loss(axes, data, list(dict.fromkeys(data["run"])))
+    ends = [bar.get_x() + bar.get_width() for bar in axes.containers[2].patches]
+    np.testing.assert_allclose(ends, data[data["stage"] == "all stages"]["allowance_percent"])
+
+
+def test_stacked_recoveries_are_those_of_the_table(results: xr.Dataset) -> None:
+    data = figure_money.recovery_flows(results)
+    one = data[data["run"] == "baseline"]
+    by_hand = results["sale_proceeds"].sel(scenario="baseline").mean("path").values.ravel()
+    np.testing.assert_allclose(one[one["channel"] == "sale_proceeds"]["value"], by_hand)
+    with style.look():
+        axes = Figure().subplots()
+        plots.plot_recoveries(axes, one, 1e6)
+    assert axes.get_legend_handles_labels()[1][-1] == "gross charge-off"
 
 
 # --- bytes and state ---------------------------------------------------------------------------------

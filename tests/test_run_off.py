@@ -10,7 +10,8 @@ from scenarios.vocabulary import TYPES
 from simulator.horizon import RUN_OFF_MONTHS
 from simulator.intensities import transition_matrix
 from simulator.parameters import Parameters, build_parameters
-from simulator.seasoned import Traits, pool_chain
+from simulator.seasoned import pool_chain
+from simulator.tier_tables import tier_traits
 
 MOST_LEFT = 1e-4
 """Share of defaulted loans that may still be in arrears before the run-off's last month."""
@@ -32,14 +33,7 @@ def test_the_run_off_resolves_nearly_every_default(name: str) -> None:
 
 def among_arrears(parameters: Parameters) -> np.ndarray:
     """A month's moves among bucket x type, buckets 1..K: float64[state, state]."""
-    borrower, buckets = parameters.borrower, len(parameters.bucket_edges)
-    traits = Traits(
-        history=borrower.history_multiplier[0],
-        entry_type=borrower.type_share[0],
-        type_multiplier=borrower.type_multiplier[0],
-        spell_end=float(borrower.spell_end[0]),
-        modified_share=borrower.modified_share[0],
-    )
-    arrears = pool_chain(parameters.intensity[0], traits).arrears[..., 1:buckets]
+    buckets = len(parameters.bucket_edges)
+    arrears = pool_chain(parameters.intensity[0], tier_traits(parameters.borrower, 0)).arrears[..., 1:buckets]
     states = (buckets - 1) * len(TYPES)
     return np.swapaxes(arrears, 2, 3).reshape(states, states)

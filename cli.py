@@ -43,8 +43,8 @@ def carstress() -> None:
 
 @carstress.command(epilog=EXIT_CODES)
 @click.argument("study", default="default")
-@click.option("--paths", type=MANY, help="Number of paths instead of the study's.")
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed instead of the study's.")
+@click.option("--paths", type=MANY, help="Number of paths (futures) instead of the study's.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed of all draws instead of the study's.")
 @click.option(
     "--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given. Changes no result."
 )
@@ -61,7 +61,8 @@ def run(
 ) -> None:
     """Run STUDY: a study file, the name of a shipped study, or an earlier run (its folder or results.nc).
 
-    Writes the dataset, pictures, report and manifest into one folder and prints the loss summary.
+    Simulates the book loan by loan and month by month, under every scenario on the same draws, writes dataset, tables,
+    pictures, report and manifest into one folder, and prints EL, SD, VaR and ES with their Monte Carlo errors.
     """
     from outputs.limits import check_limits
     from outputs.measures import summary
@@ -323,9 +324,9 @@ def init(folder: Path) -> None:
 
 @carstress.command()
 @click.option("--parameters", "name", default="us_near_prime", show_default=True, help="Parameter set of the book.")
-@click.option("--loans", type=MANY, default=100_000, show_default=True)
-@click.option("--months", type=click.IntRange(1, 120), default=60, show_default=True)
-@click.option("--paths", type=MANY, default=64, show_default=True)
+@click.option("--loans", type=MANY, default=100_000, show_default=True, help="Number of loans.")
+@click.option("--months", type=click.IntRange(1, 120), default=60, show_default=True, help="Horizon.")
+@click.option("--paths", type=MANY, default=64, show_default=True, help="Number of paths.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given.")
 @reporting
 def bench(name: str, loans: int, months: int, paths: int, threads: int | None) -> None:

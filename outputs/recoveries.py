@@ -102,11 +102,12 @@ def typical_lag(booked: NDArray[np.float64], cash: NDArray[np.float64]) -> float
         return np.nan
     centre = mean_month(cash)
     beyond = np.array([mean_month(booked[: months - lag]) + lag - centre for lag in range(months)])
-    later = np.flatnonzero(beyond >= 0.0)
-    if not later.size or later[0] == 0:
-        return 0.0 if later.size else np.nan
-    high = int(later[0])
-    return float(high - beyond[high] / (beyond[high] - beyond[high - 1]))
+    nearest = int(np.nanargmin(np.abs(beyond)))
+    for beside in (nearest - 1, nearest + 1):
+        if 0 <= beside < months and beyond[nearest] * beyond[beside] < 0.0:
+            step = beyond[nearest] / (beyond[nearest] - beyond[beside])
+            return nearest + (beside - nearest) * float(step)
+    return float(nearest)
 
 
 def recoveries_by_month(dataset: xr.Dataset) -> pandas.DataFrame:

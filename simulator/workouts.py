@@ -79,14 +79,14 @@ def build_service(servicing: Servicing, loans: Loans, principal: Floats, paramet
     """
     pool, sales = servicing.pool, parameters.workout.baseline_sales[loans.tier]
     power = parameters.workout.fire_sale_elasticity * servicing.market_share
+    neutral = np.ones((1, len(TYPES), len(CAUSE_CLASSES)))
     if pool is None:
         none = np.zeros(3)
-        effect = np.ones((2, len(TYPES), len(CAUSE_CLASSES)))
-        return Service(effect, 0, 0, 0, 0, 0.0, none, float(power), float(sales.mean()))
+        return Service(np.repeat(neutral, 3, axis=0), 0, 0, 0, 0, 0.0, none, float(power), float(sales.mean()))
     weights = np.array(pool.weights, dtype=np.float64)
     weights[2] /= principal.mean()
     return Service(
-        effect=np.ascontiguousarray(pool.effect),
+        effect=np.concatenate([pool.effect, neutral]),
         pool=1,
         contacts=int(np.floor(pool.hours / pool.hours_per_contact + SLACK)),
         first_bucket=int(pool.first_bucket),

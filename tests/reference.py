@@ -17,7 +17,7 @@ import math
 from collections import defaultdict
 from statistics import fmean
 
-from reference_hazards import event_in_arrears, event_of_current, type_after_spell, type_at_entry
+from reference_hazards import NOT_CALLED, event_in_arrears, event_of_current, type_after_spell, type_at_entry
 from reference_loan import amortise, at_age, open_contract, opening_mark, opening_type
 from reference_market import Plain, draw_market
 from reference_workout import charge_off, draw, follow_car, total_loss
@@ -106,7 +106,8 @@ def serve_by_phone(lives: list[Life], month: int, world: Plain) -> Plain:
     unserved = [life for life in asking if life not in served]
     for life in lives:
         life.waiting = life.waiting + 1 if life in unserved else 0
-        life.treated = int(life in served and draw(life, month, PURPOSE_REACH) < pool["reach"])
+        reached = life in served and draw(life, month, PURPOSE_REACH) < pool["reach"]
+        life.treated = int(reached) if life in asking else NOT_CALLED
     return {
         ("pool_demand", month): len(asking) * pool["hours_per_contact"],
         ("pool_served", month): len(served) * pool["hours_per_contact"],
@@ -325,7 +326,7 @@ class Life:
         if not self.alive:
             return self.state, 0.0, self.loss, 0.0, self.received, -1, 0
         flags = 1 * self.lately_extended(month) + 2 * (self.seized is not None)
-        flags += 4 * (self.treated and self.state > 0) + 8 * self.in_default(month)
+        flags += 4 * (self.treated == 1 and self.state > 0) + 8 * self.in_default(month)
         kind = self.type if self.state > 0 else -1
         return self.state, self.owed, self.loss, self.car_value(month), self.received, kind, flags
 

@@ -29,6 +29,8 @@ from scenarios.vocabulary import (
 if TYPE_CHECKING:
     from reference import Life
 
+NOT_CALLED = 2  # beside 0 unserved, 1 served: no pool calls loans of this bucket
+
 
 # --- macro variables (3) -----------------------------------------------------------------------------------------
 
@@ -159,7 +161,8 @@ def by_type(life: Life, cause: str, month: int) -> float:
     """Macro, type and treatment multipliers of a class of causes (3h)."""
     multipliers = life.contract["tier"]["type_multiplier"][life.type][cause]
     pool = life.world["pool"]
-    effect = pool["effect"][life.treated][life.type][cause] if pool else 1.0
+    called = pool and life.treated != NOT_CALLED
+    effect = pool["effect"][life.treated][life.type][cause] if called else 1.0
     return multiplier(life.contract, cause, month, life.world) * multipliers * effect
 
 

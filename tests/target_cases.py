@@ -33,7 +33,9 @@ Floats = NDArray[np.float64]
 def both_below(first: float, second: float, correlation: float) -> float:
     """Phi2(first, second; correlation) of thresholds that are not 0, by Owen's T function (Owen 1956)."""
     root = math.sqrt(1.0 - correlation**2)
-    tails = owens_t(first, (second / first - correlation) / root) + owens_t(second, (first / second - correlation) / root)
+    tails = owens_t(first, (second / first - correlation) / root) + owens_t(
+        second, (first / second - correlation) / root
+    )
     apart = 0.5 if first * second < 0.0 else 0.0
     return float(0.5 * (ndtr(first) + ndtr(second)) - tails - apart)
 
@@ -74,7 +76,9 @@ def drawn_factor(parameters: Parameters, paths: int, seed: int) -> Floats:
     return np.concatenate(parts)
 
 
-def two_tiers(probability: tuple[float, float], correlation: tuple[float, float], lgd: tuple[float, float]) -> Parameters:
+def two_tiers(
+    probability: tuple[float, float], correlation: tuple[float, float], lgd: tuple[float, float]
+) -> Parameters:
     """Two tiers on one factor; what is not lost is collected at once, the only cash that a charge-off leaves."""
     base, none = shipped("us_near_prime", "us_subprime"), np.zeros(2)
     intensity = np.zeros((2, 4, 6))

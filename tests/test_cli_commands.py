@@ -17,6 +17,7 @@ from simulator.tape import read_tape
 BENCH_KEYS = {
     "loan_months_per_second",
     "nominal_loan_months_per_second",
+    "month_major_per_second",
     "live_share",
     "delinquent_share",
     "threads",
@@ -57,6 +58,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("scenario", "show"), "Missing argument 'NAME'"),
         (("validate",), "Missing argument 'FILES...'"),
         (("init",), "Missing argument 'FOLDER'"),
+        (("trace", "told", "0001"), "Missing option '--path'"),
+        (("trace", "told", "0001", "--path", "-1"), "-1 is not in the range 0<=x<="),
+        (("trace", "--path", "1"), "Missing argument 'RUN'"),
+        (("regime", "show"), "Missing argument 'NAME'"),
+        (("regime", "apply", "told"), "Missing argument 'NAME'"),
         (("bench", "--months", "121"), "121 is not in the range 1<=x<=120"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -187,7 +193,7 @@ def test_a_scenario_is_shown_as_written_and_resolved(here: Path, name: str) -> N
 
 def test_parameter_sets_are_listed_and_shown() -> None:
     names = parameter_set_names()
-    assert len(names) == 6
+    assert len(names) == 8
     assert [row["name"] for row in carstress("parameters", "list", "--json").document] == list(names)
     assert [line.split()[0] for line in carstress("parameters", "list").out.splitlines()] == ["name", *names]
     for name in names:
@@ -204,6 +210,9 @@ def test_parameter_sets_are_listed_and_shown() -> None:
         (("scenario", "show", "basline"), "Did you mean `baseline`?"),
         (("scenario", "show", "gone.yaml"), "the file gone.yaml does not exist; expected the path of a scenario"),
         (("parameters", "show", "us_near_prim"), "Did you mean `us_near_prime`?"),
+        (("regime", "show", "ifrs_9"), "Did you mean `ifrs9`?"),
+        (("regime", "apply", "gone", "ifrs9"), "run: no finished run `gone`; expected a run's folder"),
+        (("trace", "gone", "0001", "--path", "1"), "run: no finished run `gone`; expected a run's folder"),
     ],
 )
 def test_what_is_not_there_is_exit_code_3_with_the_nearest_name(words: tuple[str, ...], said: str) -> None:
@@ -257,7 +266,7 @@ def test_validate_reads_parameter_sets(here: Path) -> None:
 def test_schema_knows_all_kinds_of_file() -> None:
     answer = carstress("schema")
     assert (answer.code, answer.err) == (0, "")
-    kinds = {"macro_scenario", "study", "parameter_set", "tape_mapping", "tape_market", "tape_profile"}
+    kinds = {"macro_scenario", "study", "regime", "parameter_set", "tape_mapping", "tape_market", "tape_profile"}
     document = answer.document
     assert set(document["properties"]["kind"]["enum"]) == kinds
     used = {reference.split("/")[-1] for reference in _references(document)}
@@ -297,7 +306,9 @@ def test_bench_counts_what_it_times() -> None:
     assert found["loan_months_per_second"] == pytest.approx(
         found["live_share"] * found["nominal_loan_months_per_second"]
     )
+    assert found["month_major_per_second"] > 0
     text = carstress(*words)
+    assert len(text.out.splitlines()) == 3
     assert "million live loan-months a second on 2 threads" in text.out
     assert "300 loans x 4 paths x 6 months" in text.out
 

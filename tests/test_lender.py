@@ -140,7 +140,7 @@ def test_coverage_of_the_stock_in_default_leaves_out_a_book_without_any(results:
 def test_what_outlives_the_horizon_is_said(results: xr.Dataset) -> None:
     left = float(one(results, "balance")[:, -1].mean()) / OPENING
     assert f"baseline {100 * left:.1f} %" in cut_off(results)
-
+    assert "lifetime losses are too small" in cut_off(results)
     assert cut_off(results.assign(balance=0.001 * results["balance"])) == ""
 
 

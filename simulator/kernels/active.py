@@ -34,7 +34,7 @@ from simulator.kernels.booking import (
     book_stocks,
 )
 from simulator.kernels.borrower import entry_type, equity_effect, leave_arrears, leave_current
-from simulator.kernels.bundles import ENDLESS, NEVER, Move, Terms
+from simulator.kernels.bundles import ENDLESS, NEVER, SERVED, Move, Terms
 from simulator.kernels.collateral import car_is_seized
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import WORDS, event_uniform, unit
@@ -88,7 +88,7 @@ def move_from_current(loan, place, spot, bundles, work):  # type: ignore[no-unty
         u = event_uniform(loans.entity[loan], clock.first_path + spot.row, month, PURPOSE_TYPE, clock.seed)
         odds, shares = hazards.hardship_odds[month, cell], hazards.type_share[tier]
         work.kind[worker, place] = entry_type(u, (equity - 1.0) / equity, odds, shares)
-        work.treated[worker, place] = 1
+        work.treated[worker, place] = SERVED
         work.waiting[worker, place] = 0
     return drawn
 

@@ -28,6 +28,10 @@ NEVER: Final = -1
 """Month of what has not happened: a seizure, a default."""
 ENDLESS: Final = 1 << 30
 """Last due date of a loan that renews."""
+UNSERVED: Final = 0
+SERVED: Final = 1
+NOT_CALLED: Final = 2
+"""Treatment of a loan in arrears: asked a pool in vain or was not reached; was served; no pool calls its bucket."""
 PRIORITIES: Final = 1024
 """Levels of priority in a pool."""
 
@@ -181,7 +185,7 @@ class Service(NamedTuple):
     """Treatment: what it does to intensities, the pool that gives it, and what else couples loans."""
 
     effect: Floats
-    """[treated, type, class] multipliers of intensities in arrears of loans not served and served (3h)."""
+    """[3, type, class] multipliers of intensities in arrears (3h) of loans UNSERVED, SERVED, NOT_CALLED (1)."""
     pool: int
     """1 where there is a pool of finite capacity, else 0."""
     contacts: int
@@ -272,7 +276,7 @@ class Workspace(NamedTuple):
     defaulted: NDArray[np.int16]
     """[worker, chunk] month of default, or NEVER."""
     treated: NDArray[np.int8]
-    """[worker, chunk] 1 where the loan was served and reached at the last close."""
+    """[worker, chunk] UNSERVED, SERVED or NOT_CALLED at the last close."""
     waiting: NDArray[np.int16]
     """[worker, chunk] months in which the loan asked the pool and was not served."""
     loss: Floats

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenarios.vocabulary import CURED, EVENT_SLOT, HISTORY_MONTHS, MODIFIED, PURPOSE_HISTORY, PURPOSE_TYPE
 from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.booking import book_flags, book_stocks
-from simulator.kernels.bundles import DRAW_MARK, NEVER, NO_MARK
+from simulator.kernels.bundles import DRAW_MARK, NEVER, NO_MARK, SERVED
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import WORDS, block_at, unit
 
@@ -53,7 +53,7 @@ def open_loan(loan, place, spot, bundles, work):  # type: ignore[no-untyped-def]
     work.seized[worker, place] = 0 if loans.repossessed[loan] else NEVER
     in_default = bucket >= clock.default_bucket or loans.repossessed[loan]
     work.defaulted[worker, place] = 0 if in_default else NEVER
-    work.treated[worker, place] = 1
+    work.treated[worker, place] = SERVED
     work.waiting[worker, place] = 0
     work.loss[worker, place] = 0.0
     work.cash[worker, place] = 0.0

@@ -35,7 +35,7 @@ from scenarios.vocabulary import HISTORY_MONTHS, MAX_BUCKET, MODIFIED
 from simulator.kernels.active import active_pass, still_in_default
 from simulator.kernels.amounts import principal_behind
 from simulator.kernels.booking import LIVE_COUNT, SOLD_COUNT, fold_lagged
-from simulator.kernels.bundles import Spot
+from simulator.kernels.bundles import SERVED, Spot
 from simulator.kernels.compile import compiled
 from simulator.kernels.dense import dense_pass
 from simulator.kernels.hazards import fill_entry_intensities
@@ -95,7 +95,7 @@ def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
                     record[4] = (track + step) / shrink * loans.growth[loan] - track
                 since = month - (work.mark[worker, place] >> 1)
                 modified = (work.mark[worker, place] & 1) == MODIFIED and since < HISTORY_MONTHS
-                served = state > 0 and work.treated[worker, place] > 0
+                served = state > 0 and work.treated[worker, place] == SERVED
                 in_default = still_in_default(state, since, work.defaulted[worker, place], clock.probation_months)
                 seized = work.seized[worker, place] >= 0
                 record[6] = modified * 1.0 + seized * 2.0 + served * 4.0 + in_default * 8.0

@@ -10,14 +10,14 @@ import math
 
 from scenarios.vocabulary import MAX_BUCKET, PURPOSE_REACH
 from simulator.kernels.amounts import principal_behind
-from simulator.kernels.bundles import PRIORITIES
+from simulator.kernels.bundles import NOT_CALLED, PRIORITIES, SERVED, UNSERVED
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import event_uniform
 
 STEPS = 16.0
 """Levels of priority in one unit of score."""
 
-ASKED, SERVED, WAITING, WAITED = range(4)
+ASKED, GIVEN, WAITING, WAITED = range(4)
 """Rows of Result.pool."""
 
 
@@ -36,7 +36,8 @@ def priority(loan, place, worker, loans, service, work):  # type: ignore[no-unty
 def ask(spot, count, loans, service, work):  # type: ignore[no-untyped-def]
     """List the loans that ask the pool in canonical order with their priorities; return how many.
 
-    Who is in arrears and does not ask leaves the queue and is not served.
+    Who is in arrears outside the pool's buckets leaves the queue and is worked as the loans were that the parameters
+    come from.
     """
     worker, asked = spot.worker, 0
     ranked = work.ranked[worker]
@@ -45,7 +46,7 @@ def ask(spot, count, loans, service, work):  # type: ignore[no-untyped-def]
         state = work.state[worker, place]
         if not 1 <= state <= MAX_BUCKET:
             continue
-        work.treated[worker, place] = 0
+        work.treated[worker, place] = UNSERVED
         if service.first_bucket <= state <= service.last_bucket:
             level = priority(spot.origin + place, place, worker, loans, service, work)
             work.queue[worker, asked] = place
@@ -53,6 +54,7 @@ def ask(spot, count, loans, service, work):  # type: ignore[no-untyped-def]
             ranked[level] += 1
             asked += 1
         else:
+            work.treated[worker, place] = NOT_CALLED
             work.waiting[worker, place] = 0
     return asked
 
@@ -80,11 +82,11 @@ def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
             left -= 1
         pool[ASKED, month] += 1.0
         if served:
-            pool[SERVED, month] += 1.0
+            pool[GIVEN, month] += 1.0
             work.waiting[worker, place] = 0
             entity = loans.entity[spot.origin + place]
             if event_uniform(entity, path, month, PURPOSE_REACH, clock.seed) < service.reach:
-                work.treated[worker, place] = 1
+                work.treated[worker, place] = SERVED
         else:
             work.waiting[worker, place] += 1
             pool[WAITING, month] += 1.0

@@ -1,7 +1,7 @@
 """The engine configured to single cases with known answers: what is left is the case, and nothing beside it.
 
-A configuration says how a case of the literature is put into the model's own words; `test_targets` and the nightly tests
-compare its outcome with the printed figures at two sizes.
+A configuration says how a case of the literature is put into the model's own words; `test_targets` and the nightly
+tests compare its outcome with the printed figures at two sizes.
 """
 
 from __future__ import annotations
@@ -208,10 +208,11 @@ class Queue:
         """Mean and variance of min(N, capacity), averages over the months, for the exact binomial demand."""
         share, asks = self.demand / self.loans, 0.0
         means, squares = [], []
-        served = np.minimum(np.arange(self.loans + 1), self.capacity)
+        number = np.arange(math.floor(self.demand + 14.0 * math.sqrt(self.demand)))  # more ask in none of 1e30 months
+        served = np.minimum(number, self.capacity)
         for _ in range(months):
             asks = share / (1.0 - share) * (1.0 - asks)
-            pmf = binom.pmf(np.arange(self.loans + 1), self.loans, asks)
+            pmf = binom.pmf(number, self.loans, asks)
             means.append(float(pmf @ served))
             squares.append(float(pmf @ (served - means[-1]) ** 2))
         return float(np.mean(means)), float(np.mean(squares))

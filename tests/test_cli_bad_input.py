@@ -14,6 +14,7 @@ import pytest
 import tape_samples
 import yaml_samples
 from command_line import SMALL_STUDY, carstress, files_below
+from scenarios.library import library_names
 
 SCENARIO = yaml_samples.SCENARIO.replace("end: 2025Q4\n", "").replace("beyond: hold\n", "")
 STUDY = SMALL_STUDY.replace("severely_adverse", "own.yaml")
@@ -22,6 +23,8 @@ TAPE_STUDY = STUDY.replace(
 )
 MAPPING = "kind: tape_mapping\nname: ours\nextends: canonical\nfields: {rate: {column: rate, unit: percent}}\n"
 ONE_LOAN = tape_samples.as_text(tape_samples.rows(1))
+COLUMNS = ONE_LOAN.partition("\n")[0].count(",") + 1
+STUDIES = ", ".join(library_names("studies"))
 
 BOMB = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
@@ -134,7 +137,7 @@ CELL_CASES = [
     ("rate", "NaN", "tape.csv:3: rate: rate = 'NaN'; expected a number."),
     ("current_balance", "-1000.00", "tape.csv:3: current_balance: current_balance = '-1000.00'; expected an amount"),
     ("loan_id", "00123", "tape.csv:3: loan_id: loan_id = '00123' on lines 2, 3; expected an id that occurs once."),
-    ("score", "655,1,2", "tape.csv:3: a row of 27 cells; expected 25 cells, as the header has."),
+    ("score", "655,1,2", f"tape.csv:3: a row of {COLUMNS + 2} cells; expected {COLUMNS} cells, as the header has."),
     ("as_of_date", "2024-13-31", "tape.csv:3: as_of_date: as_of_date = '2024-13-31'; expected"),
     ("days_past_due", "ten", "tape.csv:3: days_past_due: days_past_due = 'ten'; expected"),
 ]
@@ -183,18 +186,18 @@ def test_a_tape_dated_otherwise_runs_from_its_own_date_if_asked(here: Path) -> N
     [
         (
             "run gone.yaml",
-            "study: the file gone.yaml does not exist; expected the path of a study. Shipped ones need no path: default. `carstress init FOLDER` writes one to start from.",
+            f"study: the file gone.yaml does not exist; expected the path of a study. Shipped ones need no path: {STUDIES}. `carstress init FOLDER` writes one to start from.",
         ),
         ("run studi.yaml", "Did you mean `study.yaml`?"),
         (
             "run study",
-            "unknown study `study`; expected one of default, or a path ending in .yaml. Did you mean `study.yaml`?",
+            f"unknown study `study`; expected one of {STUDIES}, or a path ending in .yaml. Did you mean `study.yaml`?",
         ),
         ("run gone.nc", "gone.nc: no such file; expected the results of a run."),
         ("run folder", "folder/results.nc: no such file; expected the results of a run."),
         (
             "run nonsense",
-            "unknown study `nonsense`; expected one of default, or a path ending in .yaml. `carstress init FOLDER`",
+            f"unknown study `nonsense`; expected one of {STUDIES}, or a path ending in .yaml. `carstress init FOLDER`",
         ),
         ("validate gone.yaml folder", "gone.yaml: the file cannot be opened (no such file or directory)"),
         ("portfolio describe gone.csv", "gone.csv"),

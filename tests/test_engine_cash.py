@@ -9,11 +9,11 @@ import xarray as xr
 from scenarios.vocabulary import MATURED, MAX_BUCKET, PREPAID
 from simulator.horizon import RUN_OFF_MONTHS
 from simulator.parameters import Parameters
+from single_loans import RATE, in_month, traced
 from small_books import BUCKET_DAYS, certain, chain, equal_loans, mixed_book, quiet, run, subset, values
 
 PATHS = 400
 LOAN = {"current_balance": 9_000.0, "rate": 0.12, "remaining_term": 18}
-RATE = 0.01  # a month
 
 
 def nothing_happens(**changes: object) -> Parameters:
@@ -36,16 +36,6 @@ def lives(parameters: Parameters, months: int, paths: int = PATHS, **changes: ob
 def life(parameters: Parameters, months: int, **changes: object) -> xr.Dataset:
     """One loan on one path."""
     return lives(parameters, months, paths=1, **changes)
-
-
-def traced(results: xr.Dataset, name: str, path: int = 0) -> np.ndarray:
-    return np.asarray(values(results, name)[0, path])
-
-
-def in_month(results: xr.Dataset, name: str) -> dict[int, float]:
-    """What is not 0 in the months of the one path."""
-    flow = values(results, name)[0]
-    return {int(month) + 1: float(flow[month]) for month in np.flatnonzero(flow)}
 
 
 # --- interest --------------------------------------------------------------------------------------------------

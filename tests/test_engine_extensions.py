@@ -10,9 +10,11 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import single_loans
 from known_cases import assert_shares, normal_bound
 from scenarios.vocabulary import HISTORY_MONTHS, MATURED, MAX_BUCKET
 from simulator.parameters import Parameters
+from single_loans import RATE, in_month, traced
 from small_books import (
     BUCKET_DAYS,
     CERTAIN,
@@ -29,24 +31,11 @@ from small_books import (
 FALSE_ALARM = 1e-4
 """Chance that a statistical test of this file fails on a fresh seed although all is well."""
 
-ID = ("L0000000",)
-RATE = 0.01  # a month
-LOAN = {"current_balance": 9_000.0, "rate": 0.12, "remaining_term": 18}
+LOAN = {"amortisation": "level", "remaining_term": 18}
 
 
 def life(parameters: Parameters, months: int, **changes: object) -> xr.Dataset:
-    """One loan on one path."""
-    return run(equal_loans(1, **{**LOAN, **changes}), parameters, paths=1, months=months, seed=12, trace=ID)
-
-
-def traced(results: xr.Dataset, name: str) -> np.ndarray:
-    return np.asarray(values(results, name)[0, 0])
-
-
-def in_month(results: xr.Dataset, name: str) -> dict[int, float]:
-    """What is not 0 in the months of the one path."""
-    flow = values(results, name)[0]
-    return {int(month) + 1: float(flow[month]) for month in np.flatnonzero(flow)}
+    return single_loans.life(parameters, months, **{**LOAN, **changes})
 
 
 def extending(bucket: int, **changes: object) -> Parameters:

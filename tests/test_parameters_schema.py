@@ -131,7 +131,11 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
         ),
         ("threshold:\n    value: 1\n    range: [0.9, 1.1]", "threshold:\n    value: 1.3", ("a threshold below 1.25",)),
         ("cap:\n    value: 2\n    range: [1.5, 2.5]", "cap:\n    value: 1.2", ("1 <= multiplier_at_125 <= cap",)),
-        ("    value: 1.194\n", "    value: 2.4\n", ("a mean_multiplier between 1 and the cap, not 2.4",)),
+        (
+            "mean_multiplier:\n    value: 1.",
+            "mean_multiplier:\n    value: 2.",
+            ("a mean_multiplier between 1 and the cap, not 2",),
+        ),
         ("by_month: [0.985,", "by_month: [1.185,", ("factors of a mean of 1 within 0.005",)),
         (
             "by_month: [0.985, 1.005,",

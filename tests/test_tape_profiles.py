@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -18,116 +13,10 @@ from scipy.stats import norm
 from simulator.sourced import Evidence
 from simulator.tape import TapeProfile, load_profile, profile_names
 from simulator.tape.profile import Quantiles
+from tier_samples import ALLY_WEIGHT_OF_USED, BANDS, SETS, Rows, band, column
 
-LUXURY = ("ACURA", "AUDI", "BMW", "CADILLAC", "GENESIS", "INFINITI", "JAGUAR", "LAND ROVER", "LEXUS", "LINCOLN")
-LUXURY += ("MERCEDES-B", "VOLVO")
-VAN_STARTS = ("SIENNA", "ODYSSEY", "SEDONA", "TOWN & COU", "GRAND CARA", "PACIFICA", "TRANSIT", "PROMASTER")
-BODIES = {"1": "car", "2": "truck", "3": "suv"}
-
-# Bands of the CFPB Consumer Credit Panel.
-BANDS = {
-    "us_super_prime": (720, 900),
-    "us_prime": (660, 719),
-    "us_near_prime": (620, 659),
-    "us_subprime": (580, 619),
-    "us_deep_subprime": (300, 579),
-}
 DEEP_SUBPRIME_AMOUNT = 11_000
-ALLY_WEIGHT_OF_USED = 0.451
 COLUMNS = ("amount", "term", "rate", "loan_to_value", "score", "payment_to_income", "used")
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-Rows = list[dict[str, Any]]
-
-
-def _segment(make: str, model: str, code: str) -> str:
-    if make in LUXURY:
-        return "luxury"
-    if model.startswith("PRIUS") or "HYB" in model or model == "COROLLA HY":
-        return "hybrid"
-    if model.startswith(VAN_STARTS) or model.endswith("VAN"):
-        return "van"
-    return BODIES.get(code, "other")
-
-
-def _world_omni(folder: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(folder / "WORLD_OMNI_FINANCIAL_CORP.csv.gz", "rt") as stream:
-        for row in csv.DictReader(stream):
-            yield {
-                "score": float(row["obligorCreditScore"]),
-                "amount": float(row["originalLoanAmount"]),
-                "term": float(row["originalLoanTerm"]),
-                "rate": float(row["reportingPeriodInterestRatePercentage"]),
-                "loan_to_value": float(row["originalLoanAmount"]) / float(row["vehicleValueAmount"]),
-                "payment_to_income": float(row["paymentToIncomePercentage"]) or np.nan,
-                "used": float(row["vehicleNewUsedCode"] == "2"),
-                "co_borrower": row["coObligorIndicator"] == "true",
-                "segment": _segment(row["vehicleManufacturerName"], row["vehicleModelName"], row["vehicleTypeCode"]),
-                "vehicle_age": max(int(row["originationDate"][3:]) - int(row["vehicleModelYear"]), 0),
-            }
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
-
-
-def _santander(folder: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(folder / "AggregateChargeOffs.csv.gz", "rt") as stream:
-        for row in csv.DictReader(stream):
-            month, _, year = row["reportingPeriodEndingDate"].split("/")
-            elapsed = max(int(row["originalLoanTerm"]) - int(row["remainingTermToMaturityNumber"]), 0)
-            originated = (int(year) * 12 + int(month) - 1 - elapsed) // 12
-            yield {
-                "score": _number(row["obligorCreditScore"]),
-                "amount": float(row["originalLoanAmount"]),
-                "term": float(row["originalLoanTerm"]),
-                "rate": float(row["originalInterestRatePercentage"]),
-                "loan_to_value": _number(row["LTV"]) / 100,
-                "payment_to_income": _number(row["paymentToIncomePercentage"]) or np.nan,
-                "used": float(row["vehicleNewUsedCode"] == "2"),
-                "co_borrower": row["coObligorIndicator"] == "1",
-                "segment": _segment("", "", row["vehicleTypeCode"]),
-                "vehicle_age": max(originated - int(row["vehicleModelYear"]), 0),
-            }
-
-
-def _ally(folder: Path) -> Iterator[dict[str, Any]]:
-    for name in ("aart1342new_2017", "aart2171_2017"):
-        with gzip.open(folder / f"{name}.csv.gz", "rt") as stream:
-            for row in csv.DictReader(stream):
-                yield {
-                    "score": _number(row["obligorCreditScore"]),
-                    "amount": float(row["originalLoanAmount"]),
-                    "rate": float(row["originalInterestRatePercentage"]),
-                    "loan_to_value": float(row["originalLoanAmount"]) / float(row["vehicleValueAmount"]),
-                    "payment_to_income": _number(row["paymentToIncomePercentage"]),
-                    "used": float(row["vehicleNewUsedCode"] == "2"),
-                    "vehicle_age": max(int(row["originationDate"][3:]) - int(row["vehicleModelYear"]), 0),
-                }
-
-
-SETS: dict[str, tuple[str, Callable[[Path], Iterator[dict[str, Any]]]]] = {
-    "World Omni": ("world_omni_2020", _world_omni),
-    "Santander": ("santander_2017", _santander),
-    "Ally": ("ally_2017", _ally),
-}
-
-
-@cache
-def _loans(words: str) -> Rows:
-    name, reader = SETS[words]
-    return list(reader(DATA / name))
-
-
-def _band(words: str, profile: str) -> Rows:
-    """Loans of a data set within the score band of a profile."""
-    name, _ = SETS[words]
-    if not (DATA / name).is_dir():
-        pytest.skip(f"real data '{name}' does not lie beside this checkout")
-    low, high = BANDS[profile]
-    return [row for row in _loans(words) if low <= row["score"] <= high]
 
 
 @pytest.fixture(params=BANDS)
@@ -138,19 +27,15 @@ def profile(request: pytest.FixtureRequest) -> TapeProfile:
 def _rows(profile: TapeProfile, figure: Evidence) -> Rows:
     """Loans that a figure says that it was computed from."""
     [words] = [words for words in SETS if words in figure.source.split("; those of the term")[0]]
-    rows = _band(words, profile.name)
+    rows = band(words, profile.name)
     assert f"{len(rows):,} loans" in figure.source
     return rows
-
-
-def _column(rows: Rows, name: str) -> NDArray[np.float64]:
-    return np.array([row[name] for row in rows], dtype=float)
 
 
 def _weights(figure: Evidence, rows: Rows) -> NDArray[np.float64]:
     """The Ally panel holds too many used cars; there each counts less."""
     weighted = f"used cars weighted {ALLY_WEIGHT_OF_USED}" in figure.source
-    return np.where(_column(rows, "used") > 0, ALLY_WEIGHT_OF_USED if weighted else 1.0, 1.0)
+    return np.where(column(rows, "used") > 0, ALLY_WEIGHT_OF_USED if weighted else 1.0, 1.0)
 
 
 def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], at: Sequence[float]) -> NDArray[np.float64]:
@@ -173,7 +58,7 @@ def test_marginals_are_the_data_s(profile: TapeProfile) -> None:
     for name, (figure, rounding) in marginals.items():
         assert figure is not None
         rows = _rows(profile, figure)
-        values, weights = _column(rows, name), _weights(figure, rows)
+        values, weights = column(rows, name), _weights(figure, rows)
         stated = np.isfinite(values)
         values, weights = values[stated], weights[stated]
         if name == "amount" and profile.name == "us_deep_subprime":
@@ -184,14 +69,14 @@ def test_marginals_are_the_data_s(profile: TapeProfile) -> None:
 
 def test_counts_and_shares_are_the_data_s(profile: TapeProfile) -> None:
     if profile.name != "us_deep_subprime":
-        terms = Counter(_column(_rows(profile, profile.term), "term"))
+        terms = Counter(column(_rows(profile, profile.term), "term"))
         assert dict(zip(profile.term.values, profile.term.weights, strict=True)) == terms
     used = [row for row in _rows(profile, profile.used_vehicle_age) if row["used"]]
-    ages = Counter(int(age) for age in _column(used, "vehicle_age") if age <= 15)
+    ages = Counter(int(age) for age in column(used, "vehicle_age") if age <= 15)
     assert dict(zip(profile.used_vehicle_age.values, profile.used_vehicle_age.weights, strict=True)) == ages
     for share, name in ((profile.used_share, "used"), (profile.co_borrower_share, "co_borrower")):
         rows = _rows(profile, share)
-        assert share.value == pytest.approx(np.average(_column(rows, name), weights=_weights(share, rows)), abs=0.00051)
+        assert share.value == pytest.approx(np.average(column(rows, name), weights=_weights(share, rows)), abs=0.00051)
 
 
 def test_segments_are_counted_in_the_data(profile: TapeProfile) -> None:
@@ -206,7 +91,7 @@ def test_segments_are_counted_in_the_data(profile: TapeProfile) -> None:
 def _correlations(rows: Rows, weights: NDArray[np.float64]) -> dict[str, float]:
     """Weighted correlations of normal scores, biserial with `used`: of the normal score behind its yes and no."""
     names = [name for name in COLUMNS if name in rows[0]]
-    table = np.stack([_column(rows, name) for name in names], axis=1)
+    table = np.stack([column(rows, name) for name in names], axis=1)
     stated = np.isfinite(table).all(axis=1)
     table, weights = table[stated], weights[stated] / weights[stated].sum()
     centred = table[:, -1] - np.average(table[:, -1], weights=weights)
@@ -236,7 +121,7 @@ def test_correlations_are_nine_tenths_of_the_data_s(profile: TapeProfile) -> Non
     rows = _rows(profile, figure)
     found = _correlations(rows, _weights(figure, rows))
     if "term" not in rows[0]:
-        others = _band("World Omni", profile.name)
+        others = band("World Omni", profile.name)
         assert f"those of the term, of which the panel holds the longest only, of the {len(others):,} " in figure.source
         of_term = _correlations(others, np.ones(len(others)))
         found |= {pair: value for pair, value in of_term.items() if "term" in pair}

@@ -46,7 +46,7 @@ def test_every_test_that_the_table_names_exists() -> None:
         assert name in defined_tests(path), f"docs/targets.md names {file}::{name}, which is not there"
 
 
-# --- chain: months spent in each bucket, quasi-stationary mix, spread of lifetimes -------------------------------------
+# --- chain: months spent in each bucket, quasi-stationary mix, spread of lifetimes ------------------------------------
 
 MONTHS_IN_BUCKET = (42.21285155, 3.88988183, 1.09527389, 0.47793770)
 """Expected months of the published chain in current, 30, 60 and 90 of a loan that starts current: N's first row."""
@@ -117,7 +117,7 @@ def test_two_causes_are_not_counted_twice() -> None:
 
 
 def test_mean_months_to_the_first_of_two_causes() -> None:
-    """29.0743451785 months by 1 / p, geometric: sd sqrt(1 - p) / p; one comparison, which fails once in 10,000 seeds."""
+    """29.0743451785 months by 1 / p; geometric, so sd sqrt(1 - p) / p; fails once in 10,000 seeds."""
     loans, paths, leaves = 5_000, 20, -math.expm1(-0.035)
     results = run(endless_loans(loans), current_only(0.02, 0.015), paths=paths, months=900, seed=25)
     live = values(results, "live_count")
@@ -191,20 +191,24 @@ def test_loan_to_value_by_month_and_when_it_crosses_one(share: float) -> None:
 
 # --- default and car together -----------------------------------------------------------------------------------------
 
-CLAIM = {"probability": 0.05, "balance": 12_000.0, "median": 10_000.0}
+CLAIM = (0.05, 12_000.0, 10_000.0)
+"""Probability of default, claim, median of the car's value."""
+APART, TOGETHER = (107.32742790, 0.17887905), (145.15538807, 0.24192565)
+"""Expected loss of a loan and loss given default where assets and car values have correlation 0 and .2."""
+
+# market_sd, own_sd, correlation, asset_correlation
 WRONG_WAY = {
-    "apart, every car for itself": (WrongWay(**CLAIM, market_sd=0.0, own_sd=0.25, correlation=0.0, asset_correlation=0.1), 107.32742790, 0.17887905),
-    "apart, one market": (WrongWay(**CLAIM, market_sd=0.25, own_sd=0.0, correlation=0.0, asset_correlation=0.1), 107.32742790, 0.17887905),
-    "wrong way, one market": (WrongWay(**CLAIM, market_sd=0.25, own_sd=0.0, correlation=0.2, asset_correlation=0.05), 145.15538807, 0.24192565),
-    "wrong way, market and car": (WrongWay(**CLAIM, market_sd=0.15, own_sd=0.2, correlation=0.2, asset_correlation=0.15), 145.15538807, 0.24192565),
-}  # fmt: skip
-"""Configuration, expected loss of a loan, loss given default, both as printed."""
+    "apart, every car for itself": (WrongWay(*CLAIM, 0.0, 0.25, 0.0, 0.1), APART),
+    "apart, one market": (WrongWay(*CLAIM, 0.25, 0.0, 0.0, 0.1), APART),
+    "wrong way, one market": (WrongWay(*CLAIM, 0.25, 0.0, 0.2, 0.05), TOGETHER),
+    "wrong way, market and car": (WrongWay(*CLAIM, 0.15, 0.2, 0.2, 0.15), TOGETHER),
+}
 
 
 @pytest.mark.parametrize("case", WRONG_WAY)
 def test_default_and_a_fallen_car_come_together(case: str) -> None:
     """Loss of 100 loans on 20,000 paths; mean loss and loss given default, eight comparisons, once in 10,000 seeds."""
-    configured, loss, lgd = WRONG_WAY[case]
+    configured, (loss, lgd) = WRONG_WAY[case]
     assert configured.expected_loss() == pytest.approx(loss, abs=5e-7)
     assert loss / (configured.probability * configured.balance) == pytest.approx(lgd, abs=5e-9)
     loans, paths, bound = 100, 20_000, normal_bound(FALSE_ALARM, 2 * len(WRONG_WAY))

@@ -61,17 +61,24 @@ def faults_of(error: ValidationError, document: YamlDocument, spec: type[Spec]) 
     """All faults that pydantic reports, one a place, in the file's order."""
     explainer = _Explainer(document, spec.model_json_schema())
     found: dict[str, Fault] = {}
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
         if detail["type"] == "problems":  # reported by the spec itself, with places
             continue
-        if detail["type"] == "too_short" and detail["input"]:  # not empty: its items' own faults are reported
-            continue
+        if detail["type"] == "too_short" and any(_is_below(other, detail) for other in details):
+            continue  # it is short of sound items only: their own faults are reported
         fault = explainer.fault(detail)
         earlier = found.setdefault(fault.where + fault.found, fault)
         if fault.expected not in earlier.expected:  # the other branches of a union
             expected = f"{earlier.expected} or {fault.expected}"
             found[fault.where + fault.found] = Fault(fault.where, fault.found, expected, earlier.remedy or fault.remedy)
     return list(found.values())
+
+
+def _is_below(detail: ErrorDetails, other: ErrorDetails) -> bool:
+    """Whether a fault lies within what another one is about."""
+    size = len(other["loc"])
+    return len(detail["loc"]) > size and detail["loc"][:size] == other["loc"]
 
 
 class _Explainer:
@@ -138,7 +145,9 @@ class _Explainer:
         if kind == "literal_error":
             return str(context["expected"]).replace("'", "`")
         if kind in ("too_short", "string_too_short"):
-            return "at least one value" if kind == "too_short" else "some text"
+            least = context.get("min_length", 1)
+            some = "at least one value" if least == 1 else f"at least {least} values"
+            return some if kind == "too_short" else "some text"
         if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
             return "at most 64 letters, digits, `_`, `.` and `-`, the first a letter or digit"
         if kind == "string_pattern_mismatch":

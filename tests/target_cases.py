@@ -23,11 +23,17 @@ from simulator.kernels.hazards import fill_entry_intensities
 from simulator.parameter_groups import Borrower, Economics, Workout
 from simulator.parameters import Parameters
 from simulator.servicing import PhonePool, Servicing
+from simulator.tape import LoanTape
 from small_books import CERTAIN, changed, current_only, equal_loans, macro_at, quiet, run, shipped, tape_of
 
 Floats = NDArray[np.float64]
 
-# --- bivariate normal ---------------------------------------------------------------------------------------------
+# --- loans and normals ---------------------------------------------------------------------------------------------
+
+
+def lasting_loans(count: int, months: int) -> LoanTape:
+    """Equal loans of 0 % that mature only after so many months, one more than the deepest arrears, and a year."""
+    return equal_loans(count, rate=0.0, current_balance=3_000.0, remaining_term=months + 16)
 
 
 def both_below(first: float, second: float, correlation: float) -> float:
@@ -201,7 +207,7 @@ class Queue:
         intensity[0, 1, 0] = CERTAIN
         nothing = np.ones((2, len(TYPES), len(CAUSE_CLASSES)))
         pool = PhonePool(float(self.capacity), 1.0, 1, 3, 1.0, (1.0, 0.0, 0.0), nothing)
-        tape = equal_loans(self.loans, rate=0.0, current_balance=3_000.0, remaining_term=3_000)
+        tape = lasting_loans(self.loans, months)
         return run(tape, quiet(intensity=intensity), paths=paths, months=months, seed=seed, servicing=Servicing(pool))
 
     def moments(self, months: int) -> tuple[float, float]:

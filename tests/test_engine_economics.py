@@ -13,13 +13,28 @@ from scipy.special import roots_hermitenorm
 from scipy.stats import norm
 
 from calibration.library import find_parameter_set
+from known_cases import normal_bound
 from scenarios.errors import InputError
 from scenarios.library import find_study
-from simulator.engine import months_needed, simulate
+from simulator.engine import simulate
+from simulator.horizon import months_needed
 from simulator.parameters import Parameters
+from simulator.servicing import Servicing
 from simulator.study import load_inputs, run_study
 from simulator.tape import LoanTape
-from small_books import chain, current_only, equal_loans, macro_at, mixed_book, run, shipped, values, with_offset
+from small_books import (
+    chain,
+    changed,
+    current_only,
+    equal_loans,
+    macro_at,
+    mixed_book,
+    quiet,
+    run,
+    shipped,
+    values,
+    with_offset,
+)
 
 FALSE_ALARM = 1e-4
 """Chance that a statistical test of this file fails on a fresh seed although all is well."""
@@ -33,12 +48,18 @@ def book() -> LoanTape:
 
 
 def subprime(**changes: object) -> Parameters:
-    return replace(shipped("us_subprime"), **changes)
+    return changed(shipped("us_subprime"), **changes)
 
 
-def moved(parameters: Parameters, months: int = MONTHS, **paths: object) -> xr.Dataset:
-    macro = macro_at(parameters, months_needed(parameters, months), **paths)
-    return simulate(book(), macro, parameters, paths=PATHS, months=months, seed=SEED)
+def without_equity(**changes: object) -> Parameters:
+    """The set without negative equity, by which prices reach borrowers."""
+    return subprime(equity_slope=np.zeros(1), equity_cap=np.ones(1), equity_mean=np.ones(1), **changes)
+
+
+def moved(parameters: Parameters, market_share: float = 0.0, **paths: object) -> xr.Dataset:
+    macro = macro_at(parameters, months_needed(parameters, MONTHS), **paths)
+    servicing = Servicing(market_share=market_share)
+    return simulate(book(), macro, parameters, paths=PATHS, months=MONTHS, seed=SEED, servicing=servicing)
 
 
 @cache
@@ -83,12 +104,29 @@ def test_unemployment_raises_default_and_loss_path_by_path() -> None:
     assert np.all(lost(stressed) > lost(reference()))
 
 
-def test_cheaper_cars_recover_less_and_change_no_borrower() -> None:
-    cheaper = moved(subprime(), used_car_index=0.8)
-    for name in ("charge_off", "default_count", "balance", "interest_paid"):
-        assert np.array_equal(values(cheaper, name), values(reference(), name)), name
-    assert np.all(recovered(cheaper) < recovered(reference()))
-    assert np.all(lost(cheaper) > lost(reference()))
+def test_cheaper_cars_recover_less_and_change_no_borrower_who_does_not_look_at_them() -> None:
+    level, cheaper = (moved(without_equity(), used_car_index=index) for index in (1.0, 0.8))
+    for name in ("default_count", "balance", "interest_paid", "charge_off_count", "sold_count", "repossessed_count"):
+        assert np.array_equal(values(cheaper, name), values(level, name)), name
+    assert np.all(recovered(cheaper) < recovered(level))
+    assert np.all(values(cheaper, "total_loss_paid").sum(axis=1) <= values(level, "total_loss_paid").sum(axis=1))
+    assert np.all(lost(cheaper) > lost(level))
+
+
+def test_cheaper_cars_are_given_up_by_who_owes_more_than_their_value() -> None:
+    cheaper = moved(subprime(equity_slope=np.array([2.0]), equity_cap=np.array([3.0])), used_car_index=0.7)
+    level = moved(subprime(equity_slope=np.array([2.0]), equity_cap=np.array([3.0])))
+    assert np.all(values(cheaper, "default_count").sum(axis=1) > values(level, "default_count").sum(axis=1))
+    assert np.all(lost(cheaper) > lost(level))
+
+
+def test_a_book_that_is_its_market_sells_for_less_and_changes_no_borrower() -> None:
+    terms = without_equity(fire_sale_elasticity=0.5)
+    alone, selling = (moved(terms, share) for share in (0.0, 0.8))
+    for name in ("default_count", "balance", "interest_paid", "charge_off_count", "sold_count"):
+        assert np.array_equal(values(selling, name), values(alone, name)), name
+    assert np.all(recovered(selling) <= recovered(alone))
+    assert np.mean(lost(selling) > lost(alone)) > 0.99
 
 
 def test_a_region_in_trouble_leaves_the_others_alone() -> None:
@@ -108,7 +146,7 @@ def test_a_class_of_causes_answers_to_its_own_sensitivity() -> None:
     for cause, name, sign in ((3, "charge_off_count", 1.0), (4, "prepaid_count", 1.0), (1, "default_count", -1.0)):
         sensitivity = np.zeros_like(base.sensitivity)
         sensitivity[:, cause, 0] = 15.0
-        sensitive = replace(base, sensitivity=sensitivity)
+        sensitive = changed(base, sensitivity=sensitivity)
         calm, high = (values(moved(sensitive, unemployment=rise), name).sum() for rise in (0.0, 0.05))
         assert sign * (high - calm) > 0.02 * calm, name
 
@@ -120,7 +158,7 @@ def test_a_larger_default_intensity_loses_more() -> None:
     # A third more intensity of entry: more loans fall behind, on every path.
     intensity = subprime().intensity.copy()
     intensity[:, 0, 1] *= 4.0 / 3.0
-    worse = moved(subprime(intensity=intensity))
+    worse = moved(replace(subprime(), intensity=intensity))
     assert np.all(values(worse, "default_count").sum(axis=1) > values(reference(), "default_count").sum(axis=1))
     assert np.mean(lost(worse) > lost(reference())) > 0.99
 
@@ -138,7 +176,7 @@ def test_more_debt_on_the_car_and_on_the_income_defaults_more() -> None:
 def test_seasoning_multiplies_entry() -> None:
     """Loans of 60 and 6 months against the published curve, .35 at most of it; fails once in 10,000 seeds."""
     entries = []
-    base = replace(shipped("us_near_prime"), sigma=np.zeros(1))
+    base = quiet(seasoning=shipped("us_near_prime").seasoning)
     for origination in ("2024-06", "2019-12"):
         tape = equal_loans(20_000, origination_date=np.datetime64(origination))
         moves = values(run(tape, base, paths=5, months=1, seed=2), "transition_count_mean")
@@ -169,20 +207,45 @@ def test_more_correlation_fattens_the_tail() -> None:
     assert quantile[0.0] < quantile[0.35] < quantile[0.7]
 
 
-@pytest.mark.parametrize("sigma", [0.3, 0.8])
-def test_the_lognormal_response_leaves_the_mean_intensity_alone(sigma: float) -> None:
-    """Mean and spread of first-month entries against quadrature; four comparisons, once in 10,000 seeds."""
-    loans, paths, intensity = 500, 20_000, 0.02
-    parameters = current_only(intensity, sigma=np.array([sigma]), shares=(1.0, 0.0, 0.0))
-    count = values(run(equal_loans(loans), parameters, paths=paths, months=1, seed=7), "charge_off_count")[:, 0]
+@pytest.mark.parametrize("shares", [(1.0, 0.0, 0.0), (0.2, 0.3, 0.5)])
+@pytest.mark.parametrize("strength", [0.3, 0.8])
+def test_the_lognormal_response_leaves_the_mean_intensity_alone(
+    strength: float, shares: tuple[float, float, float]
+) -> None:
+    """Mean and spread of first-month entries against quadrature; eight comparisons, once in 10,000 seeds."""
+    nodes, weights = nodes_of_the_normal()
+    response = 0.02 * np.exp(strength * nodes - 0.5 * strength**2)
+    assert weights @ response == pytest.approx(0.02, rel=1e-9)
+    parameters = current_only(0.02, sigma=np.array([strength]), shares=shares)
+    assert_entries(parameters, -np.expm1(-response), weights, comparisons=8)
+
+
+@pytest.mark.parametrize("shares", [(1.0, 0.0, 0.0), (0.2, 0.3, 0.5)])
+@pytest.mark.parametrize("strength", [0.05, 0.3])
+def test_the_probit_response_leaves_the_mean_probability_alone(
+    strength: float, shares: tuple[float, float, float]
+) -> None:
+    """The same for the other response; eight comparisons, once in 10,000 seeds."""
+    nodes, weights = nodes_of_the_normal()
+    probability = -math.expm1(-0.02)
+    p = norm.cdf((norm.ppf(probability) + math.sqrt(strength) * nodes) / math.sqrt(1.0 - strength))
+    assert weights @ p == pytest.approx(probability, rel=1e-9)
+    parameters = current_only(0.02, response="probit", rho=np.array([strength]), shares=shares)
+    assert_entries(parameters, p, weights, comparisons=8)
+
+
+def nodes_of_the_normal() -> tuple[np.ndarray, np.ndarray]:
     nodes, weights = roots_hermitenorm(120)
-    weights = weights / weights.sum()
-    response = intensity * np.exp(sigma * nodes - 0.5 * sigma**2)
-    assert weights @ response == pytest.approx(intensity, rel=1e-9)
-    p = -np.expm1(-response)
+    return nodes, weights / weights.sum()
+
+
+def assert_entries(parameters: Parameters, p: np.ndarray, weights: np.ndarray, comparisons: int) -> None:
+    """Mean and variance of the first month's charge-offs of loans that enter with p, given the latent factor."""
+    loans, paths = 500, 20_000
+    count = values(run(equal_loans(loans), parameters, paths=paths, months=1, seed=7), "charge_off_count")[:, 0]
     mean = loans * float(weights @ p)
     variance = loans * float(weights @ (p * (1.0 - p))) + loans**2 * (float(weights @ p**2) - float(weights @ p) ** 2)
-    bound = norm.isf(FALSE_ALARM / 8.0)
+    bound = normal_bound(FALSE_ALARM, comparisons)
     assert abs(count.mean() - mean) < bound * math.sqrt(variance / paths)
     squares = (count - mean) ** 2
     assert abs(squares.mean() - variance) < bound * squares.std() / math.sqrt(paths)

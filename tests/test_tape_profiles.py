@@ -13,7 +13,7 @@ from scipy.stats import norm
 from simulator.sourced import Evidence
 from simulator.tape import TapeProfile, load_profile, profile_names
 from simulator.tape.profile import Quantiles
-from tier_samples import ALLY_WEIGHT_OF_USED, BANDS, SETS, Rows, band, column
+from tier_samples import ALLY_WEIGHT_OF_USED, BANDS, SETS, Rows, auction_cars, band, column
 
 DEEP_SUBPRIME_AMOUNT = 11_000
 COLUMNS = ("amount", "term", "rate", "loan_to_value", "score", "payment_to_income", "used")
@@ -97,11 +97,8 @@ def _correlations(rows: Rows, weights: NDArray[np.float64]) -> dict[str, float]:
     centred = table[:, -1] - np.average(table[:, -1], weights=weights)
     share = np.average(table[:, -1], weights=weights)
     scores = []
-    for column in table.T:
-        (
-            _,
-            place,
-        ) = np.unique(column, return_inverse=True)
+    for values in table.T:
+        _, place = np.unique(values, return_inverse=True)
         mass = np.bincount(place, weights=weights)
         scores.append(norm.ppf((np.cumsum(mass) - 0.5 * mass)[place]))
     z = np.stack(scores)
@@ -110,9 +107,9 @@ def _correlations(rows: Rows, weights: NDArray[np.float64]) -> dict[str, float]:
     found = product / np.sqrt(np.outer(np.diag(product), np.diag(product)))
     with_used = (z * weights) @ centred / np.sqrt(np.diag(product)) / norm.pdf(norm.ppf(share))
     return {
-        f"{first}/{second}": with_used[column] if second == "used" else found[row, column]
+        f"{first}/{second}": with_used[place] if second == "used" else found[row, place]
         for row, second in enumerate(names)
-        for column, first in enumerate(names[:row])
+        for place, first in enumerate(names[:row])
     }
 
 
@@ -129,6 +126,38 @@ def test_correlations_are_nine_tenths_of_the_data_s(profile: TapeProfile) -> Non
     for pair, value in found.items():
         expected = 0.9 * value if abs(0.9 * value) >= 0.05 else 0.0
         assert figure.pairs.get(pair, 0.0) == pytest.approx(expected, abs=0.0051), pair
+
+
+@pytest.mark.parametrize("name", ["us_title_loan", "cn_title_loan"])
+def test_title_loans_are_secured_by_cars_already_owned(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.used_share.value == 1.0
+    assert profile.product is not None
+    assert profile.product.weights == {"title_loan": 1.0}
+    assert profile.score is None
+    assert profile.payment_to_income is None
+
+
+def test_us_title_loans_are_single_payments_of_the_published_size() -> None:
+    # CFPB 2016: about 700 USD at 300 % a year for 30 days, 1,000 on average; a quarter of the car's value (CRL 2013).
+    profile = load_profile("us_title_loan")
+    assert profile.amortisation is not None
+    assert profile.amortisation.weights == {"single_payment": 1.0}
+    assert profile.term.values == (1,)
+    middle = np.array([0.5])
+    assert (profile.amount.at(middle), profile.rate.at(middle)) == (700.0, 3.0)
+    assert profile.amount.mean == pytest.approx(1000.0, rel=0.03)
+    assert profile.loan_to_value.mean == pytest.approx(0.26, abs=0.01)
+
+
+def test_distances_are_those_of_old_cars_at_auction() -> None:
+    figure = load_profile("us_title_loan").kilometres_per_year
+    assert figure is not None
+    age, distance = auction_cars()
+    chosen = (age >= 10.0) & (age < 15.0)
+    assert f"{chosen.sum():,} cars" in figure.source
+    expected = np.quantile(distance[chosen] / age[chosen], figure.probabilities[1:-1])
+    np.testing.assert_allclose(figure.values[1:-1], expected, rtol=0, atol=51.0)
 
 
 def test_chinese_profile_has_the_published_averages() -> None:

@@ -19,8 +19,8 @@ from scenarios.vocabulary import MACRO_VARIABLES, PREPAY
 from simulator.engine import simulate
 from simulator.horizon import months_needed
 from simulator.parameters import Parameters
-from small_books import chain, current_only, endless_loans, macro_at, run, values
-from target_cases import Queue, WrongWay, both_below, loan_to_value
+from small_books import chain, current_only, macro_at, run, values
+from target_cases import Queue, WrongWay, both_below, lasting_loans, loan_to_value
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "targets.md"
@@ -59,7 +59,7 @@ CHAIN_LOANS, CHAIN_PATHS, CHAIN_MONTHS = 5_000, 20, 900
 @cache
 def chain_from_current() -> xr.Dataset:
     """100,000 loans; of each 3e-9 live longer than the horizon."""
-    tape = endless_loans(CHAIN_LOANS)
+    tape = lasting_loans(CHAIN_LOANS, CHAIN_MONTHS)
     return run(tape, chain(PUBLISHED_CHAIN), paths=CHAIN_PATHS, months=CHAIN_MONTHS, seed=23)
 
 
@@ -106,7 +106,7 @@ def test_two_causes_are_not_counted_twice() -> None:
     Cumulative incidence of twelve months among 5,000,000 loans; two comparisons, which fail once in 10,000 seeds.
     """
     loans, paths = 5_000, 1_000
-    results = run(endless_loans(loans), current_only(0.02, 0.015), paths=paths, months=12, seed=24)
+    results = run(lasting_loans(loans, 12), current_only(0.02, 0.015), paths=paths, months=12, seed=24)
     counts = [values(results, f"{name}_count").sum() for name in ("charge_off", "prepaid")]
     assert_shares(np.array(counts), [0.1959732458, 0.1469799344], loans * paths, normal_bound(FALSE_ALARM, 2))
     naive = -np.expm1(-np.array([0.02, 0.015]))
@@ -119,7 +119,7 @@ def test_two_causes_are_not_counted_twice() -> None:
 def test_mean_months_to_the_first_of_two_causes() -> None:
     """29.0743451785 months by 1 / p; geometric, so sd sqrt(1 - p) / p; fails once in 10,000 seeds."""
     loans, paths, leaves = 5_000, 20, -math.expm1(-0.035)
-    results = run(endless_loans(loans), current_only(0.02, 0.015), paths=paths, months=900, seed=25)
+    results = run(lasting_loans(loans, 900), current_only(0.02, 0.015), paths=paths, months=900, seed=25)
     live = values(results, "live_count")
     assert live[:, -1].sum() == 0
     months = 1.0 + live.sum() / (loans * paths)
@@ -156,7 +156,7 @@ def test_an_absolute_prepayment_speed_takes_the_same_number_of_loans_every_month
     loans, paths, months, bound = 5_000, 40, 48, normal_bound(FALSE_ALARM, 23)
     parameters, unemployment = prepaying(speed, months)
     macro = macro_at(parameters, unemployment.size - 1, unemployment=unemployment)
-    results = simulate(endless_loans(loans), macro, parameters, paths=paths, months=months, seed=26)
+    results = simulate(lasting_loans(loans, months), macro, parameters, paths=paths, months=months, seed=26)
     prepaid = values(results, "prepaid_count").sum(axis=0)
     opening = loans * paths - np.concatenate([[0], prepaid.cumsum()[:-1]])
     for month, smm in ABS_TO_SMM[speed].items():

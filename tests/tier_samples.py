@@ -124,3 +124,32 @@ def band(words: str, profile: str) -> Rows:
 
 def column(rows: Rows, name: str) -> NDArray[np.float64]:
     return np.array([row[name] for row in rows], dtype=float)
+
+
+def lines(file: str) -> list[dict[str, str]]:
+    """Rows of a CSV file of the real data, texts; the test is skipped where it is absent."""
+    path = DATA / file
+    if not path.is_file():
+        pytest.skip(f"real data '{file}' does not lie beside this checkout")
+    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
+    with opened as stream:
+        return list(csv.DictReader(stream))
+
+
+AUCTION = "car_transactions/us_auction_mmr_10k_2014_15.csv.gz"
+MILE = 1.609344
+"""Kilometres."""
+
+
+def auction_cars() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Age in years, from October before the model year to the sales of December 2014, and kilometres of each car.
+
+    Cars without odometer or price, below 1,000 and above 400,000 miles (999,999 means unknown) are left out.
+    """
+    ages, miles = [], []
+    for row in lines(AUCTION):
+        figures = [_number(row[name]) for name in ("year", "odometer", "mmr", "sellingprice")]
+        if np.isfinite(figures).all() and 1_000 < figures[1] <= 400_000:
+            ages.append(2014.97 - (figures[0] - 0.25))
+            miles.append(figures[1])
+    return np.array(ages), np.array(miles) * MILE

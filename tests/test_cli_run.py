@@ -21,6 +21,7 @@ import simulator.engine
 import tape_samples
 from cli import carstress as command
 from command_line import SMALL_STUDY, Answer, carstress, files_below, study_file
+from outputs.capital import capital_view, irb_other_retail
 from outputs.console import exit_code_of
 from outputs.manifest import read_manifest, verify_run
 from outputs.store import read_inputs, read_results
@@ -212,6 +213,37 @@ def test_force_never_replaces_what_is_no_run(here: Path) -> None:
     assert answer.code == 3
     assert "photos: the folder exists, is not empty and holds no run" in answer.err
     assert files_below(here / "photos") == {"cat.png": b"cat"}
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_of_a_year_has_capital_and_is_classified(here: Path) -> None:
+    study_file(here, ONE_SCENARIO.replace("months: 6", "months: 12"))
+    assert carstress("run", "study.yaml", "-q") == Answer(0, "", "")
+    results = read_results(here / "runs" / "small")
+
+    view = capital_view(results)
+    assert view is not None
+    rows = {(row["approach"], row["part"]): row for row in view.rows}
+    tier = rows["irb_other_retail", "us_near_prime"]
+    formula = irb_other_retail(tier["pd_12m_percent"] / 100.0, tier["lgd_percent"] / 100.0)
+    assert tier["capital"] == pytest.approx(float(formula.capital) * tier["exposure"], rel=1e-12)
+    assert 1.0 < tier["pd_12m_percent"] < 20.0
+    assert 20.0 < tier["lgd_percent"] < 90.0
+    assert 0.0 < view.simulated.value < view.standardised < results.attrs["opening_balance"]
+    with (here / "runs" / "small" / "tables" / "capital.csv").open(encoding="utf-8") as stream:
+        assert len(list(csv.DictReader(stream))) == len(view.rows)
+
+    answer = carstress("regime", "apply", "small", "ifrs9", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    stock = [row for row in answer.document["stock"] if (row["month"], row["class"]) == (12, "stage 3")]
+    in_default = float(results["defaulted_balance"].isel(month=-1).mean())
+    assert [row["stock_least"] for row in stock] == pytest.approx([in_default], rel=1e-12)
+    assert [row["stock_most"] for row in stock] == pytest.approx([in_default], rel=1e-12)
+    moves = [row["percent_a_month"] for row in answer.document["migration"] if row["from_class"] == "stage 1"]
+    assert sum(moves) == pytest.approx(100.0, rel=1e-12)
+    text = carstress("regime", "apply", "runs/small", "cn_m_buckets")
+    assert (text.code, text.err) == (0, "")
+    assert "M1     1 to 30         not observed" in text.out
 
 
 @pytest.mark.usefixtures("no_pictures")

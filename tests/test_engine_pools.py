@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from known_cases import assert_shares, normal_bound
-from scenarios.vocabulary import CAUSE_CLASSES, CHARGE_OFF, CURE, HARDSHIP, MAX_BUCKET, ROLL, TYPES
+from scenarios.vocabulary import CAUSE_CLASSES, CHARGE_OFF, CURE, HARDSHIP, MATURED, MAX_BUCKET, PREPAID, ROLL, TYPES
 from simulator.kernels.bundles import PRIORITIES
 from simulator.parameters import Parameters
 from simulator.servicing import PhonePool, Servicing
@@ -99,7 +99,6 @@ def test_only_the_pools_buckets_ask() -> None:
     results = phoned(phone(10_000, first=2, last=2))
     states = values(results, "trace_state")[..., 1:]
     assert np.array_equal(contacts(results, "pool_demand"), (states == 2).sum(axis=0))
-    # Who is in arrears and may not ask is not served either.
     assert np.array_equal(served_by_trace(results)[..., 1:], states == 2)
 
 
@@ -219,6 +218,22 @@ def test_service_acts_in_the_next_month_and_in_no_other() -> None:
     # Before the first close nobody was asked: all count as served, as on the day that the parameters were observed.
     assert np.all(served[..., 0] == ((states[..., 0] >= 1) & (states[..., 0] <= MAX_BUCKET)))
     assert ((states[..., 0] >= 1) & (states[..., 1] < states[..., 0])).any()
+
+
+def test_a_bucket_that_the_pool_does_not_call_is_left_alone() -> None:
+    """Nobody who asks is served, and nothing happens to the unserved; the others do as without a pool."""
+    effect = neutral()
+    effect[0] = effect[1] = 0.0
+    results = phoned(phone(0, first=2, last=2, effect=effect))
+    states = values(results, "trace_state").astype(int)
+    opened, closed = states[..., 1:-1], states[..., 2:]
+    # Who stands in the bucket stays there, but for payoff; past the last due date a payment is maturity.
+    assert set(np.unique(closed[opened == 2]).tolist()) <= {2, PREPAID, MATURED}
+    plain = values(phoned(None), "trace_state").astype(int)
+    same_until_now = np.cumprod(states == plain, axis=2, dtype=bool)[..., 1:-1]
+    elsewhere = same_until_now & (opened != 2)
+    assert elsewhere.mean() > 0.3
+    assert np.array_equal(closed[elsewhere], plain[..., 2:][elsewhere])
 
 
 @pytest.mark.parametrize("cause", [CURE, ROLL, CHARGE_OFF])

@@ -131,8 +131,7 @@ def lines(file: str) -> list[dict[str, str]]:
     path = DATA / file
     if not path.is_file():
         pytest.skip(f"real data '{file}' does not lie beside this checkout")
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as stream:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as stream:
         return list(csv.DictReader(stream))
 
 

@@ -28,7 +28,7 @@ def balance_at_opening(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def constant_balance_loss(dataset: xr.Dataset) -> xr.DataArray:
-    """Loss with the balance held at its opening: sum over months of loss / balance at the month's opening, times that.
+    """Loss with the balance held at its opening: each month's rate of loss on that balance, methodology (27).
 
     New loans would be like those that are left: of the same age, arrears and borrowers. What is in default at the
     horizon is not run off, for the balance sheet goes on. A month without balance has no rate and adds nothing.

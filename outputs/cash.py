@@ -72,7 +72,7 @@ def collected(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def shortfall(dataset: xr.Dataset) -> xr.DataArray:
-    """What is due less what is collected in each month, negative where more comes in: float64[..., path, month]."""
+    """What is due less what is collected, methodology (26), negative where more comes in: float64[..., path, month]."""
     return (due(dataset) - collected(dataset)).transpose(*RUN_DIMS, "path", "month").rename("shortfall")
 
 

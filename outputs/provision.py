@@ -24,7 +24,7 @@ TWELVE_MONTHS, LIFE = "12 months", "life"
 
 
 def allowance(dataset: xr.Dataset) -> xr.DataArray:
-    """Loss allowance by stage: 12-month loss of the first stage, lifetime loss of the others.
+    """Loss allowance by stage: 12-month loss of the first stage, lifetime loss of the others, methodology (25).
 
     Returns
     -------

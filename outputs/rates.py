@@ -122,14 +122,14 @@ def _ratios(one: xr.Dataset) -> dict[str, tuple[xr.DataArray, xr.DataArray]]:
 
 
 def loss_given_default(one: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
-    """Loss of defaults and their exposure, both over the whole run: float64[path] each, currency, of one run.
+    """Loss of defaults and their exposure, methodology (28): float64[path] each, currency, of one run.
 
     What was in default at the as-of date counts on both sides, its exposure with its principal; what is in default at
-    the horizon is run off, and its loss is discounted to the charge-off only.
+    the horizon is run off.
     """
     opening = one["opening_balance_by_stage"].isel(stage=-1, drop=True)
     exposure = one["default_balance"].sum("month", skipna=False) + opening
-    return one["default_loss"].sum("month", skipna=False) + one["ultimate_loss_after_horizon"], exposure
+    return one["default_loss"].sum("month", skipna=False) + one["default_loss_after_horizon"], exposure
 
 
 def loans_at_opening(dataset: xr.Dataset) -> xr.DataArray:

@@ -1,4 +1,4 @@
-"""Stage of each loan at the as-of date (IFRS 9 5.5.3 to 5.5.11), by the published chain.
+"""Stage of each loan at the as-of date (IFRS 9 5.5.3 to 5.5.11), by the published chain: methodology (24).
 
 Stage 3 holds loans in default: in the default bucket or beyond, or with a seized car. Stage 2 holds loans 30 days past
 due (the standard's own backstop), loans extended within the probation, and those whose lifetime probability of default

@@ -208,6 +208,7 @@ class _Teller:
     def __init__(self, inputs: StudyInputs, loan: str, path: int, results: xr.Dataset) -> None:
         self.inputs, self.loan, self.path, self.results = inputs, loan, path, results
         self.parameters = _parameters(inputs, results)
+        self.pool = inputs.servicing().pool
         tape = inputs.tape
         self.place = int(np.flatnonzero(tape["loan_id"] == loan)[0])
         self.tier = int(assign_tiers(self.parameters, tape["score"], tape["rate"])[self.place])
@@ -258,7 +259,7 @@ class _Teller:
 
     def tells(self, bit: int) -> bool:
         """Whether a flag tells anything: without a pool every loan in arrears is worked alike."""
-        return bit != SERVED or self.inputs.study.treatment is not None
+        return bit != SERVED or self.pool is not None
 
     def label(self, state: int) -> str:
         """A state in words."""
@@ -327,7 +328,7 @@ class _Teller:
             yield Draw("car found", self.event(month, PURPOSE_SOLD), happened=self.car_found(month))
         elif 1 <= after <= MAX_BUCKET and not was_seized and workout.seizure[tier, after] > 0.0:
             yield Draw("seizure", self.event(month, PURPOSE_SEIZE), happened=bool(self.flags[month] & SEIZED))
-        if 1 <= after <= MAX_BUCKET and self.inputs.study.treatment is not None:
+        if self.pool is not None and self.pool.first_bucket <= after <= self.pool.last_bucket:
             yield Draw("reached", self.event(month, PURPOSE_REACH), happened=bool(self.flags[month] & SERVED))
 
     def car_found(self, month: int) -> bool:

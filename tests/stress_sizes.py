@@ -96,7 +96,6 @@ STRESSES = (
     Stress("S&P 2022, recession of 2007-09", "us_subprime", 4.73, 8.27, MANHEIM_2008, "remaining loss", 1.30),
     Stress("S&P 2022, base stress", "us_subprime", 4.5, 4.5, MANHEIM_2023, "recovery", 0.80),
     Stress("Fitch, moderate", "us_prime", 6.0, 12.0, MANHEIM_2008, "recovery", 0.80),
-    Stress("Fitch, moderate, prices off the record", "us_prime", 6.0, 12.0, NO_RECORD, "recovery", 0.80),
     Stress("Fitch, severe", "us_prime", 6.0, 20.0, MANHEIM_2023, "recovery", 0.50),
     Stress("Fitch, severe, prices off the record", "us_prime", 6.0, 20.0, NO_RECORD, "recovery", 0.50),
     Stress("Fitch 2008, unemployment doubles", "us_subprime", 4.8, 9.6, MANHEIM_2008, "yearly loss", 2.30),

@@ -26,7 +26,7 @@ BLOCK = re.compile(
 )
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]+)?\)")
 INLINE_COMMAND = re.compile(r"`carstress ([a-z]+)((?: [a-z][a-z-]*)?)")
-GROUPS = ("portfolio", "scenario")
+GROUPS = ("portfolio", "scenario", "regime", "parameters")
 NAMED_FILE = re.compile(r"`((?:scenarios|simulator|calibration|outputs|tests|docs|\.ci)/[\w./-]*)`")
 CITATION = re.compile(r"methodology,? (?:equations? )?((?:\(\w+\)(?:, | and )?)+)")
 

@@ -10,7 +10,7 @@ from scenarios.vocabulary import MATURED, MAX_BUCKET, PREPAID
 from simulator.horizon import RUN_OFF_MONTHS
 from simulator.parameters import Parameters
 from single_loans import RATE, in_month, traced
-from small_books import BUCKET_DAYS, certain, chain, equal_loans, mixed_book, quiet, run, subset, values
+from small_books import BUCKET_DAYS, CERTAIN, certain, chain, equal_loans, mixed_book, quiet, run, subset, values
 
 PATHS = 400
 LOAN = {"current_balance": 9_000.0, "rate": 0.12, "remaining_term": 18}
@@ -176,6 +176,12 @@ def test_only_loans_in_default_run_off() -> None:
     assert values(results, "live_count")[:, 0].tolist() == [1] * PATHS
     for name in ("principal_paid", "interest_paid", "fees", "charge_off", "recovery", "ultimate_loss"):
         assert not values(results, f"{name}_after_horizon").any()
+    # A seized car is: the loan goes on, and pays.
+    seizure = np.array([[0.0, 0.0, CERTAIN, 0.0]])
+    seized = lives(nothing_happens(late_fee=np.array([5.0]), seizure=seizure), months=1, days_past_due=65)
+    paid = values(seized, "principal_paid")[:, 0] + values(seized, "principal_paid_after_horizon")
+    assert paid == pytest.approx(9_000.0, rel=1e-9)
+    assert np.all(values(seized, "fees_after_horizon") > 0.0)
 
 
 # --- how principal is repaid (1): closed forms by trace -------------------------------------------------------------

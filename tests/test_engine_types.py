@@ -58,6 +58,18 @@ def test_other_regions_and_sectors_keep_their_odds() -> None:
     assert np.array_equal(found, expected)
 
 
+def test_the_odds_are_those_of_the_month_of_entry() -> None:
+    """All enter in months 1, 3 and 5; unemployment stands high in month 3 alone; once in 10,000 fresh seeds."""
+    parameters = certain({0: 1, 1: 0}, type_share=SHARES, hardship_per_point=np.array([PER_POINT]))
+    last, tape = months_needed(parameters, 5), equal_loans(4_000, remaining_term=60)
+    macro = macro_at(parameters, last, unemployment=np.where(np.arange(last + 1) == 3, 0.04, 0.0))
+    ids = tuple(tape["loan_id"].tolist())
+    kinds = values(simulate(tape, macro, parameters, paths=1, months=5, seed=8, trace=ids), "trace_type")[:, 0]
+    for month, odds in ((1, 1.0), (3, 4.0), (5, 1.0)):
+        hardship = np.array([(kinds[:, month] == HARDSHIP).sum()])
+        assert_shares(hardship, [0.3 * odds / (0.7 + 0.3 * odds)], 4_000, normal_bound(FALSE_ALARM, 3))
+
+
 def test_what_negative_equity_adds_is_strategic() -> None:
     """At the cap 1.2 of the 2.2 entries are strategic, the rest as ever; once in 10,000 fresh seeds."""
     equity = {"equity_slope": 1.6, "equity_threshold": 0.9, "equity_cap": 2.2, "equity_mean": 1.07}

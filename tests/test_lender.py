@@ -17,8 +17,8 @@ from outputs.money_views import cut_off, stage_3_coverage
 from outputs.periods import WHOLE, periods, years
 from outputs.report_views import by_run
 from outputs.terminal import further_lines, measures_document
-from sample_results import LOANS, OPENING, STAGE_SHARE, sample_results
-from scenarios.vocabulary import BOOK_VARIABLES, STAGES
+from sample_results import OPENING, STAGE_SHARE, sample_results
+from scenarios.vocabulary import STAGES
 
 EXACT = 1e-9
 WEIGHTS = (0.75, 0.25)
@@ -37,27 +37,6 @@ def weighted(results: xr.Dataset) -> xr.Dataset:
 def one(results: xr.Dataset, name: str, scenario: str = "baseline") -> np.ndarray:
     """A variable of one run: float64[path, ...]."""
     return results[name].sel(scenario=scenario).values[0, 0]
-
-
-# --- the sample itself --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scenario", ["baseline", "severely_adverse"])
-def test_the_sample_conserves_principal_interest_loans_and_cash(results: xr.Dataset, scenario: str) -> None:
-    """(9): measures are tested on a book whose books balance."""
-    flow = {variable.name: one(results, variable.name, scenario) for variable in BOOK_VARIABLES}
-    opened = np.concatenate([np.full_like(flow["balance"][:, :1], OPENING), flow["balance"][:, :-1]], axis=1)
-    left = flow["principal_paid"] + flow["prepaid"] + flow["total_loss_paid"]
-    charged = flow["charge_off"] - flow["charge_off_interest"]
-    np.testing.assert_allclose(opened + flow["capitalised"], flow["balance"] + left + charged, rtol=EXACT)
-    accrued = flow["accrued_interest"][:, :-1] + flow["interest_accrued"][:, 1:]
-    gone = ("accrued_interest", "interest_paid", "charge_off_interest", "capitalised")
-    np.testing.assert_allclose(accrued, sum(flow[name][:, 1:] for name in gone), rtol=EXACT)
-    exits = sum(flow[f"{name}_count"] for name in ("charge_off", "prepaid", "matured", "total_loss"))
-    np.testing.assert_array_equal(flow["live_count"], LOANS - np.cumsum(exits, axis=1))
-    paid = ("principal_paid", "interest_paid", "prepaid", "total_loss_paid", "fees", "sale_proceeds", "deficiency_cash")
-    np.testing.assert_allclose(flow["cash"], sum(flow[name] for name in paid) - flow["workout_cost"], rtol=EXACT)
-    assert min(flow[name].min() for name in paid) >= 0.0
 
 
 # --- periods --------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from outputs.estimators import draw_up_sample
 from outputs.limits import check_limits
 from sample_results import OPENING, sample_results
 from scenarios.errors import IntegrityError
-from small_books import mixed_book, run, shipped
 
 FIVE = 5.0
 """Standard errors that a fixed-seed comparison may be off: 5.7e-7 of false alarm each, were the seed drawn anew."""
@@ -232,19 +231,6 @@ def test_invariants_of_quantile_and_shortfall(values: np.ndarray, level: float) 
     moved = draw_up_sample(2.0 * values[::-1] + 16.0)
     assert estimators.quantile(moved, level) == 2.0 * threshold + 16.0
     assert estimators.expected_shortfall(moved, level).value == pytest.approx(2.0 * shortfall + 16.0, abs=4 * slack)
-
-
-def test_the_sample_that_stands_for_a_result_is_shaped_like_the_engines(results: xr.Dataset) -> None:
-    engine = run(mixed_book(), shipped("us_near_prime"), paths=3, months=2, seed=1)
-    assert set(results.data_vars) == set(engine.data_vars)
-    assert set(results.coords) == set(engine.coords)
-    assert set(results.attrs) == set(engine.attrs)
-    for name in engine.variables:
-        assert results[name].dims == engine[name].dims, name
-        kinds = results[name].dtype.kind, engine[name].dtype.kind
-        assert kinds[0] == kinds[1] or set(kinds) <= set("OUT"), name
-    for name, value in engine.attrs.items():
-        assert type(results.attrs[name]) is type(value), name
 
 
 # --- of a result -------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ def _ally(low: float, high: float, ahead: float = 0.0) -> Entries:
 
 def test_cured_loans_of_the_ally_panel_fall_behind_as_often_as_the_sets_say() -> None:
     assert [round(ratio, 1) for ratio in _ally(0, 900).ratios()] == [10.3, 7.7, 4.9, 2.6, 1.8]
-    source = _set("us_near_prime").history.half_life_months.source  # type: ignore[union-attr]
+    source = _set("us_near_prime").history.half_life_months.source
     assert "10.3, 7.7, 4.9, 2.6, 1.8" in " ".join(source.split())
 
 
@@ -178,7 +178,7 @@ def test_the_decay_after_a_cure_fits_the_panel() -> None:
 
 def test_the_multiplier_of_super_prime_loans_is_measured() -> None:
     found = [_ally(720, 900, ahead).ratios()[0] for ahead in (0.0, 1.0, 2.0)]
-    shipped = _set("us_super_prime").history.multiplier_at_cure  # type: ignore[union-attr]
+    shipped = _set("us_super_prime").history.multiplier_at_cure
     assert min(found) == pytest.approx(12.4, abs=0.06)
     assert max(found) == pytest.approx(13.7, abs=0.06)
     assert min(found) <= shipped.value <= max(found)
@@ -219,7 +219,7 @@ def test_extended_loans_of_the_sample_fall_behind_as_often_as_the_sets_say() -> 
     assert ratio == pytest.approx(4.1, abs=0.05)
     assert (of_late, extensions) == (14, 35)
     for name in US_TIERS:
-        assert _set(name).history.multiplier_modified.value == 4.1  # type: ignore[union-attr]
+        assert _set(name).history.multiplier_modified.value == 4.1
 
 
 def test_cures_of_the_sample_are_extensions_as_often_as_the_sets_say() -> None:

@@ -44,6 +44,7 @@ treatment:
   phone:
     hours_per_1000_loans: 60
     hours_per_contact: 0.5
+    to_bucket: 60-89
     reach_percent: 70
     effect:
       unserved: {{cure: 0.5}}
@@ -174,6 +175,7 @@ def test_what_happened_is_marked_and_nothing_else(stories: list[Story]) -> None:
             assert marked & CAUSES == (set() if month.state == before.state else {cause}), (story.loan, month)
             seized = "car seized" in month.flags and "car seized" not in before.flags
             assert ("seizure" in marked) == seized
+            assert ("reached" in names) == (month.state in ("30-59", "60-89")), "the pool calls these"
             assert ("reached" in marked) == ("served" in month.flags)
 
 

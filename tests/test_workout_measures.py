@@ -205,7 +205,7 @@ def test_a_run_without_defaults_has_no_exposure(results: xr.Dataset) -> None:
 
 def test_loss_given_default_has_the_run_off_and_what_was_in_default_on_both_sides(results: xr.Dataset) -> None:
     table = rates.rates(results).set_index(["scenario", "measure"]).sort_index()
-    late = results["ultimate_loss_after_horizon"].sel(scenario="baseline").values.ravel()
+    late = results["default_loss_after_horizon"].sel(scenario="baseline").values.ravel()
     loss = one(results, "default_loss").sum(axis=1) + late
     opening = float(results["opening_balance_by_stage"].sel(scenario="baseline", stage="stage 3"))
     exposure = one(results, "default_balance").sum(axis=1) + opening

@@ -3,7 +3,8 @@
 One idea carries all of them: to first order an estimate differs from the truth by the weighted mean of an
 *influence* u over the paths, so its standard error is that of a mean. Paths of one batch may depend on each
 other; their influences are summed first, and the errors come from the batch sums (which for the mean is
-exactly the method of batch means). Where every path is its own batch this is the textbook formula.
+exactly the method of batch means). Where every path is its own batch this is the textbook formula; where a study draws
+its parameters, a batch is the paths of one draw.
 
 Sources: the mean and the standard deviation by the central limit theorem (the latter from the fourth moment);
 the quantile by order statistics (Woodruff, JASA 47, 1952; Serfling, Approximation Theorems, 1980, 2.6), the

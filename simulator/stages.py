@@ -43,6 +43,9 @@ BACKSTOP_DAYS: Final = 30
 LEAST_LIFE_IN_ARREARS: Final = 12
 """Months that a loan in arrears has at least before it: it outlives its last due date. Assumption, L."""
 
+LONGEST_LIFE: Final = 180
+"""Months that a life is looked at, at most: the longest term that a tape may state."""
+
 CHUNK: Final = 65_536
 """Loans whose chains are followed together: some 10 MB of scratch."""
 
@@ -102,7 +105,7 @@ def lifetime_default(
     """
     bucket = loans.bucket[places].astype(np.int64)
     term = loans.term[places].astype(np.int64)
-    life = np.where(bucket > 0, np.maximum(term, LEAST_LIFE_IN_ARREARS), term)
+    life = np.minimum(np.where(bucket > 0, np.maximum(term, LEAST_LIFE_IN_ARREARS), term), LONGEST_LIFE)
     order = np.argsort(-life, kind="stable")
     life, chosen = life[order], places[order]
     cell = loans.cell[chosen].astype(np.int64)

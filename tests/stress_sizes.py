@@ -1,6 +1,6 @@
 """Stresses of published size: unemployment and used-car prices from one level to another, and what a book then loses.
 
-`PYTHONPATH=tests python -m stress_sizes` prints the table of docs/targets.md.
+`PYTHONPATH=tests python -m stress_sizes` prints the rows of two tables of docs/targets.md.
 """
 
 from __future__ import annotations
@@ -171,6 +171,37 @@ def row(stress: Stress) -> str:
     )
 
 
+# --- how arrears and recoveries answer -------------------------------------------------------------------------------
+
+ELASTICITIES = {
+    "balance in arrears, log a point of unemployment": (3.0, 0.0, 3.0),
+    "balance in arrears, log on log price": (0.0, MANHEIM_2008, math.log1p(-MANHEIM_2008 / 100.0)),
+    "recovery, log on log price": (0.0, MANHEIM_2008, math.log1p(-MANHEIM_2008 / 100.0)),
+}
+"""What answers, to the points of unemployment and the fall of prices that move it, and the move to divide by."""
+
+
+def elasticity(what: str, tier: str) -> float:
+    """Log change of a tier's balance in arrears, or of what the second year's charge-offs recover, over the move."""
+    points, cars, move = ELASTICITIES[what]
+    usual = find_parameter_set(tier).macro_reference.unemployment_percent.value
+    moved = stressed_run(tier, usual, usual + points, cars, "central", 36)
+    still = stressed_run(tier, usual, usual, 0.0, "central", 36)
+    recovery = what.startswith("recovery")
+    above, below = (
+        ("recovery_by_tier_mean", "charge_off_by_tier_mean") if recovery else ("delinquent_balance", "balance")
+    )
+    shares = [float(run[above].isel(month=YEAR).sum() / run[below].isel(month=YEAR).sum()) for run in (moved, still)]
+    return math.log(shares[0] / shares[1]) / move
+
+
+def elasticity_row(what: str) -> str:
+    """A row of the second table of docs/targets.md, without what was published."""
+    return f"| {what} | {elasticity(what, 'us_prime'):.2f} | {elasticity(what, 'us_subprime'):.2f} |"
+
+
 if __name__ == "__main__":
     for item in STRESSES:
         sys.stdout.write(row(item) + "\n")
+    for item in ELASTICITIES:
+        sys.stdout.write(elasticity_row(item) + "\n")

@@ -176,6 +176,13 @@ def test_lifetime_default_is_that_of_the_chain_followed_loan_by_loan(seed: int, 
     np.testing.assert_allclose(expected, by_hand, rtol=1e-12, atol=1e-15)
 
 
+def test_a_life_without_end_is_looked_at_as_long_as_the_longest_term() -> None:
+    book = loans(2, term=[stages.LONGEST_LIFE, 1 << 30])
+    now, expected = lifetime_default(book, parameters(), stressed(1.5), np.arange(2))
+    assert now[0] == now[1]
+    assert expected[0] == expected[1]
+
+
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(4)
     book = loans(50, risk=random.uniform(0.1, 9.0, 50), term=random.integers(1, 70, 50))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.typing import NDArray
 
+from calibration.baseline import baseline_book
+from calibration.library import find_parameter_set
 from known_cases import normal_bound
 from scenarios.vocabulary import CURED, ENTER, HARDSHIP, HISTORY_MONTHS, MODIFIED, TYPES
 from simulator.book import build_book
@@ -25,7 +30,8 @@ from simulator.intensities import cause_classes, probabilities_from_intensities
 from simulator.kernels.hazards import fill_entry_intensities
 from simulator.parameter_groups import Workout
 from simulator.parameters import Parameters
-from small_books import changed, equal_loans, macro_at, quiet, run, shipped, tape_of, values
+from simulator.tape import LoanTape
+from small_books import changed, equal_loans, macro_at, quiet, run, shipped, tape_of, tape_of_columns, values
 
 Floats = NDArray[np.float64]
 
@@ -185,22 +191,74 @@ def pair_correlation(counts: Floats, loans: int) -> float:
     return implied_correlation(float(counts.mean() / loans), float(joint))
 
 
-@pytest.mark.parametrize("name", ["us_near_prime", "us_subprime"])
-def test_defaults_of_a_seasoned_pool_are_correlated_as_its_chain_says(name: str) -> None:
-    """Engine against conditional chain on the same factor paths; the quoted figure, of the published chain, is near.
+CORRELATED_LOANS, CORRELATED_PATHS = 1_000, 2_000
 
-    1,000 loans on 2,000 paths. Given the factor, loans are independent: the counts' mean and pairs miss the chain's by
-    sampling of borrowers alone. Four comparisons of 4.5 standard errors, which fail once in 10,000 seeds.
+
+@cache
+def yearly_defaults(name: str, kind: str) -> tuple[Parameters, xr.Dataset]:
+    """First defaults within 12 months of one cell's current loans: equal ones, or those of the set's baseline book."""
+    quoted = {"shares": (1.0, 0.0, 0.0), "probation_months": FOR_GOOD}
+    if kind == "chain":
+        tape, parameters = equal_loans(CORRELATED_LOANS), quiet(name, sigma=shipped(name).sigma, **quoted)
+    elif kind == "histories":
+        tape, parameters = equal_loans(CORRELATED_LOANS), seasoned(name)
+    else:
+        tape, parameters = (
+            one_cell(baseline_book(find_parameter_set(name), CORRELATED_LOANS)),
+            changed(shipped(name), **quoted),
+        )
+    return parameters, run(tape, parameters, paths=CORRELATED_PATHS, months=12, seed=43)
+
+
+def one_cell(tape: LoanTape) -> LoanTape:
+    """The loans of a tape without arrears, in one region and sector."""
+    kept = tape["days_past_due"] == 0
+    columns = {name: column[kept] for name, column in tape.columns.items()}
+    one = {"region": np.full(int(kept.sum()), "TX"), "sector": np.full(int(kept.sum()), "unknown")}
+    return tape_of_columns({**columns, **one}, tape.currency)
+
+
+def realised_correlation(name: str, kind: str) -> float:
+    """Asset correlation at which pairs of loans default together as often as the engine's do."""
+    results = yearly_defaults(name, kind)[1]
+    counts = values(results, "default_count").sum(axis=1).astype(np.float64)
+    loans = float(results.attrs["opening_count"])
+    joint = (counts * (counts - 1.0)).mean() / (loans * (loans - 1.0))
+    return implied_correlation(float(counts.mean() / loans), float(joint))
+
+
+@pytest.mark.parametrize("name", ["us_near_prime", "us_subprime"])
+def test_defaults_of_a_seasoned_pool_come_together_as_its_chain_says(name: str) -> None:
+    """Engine against conditional chain on the same factor paths, histories and types on.
+
+    Given the factor, loans are independent: the counts' mean and pairs miss the chain's by sampling of borrowers alone.
+    Four comparisons, which fail once in 10,000 seeds.
     """
-    loans, paths, bound = 1_000, 2_000, normal_bound(FALSE_ALARM, 4)
-    parameters = seasoned(name)
-    tape = equal_loans(loans)
-    results = run(tape, parameters, paths=paths, months=12, seed=43)
+    loans, paths, bound = CORRELATED_LOANS, CORRELATED_PATHS, normal_bound(FALSE_ALARM, 4)
+    parameters, results = yearly_defaults(name, "histories")
     counts = values(results, "default_count").sum(axis=1).astype(np.float64)
     p = conditional_default(parameters, results["global_factor"].to_numpy())
     miss = counts - loans * p
     assert abs(miss.mean()) < bound * miss.std() / math.sqrt(paths)
     pairs = counts * (counts - 1.0) / (loans * (loans - 1.0)) - p**2
     assert abs(pairs.mean()) < bound * pairs.std() / math.sqrt(paths)
-    found, quoted = pair_correlation(counts, loans), parameters.sets[0].systematic.correlation.value
-    assert found == pytest.approx(quoted, rel=0.25), f"{name}: {found:.4f} against {quoted} quoted"
+
+
+CORRELATION_ROW = re.compile(r"^\| (us_\w+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", flags=re.MULTILINE)
+
+
+def test_the_table_shows_how_correlated_defaults_are() -> None:
+    """Quoted, and realised by the published chain, with histories and types, and by the whole set on its own book.
+
+    An error of the realised ones is about .0007 on another seed; the seed is fixed.
+    """
+    shown = CORRELATION_ROW.findall((Path(__file__).parents[1] / "docs" / "targets.md").read_text("utf-8"))
+    assert [row[0] for row in shown] == ["us_near_prime", "us_subprime"]
+    for name, *figures in shown:
+        quoted = shipped(name).sets[0].systematic.correlation.value
+        found = [realised_correlation(name, kind) for kind in ("chain", "histories", "whole")]
+        fresh = f"| {name} | {quoted:.3f} | " + " | ".join(f"{item:.4f}" for item in found) + " |"
+        assert [float(item) for item in figures] == pytest.approx([quoted, *found], abs=2e-4), f"expected {fresh}"
+        assert found[0] == pytest.approx(quoted, rel=0.12)
+        assert found[1] == pytest.approx(quoted, rel=0.25)
+        assert found[0] < found[2] < 1.7 * quoted

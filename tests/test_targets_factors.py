@@ -30,8 +30,8 @@ from simulator.intensities import cause_classes, probabilities_from_intensities
 from simulator.kernels.hazards import fill_entry_intensities
 from simulator.parameter_groups import Workout
 from simulator.parameters import Parameters
-from simulator.tape import LoanTape
-from small_books import changed, equal_loans, macro_at, quiet, run, shipped, tape_of, tape_of_columns, values
+from simulator.tape import LoanTape, make_tape
+from small_books import changed, equal_loans, macro_at, quiet, run, shipped, tape_of, values
 
 Floats = NDArray[np.float64]
 
@@ -191,7 +191,7 @@ def pair_correlation(counts: Floats, loans: int) -> float:
     return implied_correlation(float(counts.mean() / loans), float(joint))
 
 
-CORRELATED_LOANS, CORRELATED_PATHS = 1_000, 2_000
+CORRELATED_LOANS, CORRELATED_PATHS = 1_000, 4_000
 
 
 @cache
@@ -207,7 +207,7 @@ def yearly_defaults(name: str, kind: str) -> tuple[Parameters, xr.Dataset]:
             one_cell(baseline_book(find_parameter_set(name), CORRELATED_LOANS)),
             changed(shipped(name), **quoted),
         )
-    return parameters, run(tape, parameters, paths=CORRELATED_PATHS, months=12, seed=43)
+    return parameters, run(tape, parameters, paths=CORRELATED_PATHS, months=12, seed=44)
 
 
 def one_cell(tape: LoanTape) -> LoanTape:
@@ -215,7 +215,7 @@ def one_cell(tape: LoanTape) -> LoanTape:
     kept = tape["days_past_due"] == 0
     columns = {name: column[kept] for name, column in tape.columns.items()}
     one = {"region": np.full(int(kept.sum()), "TX"), "sector": np.full(int(kept.sum()), "unknown")}
-    return tape_of_columns({**columns, **one}, tape.currency)
+    return make_tape({**columns, **one}, as_of=tape.as_of, currency=tape.currency, report=tape.report)
 
 
 def realised_correlation(name: str, kind: str) -> float:

@@ -13,7 +13,7 @@ from simulator.collateral import OLDEST_MONTH, value_cars
 from simulator.entities import loan_entities
 from simulator.factors import factor_name
 from simulator.kernels.bundles import DRAW_MARK, Loans
-from simulator.parameters import Parameters
+from simulator.parameters import OLDEST_AGE, Parameters
 from simulator.tape import LoanTape
 from simulator.tape.amortisation import amortisation
 from simulator.tape.tape import loan_age, loan_to_value
@@ -77,7 +77,7 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
         term=schedule.term.astype(np.int32),
         renewal=schedule.renewal.astype(np.int32),
         age=age.astype(np.int32),
-        car=(cars.curve * OLDEST_MONTH + np.minimum(cars.age, OLDEST_MONTH // 2)).astype(np.int32),
+        car=(cars.curve * OLDEST_MONTH + np.minimum(cars.age, OLDEST_AGE)).astype(np.int32),
         value_as_new=cars.value_as_new,
         risk=risk,
         risk_bound=risk * _largest_multiplier(parameters)[tier],

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from scenarios.spec import Spec
 from simulator.parameter_borrower import ByBucket
 from simulator.parameter_car import SegmentTable
-from simulator.sourced import Count, Evidence, NonNegative, Percent, Positive, Share, Sourced, Unit
+from simulator.sourced import Evidence, Lag, NonNegative, Percent, Positive, Share, Sourced, Unit
 
 MONTHS_A_YEAR = 12
 
@@ -46,9 +46,9 @@ class SaleTerms(Spec):
 
     found_share: Annotated[Share, Unit("fraction of charge-offs without the car")]
     """Share of charge-offs whose car, not seized before, is found later and sold."""
-    search_lag_months: Annotated[Count | None, Unit("months")] = None
+    search_lag_months: Annotated[Lag | None, Unit("months")] = None
     """Months from charge-off until such a car is found; absent: none."""
-    lag_months: Annotated[Count, Unit("months")]
+    lag_months: Annotated[Lag, Unit("months")]
     """Months from having the car (seized, or found after charge-off) to the sale's cash, charge-off at the earliest."""
     auction_haircut: Annotated[Share, Unit("fraction of wholesale value")]
     """What an auction of repossessed cars brings below clean wholesale."""
@@ -82,7 +82,7 @@ class Deficiency(Spec):
 
     collected_share: Annotated[Share, Unit("fraction of deficiency")]
     """Share of the deficiency that is collected net of cost."""
-    lag_months: Annotated[Count, Unit("months")]
+    lag_months: Annotated[Lag, Unit("months")]
     """Months from charge-off to that cash, the mean of instalments over years."""
 
 

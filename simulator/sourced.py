@@ -103,6 +103,13 @@ class Count(Sourced):
     """A whole number, 0 or more."""
 
 
+class Lag(Count):
+    """Months between two events of a workout."""
+
+    value: Annotated[int, Field(ge=0, le=120)]
+    """Months, 0 to 120."""
+
+
 class Percent(Sourced):
     """A rate in percent: the only places that hold percent, and their names end in ``_percent``."""
 

@@ -88,7 +88,7 @@ def build_service(servicing: Servicing, loans: Loans, principal: Floats, paramet
     return Service(
         effect=np.concatenate([pool.effect, neutral]),
         pool=1,
-        contacts=int(np.floor(pool.hours / pool.hours_per_contact + SLACK)),
+        contacts=int(min(np.floor(pool.hours / pool.hours_per_contact + SLACK), principal.size)),
         first_bucket=int(pool.first_bucket),
         last_bucket=int(pool.last_bucket),
         reach=float(pool.reach),

@@ -118,7 +118,7 @@ ERRORS = (
         "    return principal + interest\n", "    return principal\n", ("test_engine_conservation.py", *REFERENCE),
     ),
     Planted(
-        "extension_one_month_short", "an extension moves the last due date one month too little", f"{KERNELS}/active.py",
+        "extension_one_month_short", "an extension moves the last due date a month too little", f"{KERNELS}/active.py",
         "term + bucket + 1", "term + bucket", REFERENCE,
     ),
     Planted(
@@ -177,7 +177,8 @@ ERRORS = (
     ),
     Planted(
         "pool_without_limit", "the pool serves everybody", "simulator/workouts.py",
-        "contacts=int(np.floor(pool.hours / pool.hours_per_contact + SLACK)),", "contacts=1 << 40,",
+        "contacts=int(min(np.floor(pool.hours / pool.hours_per_contact + SLACK), principal.size)),",
+        "contacts=principal.size,",
         ("test_engine_pools.py", *REFERENCE),
     ),
     Planted(

@@ -129,7 +129,9 @@ class Life:
         self.schedule, self.term = contract["owed"], contract["term"]
         self.mark = opening_mark(contract, path, world["seed"])
         self.type = opening_type(contract, path, world["seed"])
-        self.treated, self.waiting = 1, 0
+        pool = world["pool"]
+        called = not pool or pool["first_bucket"] <= self.state <= pool["last_bucket"]
+        self.treated, self.waiting = 1 if called else NOT_CALLED, 0
         self.seized = 0 if contract["repossessed"] else None
         self.default_bucket = world["parameters"]["default_bucket"]
         self.default_month = 0 if self.serious else None
@@ -170,7 +172,7 @@ class Life:
 
     def run_off(self, fire: float) -> float:
         """After the horizon a loan in default goes on until it is cured or gone; return what it then owes."""
-        month, goes_on, self.treated = self.world["months"], self.serious, 1
+        month, goes_on, self.treated = self.world["months"], self.serious, NOT_CALLED
         while goes_on and self.state > 0 and self.alive:
             month += 1
             self.live(month, fire)

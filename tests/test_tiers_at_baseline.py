@@ -89,26 +89,23 @@ def test_a_new_pool_has_no_past() -> None:
 # --- correlation of defaults within 12 months ----------------------------------------------------------
 
 
-def _one_cell(tape: LoanTape, ltv: float) -> LoanTape:
-    """The loans of a tape in one region and sector, each at the tier's reference features."""
-    changes = {
-        "region": np.full(len(tape), "TX"),
-        "sector": np.full(len(tape), "unknown"),
-        "vehicle_value": tape["original_balance"] / ltv,
-        "payment_to_income": np.full(len(tape), np.nan),
-    }
-    return make_tape({**tape.columns, **changes}, as_of=tape.as_of, currency=tape.currency, report=tape.report)
+def _one_cell(tape: LoanTape) -> LoanTape:
+    """The loans of a tape without arrears, in one region and sector."""
+    kept = tape["days_past_due"] == 0
+    columns = {name: column[kept] for name, column in tape.columns.items()}
+    one = {"region": np.full(int(kept.sum()), "TX"), "sector": np.full(int(kept.sum()), "unknown")}
+    return make_tape({**columns, **one}, as_of=tape.as_of, currency=tape.currency, report=tape.report)
 
 
-def _default_counts(name: str, loans: int, paths: int) -> tuple[NDArray[np.float64], float]:
-    """Loans of a new one-cell pool that default within 12 months, float64[path], and the quoted correlation."""
+def _default_counts(name: str, loans: int, paths: int) -> tuple[NDArray[np.float64], int, float]:
+    """Loans of a one-cell book that default within 12 months, float64[path], their number, the quoted correlation."""
     item = find_parameter_set(name)
     parameters = build_parameters([item])
-    tape = _one_cell(new_pool(item, loans), float(parameters.ltv_reference[0]))
+    tape = _one_cell(baseline_book(item, loans))
     macro = reference_macro(parameters, 12)
     results = simulate(tape, macro, parameters, paths=paths, months=12, seed=4)
     counts = results["default_count"].sum("month").to_numpy().reshape(-1).astype(np.float64)
-    return counts, item.systematic.correlation.value
+    return counts, len(tape), item.systematic.correlation.value
 
 
 def _correlation(counts: NDArray[np.float64], loans: int) -> float:
@@ -126,16 +123,21 @@ def _batch_error(counts: NDArray[np.float64], loans: int, batches: int = 20) -> 
     return float(np.std(found, ddof=1) / np.sqrt(batches))
 
 
+BESIDE_THE_CHAIN = 0.2
+"""Share of the quoted correlation by which a whole book may miss it: memory of arrears and negative equity raise it,
+loans that are not alike lower it; what is quoted is of the published chain (3d). docs/targets.md has what comes out."""
+
+
 def _check_correlation(name: str, loans: int, paths: int, closest: float) -> None:
-    counts, quoted = _default_counts(name, loans, paths)
-    found, error = _correlation(counts, loans), _batch_error(counts, loans)
+    counts, number, quoted = _default_counts(name, loans, paths)
+    found, error = _correlation(counts, number), _batch_error(counts, number)
     assert error < closest * quoted
-    assert found == pytest.approx(quoted, abs=FAR * error)
+    assert found == pytest.approx(quoted, abs=BESIDE_THE_CHAIN * quoted + FAR * error)
 
 
 def test_defaults_within_a_year_are_correlated_as_quoted() -> None:
-    # Four standard errors of at most 6 %: a correlation that is wrong by a quarter is caught.
-    _check_correlation("us_near_prime", loans=1_000, paths=2_000, closest=0.06)
+    # A fifth and four standard errors of at most 7 %: a correlation that is wrong by a half is caught.
+    _check_correlation("us_near_prime", loans=1_000, paths=2_000, closest=0.07)
 
 
 @pytest.mark.nightly

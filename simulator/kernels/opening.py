@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenarios.vocabulary import CURED, EVENT_SLOT, HISTORY_MONTHS, MODIFIED, PURPOSE_HISTORY, PURPOSE_TYPE
 from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.booking import book_flags, book_stocks
-from simulator.kernels.bundles import DRAW_MARK, NEVER, NO_MARK, SERVED
+from simulator.kernels.bundles import DRAW_MARK, NEVER, NO_MARK, NOT_CALLED, SERVED
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import WORDS, block_at, unit
 
@@ -37,7 +37,7 @@ def drawn_kind(u, shares):  # type: ignore[no-untyped-def]
 @compiled(inner=True)
 def open_loan(loan, place, spot, bundles, work):  # type: ignore[no-untyped-def]
     """Set one loan to its state at the as-of date and draw what nobody knows of it."""
-    loans, hazards, _, _, clock = bundles
+    loans, hazards, _, service, clock = bundles
     worker, bucket, tier, mark = spot.worker, loans.bucket[loan], loans.tier[loan], loans.mark[loan]
     slot = EVENT_SLOT + PURPOSE_TYPE // WORDS  # type and history stand in one block of words
     words = block_at(loans.entity[loan], clock.first_path + spot.row, slot, clock.seed)
@@ -53,7 +53,8 @@ def open_loan(loan, place, spot, bundles, work):  # type: ignore[no-untyped-def]
     work.seized[worker, place] = 0 if loans.repossessed[loan] else NEVER
     in_default = bucket >= clock.default_bucket or loans.repossessed[loan]
     work.defaulted[worker, place] = 0 if in_default else NEVER
-    work.treated[worker, place] = SERVED
+    called = service.pool == 0 or service.first_bucket <= bucket <= service.last_bucket
+    work.treated[worker, place] = SERVED if called else NOT_CALLED
     work.waiting[worker, place] = 0
     work.loss[worker, place] = 0.0
     work.cash[worker, place] = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenarios.vocabulary import MAX_BUCKET
 from simulator.kernels.active import active_pass
 from simulator.kernels.amounts import accrued_interest, principal_behind
-from simulator.kernels.bundles import SERVED, Spot
+from simulator.kernels.bundles import NOT_CALLED, Spot
 from simulator.kernels.compile import compiled
 
 
@@ -26,7 +26,7 @@ def enter_run_off(spot, loans, clock, work, result):  # type: ignore[no-untyped-
             entered[0] += principal
             entered[1] += accrued_interest(principal, bucket, growth, clock.nonaccrual_months)
             entered[2] += 1.0
-            work.treated[worker, place] = SERVED
+            work.treated[worker, place] = NOT_CALLED
     return late
 
 

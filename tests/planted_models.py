@@ -1,4 +1,4 @@
-"""Wrong models, each one replacement in one source file: `nightly/planted_errors.py` plants them, one at a time.
+"""Wrong models, each one replacement in one source file: `planted_errors.py` plants them, one at a time.
 
 A replacement must fit exactly once; `test_planted_models.py` sees to it, so that the list ages with the sources.
 """

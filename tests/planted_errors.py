@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plant wrong models one at a time and see whether the tests notice: `python tests/nightly/planted_errors.py`.
+"""Plant wrong models one at a time and see whether the tests notice: `python tests/planted_errors.py`.
 
 Each error of `planted_models.ERRORS` replaces one piece of one source file in a copy of the checkout; then the test
 files that speak of the model run there, those named with the error first, until one fails.  Left out are tests that
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from planted_models import ERRORS, Planted, planted_text
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("scenarios", "simulator", "calibration", "outputs", "tests", "docs")
 FILES = ("cli.py", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt")
 
@@ -71,7 +71,7 @@ def caught_by(place: Path, error: Planted) -> str:
     sound = path.read_text("utf-8")
     path.write_text(planted_text(error, sound), "utf-8")
     # PYTHONPATH: the copy is tested, whatever is installed.
-    environment = {**os.environ, "CARSTRESS_KERNEL_CACHE": "0", "PYTHONPATH": str(place)}
+    environment = {**os.environ, "PYTHONPATH": str(place)}
     try:
         for name in files_to_run(place, error):
             run = subprocess.run(

@@ -75,7 +75,7 @@ def test_the_factor_explains_nearly_all_of_a_large_pool() -> None:
     assert abs(gap) * math.sqrt(paths - 3) < 1.5 * normal_bound(FALSE_ALARM, 1)
 
 
-def test_whole_distribution_of_the_largest_pool_by_its_tail() -> None:
+def test_tail_of_the_largest_pool() -> None:
     """P(K > k) of 1,000 loans at the printed quantiles, 200,000 paths."""
     pool, paths = POOLS[2], 200_000
     parameters = one_factor(pool.probability, pool.correlation)
@@ -92,7 +92,7 @@ def test_whole_distribution_of_the_largest_pool_by_its_tail() -> None:
 
 
 def test_two_causes_are_not_counted_twice() -> None:
-    """Twelve months of 40,000,000 loans; the naive first month alone is 20 standard errors away by then."""
+    """Twelve months of 40,000,000 loans; the naive figure of the first month alone is seven standard errors away."""
     loans, paths = 20_000, 2_000
     seed = seed_of("competing")
     results = run(lasting_loans(loans, 12), current_only(0.02, 0.015), paths=paths, months=12, seed=seed)
@@ -125,7 +125,7 @@ def test_capacity(demand: float, capacity: int) -> None:
     assert abs(values(results, "pool_served").mean() - mean) < normal_bound(FALSE_ALARM, 4) * error
 
 
-# --- factors -----------------------------------------------------------------------------------------------------------
+# --- factors ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("response", ["lognormal", "probit"])

@@ -89,8 +89,8 @@ def test_each_kind_of_caveat_is_one_sentence(study: StudyInputs) -> None:
     (idle,) = [text for text in caveats(study, ()) if "act on no borrower" in text]
     assert idle == (
         "Disposable income growth and prime rate move in the scenarios and act on no borrower: the parameter sets have "
-        "no sensitivity to them. Of a scenario only unemployment (on entry into arrears) and used-car prices change the "
-        "loss; the prime rate moves the cost of funding, and with it income."
+        "no sensitivity to them. Of a scenario only unemployment (on entry into arrears) and used-car prices change "
+        "the loss; the prime rate moves the cost of funding, and with it income."
     )
     (share,) = [text for text in caveats(study, provenance(study.parameters())) if "confidence L" in text]
     assert "errors below are those of the simulation only" in share

@@ -162,7 +162,7 @@ BOOK_VARIABLES: Final = (
     _book("recovery", "currency", "proceeds less costs plus deficiency collections, month of cash", "sum"),
     _book("cash", "currency", "cash received less workout costs", "sum"),
     _book("ultimate_loss", "currency", "loss of the month's charge-offs, recoveries discounted to them", "sum"),
-    _book("default_balance", "currency", "exposure of loans that default for the first time", "sum"),
+    _book("default_balance", "currency", "exposure of loans that default, again only after probation", "sum"),
     _book("default_loss", "currency", "loss of the month's charge-offs, discounted to their default", "sum"),
     _book("default_count", "count", "loans that default, again only after probation", "sum"),
     _book("charge_off_count", "count", "loans charged off", "sum"),
@@ -184,7 +184,8 @@ ECONOMIC_VARIABLES: Final = (
 """What follows from the book by path and month, outside the kernel."""
 
 CONTRACTUAL_VARIABLES: Final = (
-    Variable("contractual_principal", ("month",), "currency", "principal due by contract, no loan late or prepaid"),
+    Variable("contractual_principal", ("month",), "currency",
+             "principal due by contract, no loan late or prepaid, all renewed"),
     Variable("contractual_interest", ("month",), "currency", "interest due by contract, no loan late or prepaid"),
 )
 

@@ -24,7 +24,17 @@ class Book:
 
 
 def draw_book(study: Study, wish: Synthetic, described: ParameterSet) -> Book:
-    """Draw a study's book; raises InputError where no profile describes the set, or the wish cannot be met."""
+    """Draw a study's book.
+
+    Raises
+    ------
+    InputError
+        Several sets and none named to describe the book, no profile of the set, or a wish that cannot be met.
+    """
+    if wish.parameters is None and len(study.parameter_sets) > 1:
+        found = f"a book to draw for {len(study.parameter_sets)} parameter sets, none of which is named to describe it"
+        remedy = f"Write `parameters: {described.name}` below `synthetic`: its loans belong to that set's tier, mostly."
+        raise InputError(Fault(study.where("portfolio", "synthetic"), found, "the set that describes it", remedy))
     if described.name not in profile_names():
         where = study.where("portfolio", "synthetic", *([] if wish.parameters is None else ["parameters"]))
         found = f"no tape profile describes a book of parameter set {described.name}"

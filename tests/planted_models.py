@@ -212,7 +212,7 @@ ERRORS = (
     ),
     Planted(
         "run_off_forgotten", "loans in default at the horizon vanish", f"{KERNELS}/run_off.py",
-        "if 1 <= bucket <= MAX_BUCKET and (", "if bucket > MAX_BUCKET and (", ("test_run_off.py", *REFERENCE),
+        "if 1 <= bucket <= MAX_BUCKET and work", "if bucket > MAX_BUCKET and work", ("test_run_off.py", *REFERENCE),
     ),
     Planted(
         "after_horizon_dropped", "recoveries after the horizon not counted", "simulator/totals.py",

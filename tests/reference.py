@@ -172,7 +172,8 @@ class Life:
 
     def run_off(self, fire: float) -> float:
         """After the horizon a loan in default goes on until it is cured or gone; return what it then owes."""
-        month, goes_on, self.treated = self.world["months"], self.serious, NOT_CALLED
+        in_default = self.alive and self.state > 0 and self.default_month is not None
+        month, goes_on, self.treated = self.world["months"], in_default, NOT_CALLED
         while goes_on and self.state > 0 and self.alive:
             month += 1
             self.live(month, fire)

@@ -280,17 +280,31 @@ def test_treatment_never_touches_payoff_or_entry() -> None:
     assert phoned(phone(25, effect=effect)).identical(phoned(phone(25)))
 
 
-def test_after_the_horizon_all_count_as_served() -> None:
+def test_after_the_horizon_there_is_no_pool() -> None:
+    """Who is called cures neither served nor unserved; in month 1 the loan rolls into default, after it it cures."""
     effect = neutral()
-    effect[0] = 0.0
-    late = {"days_past_due": BUCKET_DAYS[2], "remaining_term": 40}
-    servicing = phone(0, effect=effect)
-    # In month 1 the loan, served until now, rolls into default; month 2 is after the horizon, and it cures.
-    results = run(equal_loans(3, **late), certain({2: 3, 3: 0}), paths=2, months=1, seed=1, servicing=servicing)
+    effect[:, :, CURE] = 0.0
+    late, moves = {"days_past_due": BUCKET_DAYS[2], "remaining_term": 40}, certain({2: 3, 3: 0})
+    for capacity in (0, 10_000):
+        servicing = phone(capacity, effect=effect)
+        results = run(equal_loans(3, **late), moves, paths=2, months=1, seed=1, servicing=servicing)
+        assert np.all(values(results, "interest_paid_after_horizon") > 0.0)
+        assert not values(results, "charge_off_after_horizon").any()
+        longer = run(equal_loans(3, **late), moves, paths=2, months=9, seed=1, servicing=servicing)
+        assert np.array_equal(values(longer, "delinquent_count"), np.full((2, 9), 3))
+
+
+def test_a_bucket_that_is_not_called_is_left_alone_before_the_first_close_and_after_the_horizon() -> None:
+    """What service would do to it, nothing at all, is not done: it moves in month 1, and in the run-off."""
+    effect = np.zeros_like(neutral())
+    servicing = phone(10_000, first=1, last=1, effect=effect)
+    loan = {"days_past_due": BUCKET_DAYS[2], "remaining_term": 40}
+    results = run(equal_loans(3, **loan), certain({2: 3, 3: 0}), paths=1, months=1, seed=1, servicing=servicing)
+    assert values(results, "default_count").tolist() == [[3]]
     assert np.all(values(results, "interest_paid_after_horizon") > 0.0)
-    assert not values(results, "charge_off_after_horizon").any()
-    longer = run(equal_loans(3, **late), certain({2: 3, 3: 0}), paths=2, months=9, seed=1, servicing=servicing)
-    assert np.array_equal(values(longer, "delinquent_count"), np.full((2, 9), 3))
+    called = {**loan, "days_past_due": BUCKET_DAYS[1]}
+    stays = run(equal_loans(3, **called), certain({1: 2}), paths=1, months=4, seed=1, servicing=servicing)
+    assert np.array_equal(values(stays, "seriously_delinquent_balance"), np.zeros((1, 4)))
 
 
 def test_a_better_phone_loses_less() -> None:

@@ -43,9 +43,9 @@ def test_the_chance_of_seizure_a_month(tracker: bool, segment: str) -> None:
     assert values(results, "repossessed_balance")[0] == pytest.approx(OWED * np.array([first, first + second]))
 
 
-@pytest.mark.parametrize("bucket", [0, 1, 3])
-def test_no_car_is_seized_in_another_bucket(bucket: int) -> None:
-    results = life(certain({}, seizure=seizing(2)), months=3, days_past_due=BUCKET_DAYS[bucket])
+@pytest.mark.parametrize(("bucket", "named"), [(0, 2), (1, 2), (3, 2), (0, 0)])
+def test_no_car_is_seized_in_another_bucket_or_of_who_is_current(bucket: int, named: int) -> None:
+    results = life(certain({}, seizure=seizing(named)), months=3, days_past_due=BUCKET_DAYS[bucket])
     assert not in_month(results, "repossessed_count")
 
 

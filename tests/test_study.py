@@ -137,6 +137,14 @@ def test_a_set_without_a_profile_cannot_be_drawn(tmp_path: Path) -> None:
     assert inputs_of(tmp_path, said).sets[0].name == "mine"
 
 
+def test_a_book_to_draw_for_several_tiers_names_the_set_that_describes_it(tmp_path: Path) -> None:
+    tiers = SMALL_STUDY.replace("\nparameters: us_near_prime", "\nparameters: [us_near_prime, us_subprime]")
+    (found,) = faults_of(tmp_path, tiers.replace("parameters: us_near_prime, ", ""))
+    assert "a book to draw for 2 parameter sets, none of which is named to describe it" in found
+    assert "Write `parameters: us_near_prime` below `synthetic`" in found
+    assert len(inputs_of(tmp_path, tiers).sets) == 2
+
+
 def test_a_shipped_mapping_is_named_without_a_path(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -1,4 +1,4 @@
-"""After the horizon: loans in default go on until they are cured, gone, or charged off in the last month."""
+"""After the horizon: loans in arrears and in default go on until current, gone, or charged off in the last month."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from simulator.kernels.compile import compiled
 
 @compiled(inner=True)
 def enter_run_off(spot, loans, clock, work, result):  # type: ignore[no-untyped-def]
-    """List the block's loans in default at the horizon and book what enters; return how many."""
+    """List the block's loans in arrears that are in default at the horizon; book what enters, return how many.
+
+    A loan in default that is current serves its probation: it has cured.
+    """
     late, worker = 0, spot.worker
     states, tracks = work.state[worker], work.track[worker]
     entered = result.run_off[spot.row]
     for place in range(spot.start - spot.origin, spot.stop - spot.origin):
         bucket = states[place]
-        if 1 <= bucket <= MAX_BUCKET and (bucket >= clock.default_bucket or work.seized[worker, place] >= 0):
+        if 1 <= bucket <= MAX_BUCKET and work.defaulted[worker, place] >= 0:
             work.active[worker, late] = place
             late += 1
             loan = spot.origin + place

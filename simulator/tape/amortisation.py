@@ -10,7 +10,7 @@ level          1 + rate / 12    the instalment
 balloon        1 + rate / 12    the instalment; computed, it leaves the balloon
 interest_only  1                0
 linear         1                principal (less a balloon) over the instalments still due
-single_payment 1                0; on its due date the loan is repaid or renewed
+single_payment 1                0; on its due date the loan is renewed, unless paid off
 ============== ================ ==========================================================
 """
 
@@ -88,7 +88,12 @@ def amortisation(tape: LoanTape, bucket: Integers) -> Amortisation:
     payment, due = _instalments(terms)
     step = np.where(terms.compounding, payment, np.where(terms.linear, (terms.principal - terms.balloon) / due, 0.0))
     growth = 1.0 + terms.rate / 12.0
-    notes = (*_residual_notes(terms, payment, due), *_balloon_notes(tape, terms), *_absent_notes(terms))
+    notes = (
+        *_residual_notes(terms, payment, due),
+        *_balloon_notes(tape, terms),
+        *_renewal_notes(tape, terms),
+        *_absent_notes(terms),
+    )
     return Amortisation(
         shrink=np.where(terms.compounding, growth, 1.0),
         step=step,
@@ -191,6 +196,14 @@ def _balloon_notes(tape: LoanTape, terms: _Terms) -> Iterator[str]:
         yield f"{loans} above the principal; all principal falls due with the last instalment."
 
 
+def _renewal_notes(tape: LoanTape, terms: _Terms) -> Iterator[str]:
+    """What becomes of single-payment loans that last longer than a month."""
+    longer = terms.single & (tape["original_term"] > 1)
+    if longer.any():
+        loans = counted(int(longer.sum()), "single-payment loan lasts", "single-payment loans last")
+        yield f"{loans} longer than a month: interest is paid monthly, and due dates are renewals (methodology (1c))."
+
+
 def _absent_notes(terms: _Terms) -> Iterator[str]:
     if absent := int((terms.compounding & (terms.stated <= 0.0)).sum()):
         loans = counted(absent, "loan states", "loans state")
@@ -224,6 +237,10 @@ class Scheduled(Protocol):
         """See `Amortisation`."""
 
     @property
+    def renewal(self) -> NDArray[Any]:
+        """See `Amortisation`."""
+
+    @property
     def bucket(self) -> NDArray[Any]:
         """Instalments past due."""
 
@@ -232,7 +249,7 @@ def contractual(loans: Scheduled, months: int, nonaccrual_months: int) -> tuple[
     """Principal and interest that a book is due if from now on nobody is late and nobody prepays.
 
     Loans in arrears pay these, and the interest accrued on them (1a), in the first month; single-payment
-    loans repay on their next due date.
+    loans renew on their due dates (1c), so that no principal of theirs is ever due.
 
     Parameters
     ----------
@@ -255,7 +272,8 @@ def contractual(loans: Scheduled, months: int, nonaccrual_months: int) -> tuple[
     opening, accruing = behind, np.minimum(loans.bucket + 1, nonaccrual_months)
     balance = loans.track
     for month in range(1, months + 1):
-        balance = np.where(month < loans.term, loans.shrink * balance - loans.step, 0.0)
+        goes_on = (month < loans.term) | (loans.renewal > 0)
+        balance = np.where(goes_on, loans.shrink * balance - loans.step, 0.0)
         principal[month - 1] = np.sum(opening - balance)
         interest[month - 1] = np.sum(opening * monthly * accruing)
         opening, accruing = balance, np.ones_like(accruing)

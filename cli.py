@@ -68,7 +68,7 @@ def run(
     from outputs.measures import summary
     from outputs.publish import publish_run, run_record
     from outputs.store import check_destination
-    from outputs.terminal import further_lines, measures_document
+    from outputs.terminal import further_lines, measures_document, study_warnings
     from outputs.wording import format_summary
     from simulator.engine import RunSize, available_cores
     from simulator.study import run_study
@@ -91,10 +91,11 @@ def run(
         "folder": str(folder.absolute()),
         "files": [str(path) for path in files],
         "tape": load_summary(inputs.tape.report),
-        **measures_document(results, limits),
+        **measures_document(results, limits, inputs),
         "seconds": round(time.time() - started, 1),
     }
-    told = [format_summary(summary(results), results), *further_lines(results), *map(str, limits)]
+    warned = study_warnings(inputs)
+    told = [format_summary(summary(results), results), *warned, *further_lines(results), *map(str, limits)]
     VOICE.report("\n".join([*told, "", f"Results: {folder}/  (report.html)"]), document)
     if not all(limit.passed for limit in limits):
         raise click.exceptions.Exit(LIMIT_FAILED)

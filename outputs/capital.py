@@ -292,6 +292,12 @@ NOTES: Final = (
     "cycle and an LGD of a downturn. The PD is 0.05 % at least.",
     "The formula covers loans that are not in default; with the LGD of a loan in default at its best estimate it asks "
     "for nothing more. The simulated capital covers all loans of the book.",
+    "Loans in default at the as-of date are taken out of exposure and loss in the same proportion in every tier: where "
+    "they sit in bad tiers, a good tier's LGD is understated and a bad one's overstated. Accrued interest is in the "
+    "exposure of new defaults and not in the opening principal that the PD divides it by; the PD is 1 at most. This "
+    "LGD is discounted to the charge-off, the loss given default among the rates to the default.",
+    "Under the standardised approach the exposure in default is before provisions, of which the regulation would have "
+    "it net; provisions choose its weight and no more.",
     "The simulated loss is that of loans that default within twelve months, until their cars are sold, discounted to "
     "the as-of date. Its tail has the book's own factors and cars; it is no regulatory figure.",
 )

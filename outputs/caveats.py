@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from outputs.provenance_view import confidence_counts
+from outputs.start_levels import far_starts
 from scenarios.checks import month_text
 from scenarios.counted import counted
 from scenarios.schema import MacroScenario, Satellite, Study
@@ -47,6 +48,7 @@ def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ..
     drawn = inputs.study.uncertainty is not None
     return (
         *_shifts(shifted, tape),
+        *far_starts(inputs),
         *_satellites(inputs.scenarios),
         *_pools(inputs.study),
         *_idle(inputs),

@@ -24,10 +24,14 @@ from outputs.style import RunStyle, look, run_labels, run_styles, stamp
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from scenarios.treatment import Treatment
+
 __all__ = ["Picture", "draw_pictures", "write_figures"]
 
 
-def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> tuple[Picture, ...]:
+def draw_pictures(
+    dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None, treatment: Treatment | None = None
+) -> tuple[Picture, ...]:
     """Draw all pictures of a result.
 
     Parameters
@@ -38,6 +42,8 @@ def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None =
         Shown in every footer.
     history : xr.Dataset, optional
         Macro history, as `outputs.figure_data.macro_paths` takes it.
+    treatment : Treatment, optional
+        What the study says of its pool, for the caption of the queue.
 
     Returns
     -------
@@ -48,7 +54,8 @@ def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None =
     """
     styles = run_styles(run_labels(dataset))
     scenarios = [str(name) for name in dataset["scenario"].values]
-    page = Page(dataset, history, stamp(dataset, run_id), styles, _scenario_styles(dataset, styles, scenarios))
+    by_scenario = _scenario_styles(dataset, styles, scenarios)
+    page = Page(dataset, history, stamp(dataset, run_id), styles, by_scenario, treatment)
     with look():
         builders = (*BUILDERS, *MONEY_BUILDERS, *((queue_picture,) if has_pool(dataset) else ()))
         pictures = tuple(build(page) for build in builders)

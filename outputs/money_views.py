@@ -175,7 +175,7 @@ def pool_hours(results: xr.Dataset) -> dict[str, str]:
 # --- uncertain parameters ------------------------------------------------------------------------------------
 
 STRONGEST: Final = 5
-"""Parameters that the report names; the table has all."""
+"""Parameters that the report names at most; the table has all."""
 
 
 def band_view(results: xr.Dataset) -> list[RunTable]:
@@ -190,10 +190,39 @@ def band_view(results: xr.Dataset) -> list[RunTable]:
     return by_run(table.assign(**{f"{name}_percent": scale * table[column] for name, column in shares.items()}))
 
 
-def driver_view(results: xr.Dataset) -> list[RunTable]:
-    """Parameters that the expected loss goes with, strongest first, a block a run; empty without draws."""
-    table = uncertainty.parameter_drivers(results).dropna(subset=["rank_correlation"])
-    return [RunTable(block.run, block.rows[:STRONGEST]) for block in by_run(table)]
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """Parameters that the expected loss of a run goes with.
+
+    Attributes
+    ----------
+    run : str
+    parameters : int
+        How many were compared.
+    chance : float
+        What the largest rank correlation of so many exceeds in 5 % of studies by chance alone.
+    rows : list of dict
+        The strongest of those beyond it; of the others the order is chance.
+    """
+
+    run: str
+    parameters: int
+    chance: float
+    rows: list[dict[str, Any]]
+
+
+def driver_view(results: xr.Dataset) -> list[Drivers]:
+    """Parameters that stand out from chance, strongest first, by run; empty without draws."""
+    blocks = by_run(uncertainty.parameter_drivers(results).dropna(subset=["rank_correlation"]))
+    return [
+        Drivers(
+            block.run,
+            len(block.rows),
+            float(block.rows[0]["largest_by_chance"]),
+            [row for row in block.rows if row["stands_out"]][:STRONGEST],
+        )
+        for block in blocks
+    ]
 
 
 # --- capital -------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MARK_LINES: Final = ("solid", (0, (5, 2)), (0, (1, 1.2)))
 """Lines of EL, VaR and ES, in this order."""
+MARGIN: Final = 0.03
+"""Room right of the largest loss, as a share of the axis: a mark at that loss is a line, not the frame's edge."""
 TAIL_HATCH: Final = "//////"
 FLOOR_OF_ONE_STEP: Final = 0.1
 """Lower end of the probability axis where every curve is one step from 1 to 0."""
@@ -55,14 +57,16 @@ def plot_loss_distribution(axes: Axes, table: pandas.DataFrame, style: RunStyle)
             linewidth=0.4,
             **shade,
         )
-    last = float(bins["high"].iloc[-1])
-    axes.axvspan(threshold, last, color=GREY, alpha=0.12, linewidth=0.0)
+    first, last = float(bins["low"].iloc[0]), float(bins["high"].iloc[-1])
+    left = _left_end(first, last)
+    right = last + MARGIN * (last - left)
+    axes.axvspan(threshold, right, color=GREY, alpha=0.12, linewidth=0.0)
     for (_, mark), line in zip(marks.iterrows(), MARK_LINES, strict=True):
         axes.axvline(mark["low"], color=BLACK, linestyle=line, linewidth=1.3, label=_mark_label(mark))
     unexpected = threshold - float(marks["low"].iloc[0])
     axes.plot([], [], linestyle="none", label=f"UL = VaR \N{MINUS SIGN} EL: {percent(unexpected)}")
     axes.set_ylabel("share of paths, %")
-    axes.set_xlim(_left_end(float(bins["low"].iloc[0]), last), last)
+    axes.set_xlim(left, right)
     heading = {"title": "% of opening balance", "alignment": "left"}
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0.0, **heading)
     axes.grid(visible=False, axis="x")

@@ -16,7 +16,9 @@ from outputs.limits import LimitResult
 from outputs.manifest import RunFacts, run_facts
 from outputs.report import ReportInputs, write_report
 from outputs.run_folder import FIGURES, REPORT, TABLES
+from outputs.start_levels import foreign_starts
 from outputs.store import write_run
+from outputs.study_view import study_rows, waiting_worsens
 from outputs.tables import write_tables
 from outputs.wording import arrears_warnings
 from scenarios.history import us_history
@@ -57,7 +59,7 @@ def publish_run(
         All files, by name.
     """
     stored = inputs_to_store(inputs)
-    warnings = (*arrears_warnings(results), *str(results.attrs["notes"]).splitlines())
+    warnings = (*arrears_warnings(results), *foreign_starts(inputs), *str(results.attrs["notes"]).splitlines())
     facts = run_facts(results, stored, inputs.files, warnings)
     document = report_inputs(inputs, results, facts, limits)
 
@@ -103,7 +105,7 @@ def report_inputs(
         title=inputs.study.title or inputs.study.name,
         results=results,
         facts=facts,
-        pictures=draw_pictures(results, facts.run_id, history),
+        pictures=draw_pictures(results, facts.run_id, history, inputs.study.treatment),
         load_report=inputs.tape.report,
         provenance=rows,
         assumptions={macro.name: macro.assumptions for macro in inputs.macro_paths()},
@@ -111,5 +113,7 @@ def report_inputs(
         limits=limits,
         caveats=caveats(inputs, rows),
         book=describe_tape(inputs.tape),
+        study=study_rows(inputs),
+        waiting_worsens=waiting_worsens(inputs.study.treatment),
         settled=settled_shares(inputs.tape, parameters).tolist(),
     )

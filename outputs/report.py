@@ -29,7 +29,7 @@ from outputs.provenance_view import CONFIDENCE, ProvenanceGroup, confidence_coun
 from outputs.regime_view import regime_view
 from outputs.report_views import arrears_view, by_run, cut_tables, difference_label, differences, rate_matrix
 from outputs.run_folder import write_text
-from outputs.sensitivity import top_of_range
+from outputs.sensitivity import top_of_range, why_lower
 from outputs.term_structure import TERM_LABELS
 from outputs.weighted import WEIGHT, weighted_summary
 from outputs.wording import (
@@ -99,6 +99,10 @@ class ReportInputs:
         The largest assumptions, for the top of the report.
     book : mapping or None
         What `simulator.tape.describe_tape` says of the tape.
+    study : sequence of (str, str)
+        The study's own assumptions, as `outputs.study_view.study_rows` tells them.
+    waiting_worsens : bool
+        Whether a loan that the pool does not serve does worse than one that it reaches.
     settled : sequence of float
         Share of loans in each bucket in arrears or a worse one to which the parameter sets lead, fractions.
     """
@@ -115,6 +119,8 @@ class ReportInputs:
     limitations: Sequence[str] = LIMITATIONS
     caveats: Sequence[str] = ()
     book: Mapping[str, Any] | None = None
+    study: Sequence[tuple[str, str]] = ()
+    waiting_worsens: bool = False
     settled: Sequence[float] = ()
 
 
@@ -151,7 +157,7 @@ def write_report(path: Path, inputs: ReportInputs) -> Path:
 
 def _context(inputs: ReportInputs) -> dict[str, Any]:
     results = inputs.results
-    summary = measures.summary(results)
+    summary, top = measures.summary(results), top_of_range(results)
     remarks = _remarks(inputs)
     return {
         "inputs": inputs,
@@ -166,7 +172,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "differences": differences(results),
         "weighted": by_run(weighted_summary(results)),
         "weights": scenario_shares(results),
-        "top": by_run(top_of_range(results)),
+        "top": by_run(top),
+        "top_note": why_lower(top),
         "bands": money_views.band_view(results),
         "drivers": money_views.driver_view(results),
         "rates": rate_matrix(results),

@@ -10,6 +10,7 @@ import xarray as xr
 from outputs.compare import difference_estimates
 from outputs.estimators import Estimate
 from outputs.measures import estimate_columns, loss_estimates, path_loss, runs, sample_of
+from outputs.wording import run_label, varying
 from scenarios.vocabulary import RUN_DIMS, TOP_OF_RANGE
 
 MEASURES = ("expected_loss", "expected_shortfall")
@@ -40,6 +41,23 @@ def top_of_range(dataset: xr.Dataset) -> pandas.DataFrame:
         told = {**run, "paths": few.sizes["path"]}
         rows += [{**told, **row} for row in _rows(*pair, few, scale)]
     return pandas.DataFrame(rows)
+
+
+def why_lower(table: pandas.DataFrame) -> str:
+    """Why stronger sensitivities lower the loss where they do, one sentence for readers; empty where they do not."""
+    if table.empty:
+        return ""
+    lower = table[table["added_percent"] < 0.0]
+    if lower.empty:
+        return ""
+    vary = varying(table)
+    names = ", ".join(
+        dict.fromkeys(run_label(r.scenario, r.strategy, r.programme, vary=vary) for r in lower.itertuples())
+    )
+    return (
+        f"The top lowers the loss in {names}: a sensitivity acts on the distance from the level at which the set was "
+        "observed. Where a scenario's unemployment lies below that level, a stronger one takes arrears farther down."
+    )
 
 
 def _rows(top: xr.DataArray, central: xr.DataArray, dataset: xr.Dataset, scale: float) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -222,7 +223,7 @@ def read_results(path: Path) -> xr.Dataset:
     InputError
         Where there is no such file, or it is not one that carstress wrote.
     """
-    with _open(path) as tree:
+    with _reading(path) as tree:
         results = tree.children["results"].to_dataset().load()
     results.attrs = {name: _plain(value) for name, value in results.attrs.items()}
     return results
@@ -230,7 +231,7 @@ def read_results(path: Path) -> xr.Dataset:
 
 def read_inputs(path: Path) -> dict[str, xr.Dataset | str]:
     """What a re-run needs, as it was given to `write_run`: texts by name, the tape as a Dataset."""
-    with _open(path) as tree:
+    with _reading(path) as tree:
         group = tree.children["inputs"]
         texts = {str(name): str(variable.values) for name, variable in group.to_dataset().data_vars.items()}
         return {**texts, **{name: child.to_dataset().load() for name, child in group.children.items()}}
@@ -238,7 +239,7 @@ def read_inputs(path: Path) -> dict[str, xr.Dataset | str]:
 
 def read_facts(path: Path) -> dict[str, Any]:
     """What identifies the run: run_id, seed, rng_scheme, versions, input_files, warnings."""
-    with _open(path) as tree:
+    with _reading(path) as tree:
         facts = dict(tree.children["attrs"].attrs)
     decoded = {name: json.loads(str(facts[name])) for name in ("versions", "input_files", "warnings")}
     return {
@@ -253,8 +254,31 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+UNREADABLE: Final = (OSError, RuntimeError, ValueError, KeyError)
+"""What h5py and xarray raise over a damaged file, on opening it or on reading a block: no one class holds them."""
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[xr.DataTree]:
+    """An open file; damage is bad input wherever it shows, since xarray reads blocks only when asked for them."""
+    with _open(path) as tree:
+        try:
+            yield tree
+        except UNREADABLE as error:
+            raise _damaged(_results_file(path), error) from error
+
+
+def _damaged(file: Path, error: Exception) -> InputError:
+    remedy = "The file is damaged or of another program; run again."
+    return InputError(Fault(str(file), f"not readable ({error})", "results.nc of carstress", remedy))
+
+
+def _results_file(path: Path) -> Path:
+    return path / RESULTS if path.is_dir() else path
+
+
 def _open(path: Path) -> xr.DataTree:
-    file = path / RESULTS if path.is_dir() else path
+    file = _results_file(path)
     remedy = "Name a folder that `carstress run` wrote, or its results file."
     try:
         with file.open("rb"):
@@ -266,9 +290,8 @@ def _open(path: Path) -> xr.DataTree:
         raise InputError(Fault(str(file), "no such file", "the results of a run", remedy)) from None
     try:
         tree = xr.open_datatree(file, engine=ENGINE)
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "The file is damaged or of another program; run again."
-        raise InputError(Fault(str(file), f"not readable ({error})", "results.nc of carstress", remedy)) from error
+    except UNREADABLE as error:
+        raise _damaged(file, error) from error
     missing = [name for name in ("inputs", "results", "attrs") if name not in tree.children]
     if missing:
         tree.close()

@@ -45,6 +45,11 @@ LEGEND_CHARACTERS: Final = 122
 HANDLE_CHARACTERS: Final = 9
 """Characters of labels and handles that fit on one line of the legend; what a handle takes of them."""
 PANELS_A_ROW: Final = 3
+MONTH_STEPS: Final = (1, 3, 6)
+MONTH_LABELS: Final = 5
+"""Months between the labels of a date axis, and the most labels like "2025-04" that a panel holds; of three a row, one
+fewer."""
+DAYS_A_MONTH: Final = 365.25 / 12.0
 CJK_FAMILIES: Final = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei")
 
 
@@ -260,16 +265,20 @@ def panel_width(count: int, columns: int = PANELS_A_ROW) -> int:
 
 
 def date_axis(axes: Axes, dates: pandas.Series | np.ndarray[Any, Any]) -> None:
-    """Years as ticks, or months where the axis spans less than two years."""
+    """Years as labels, or months where the axis spans less than two and a half years; as many as the panel holds."""
     from matplotlib import dates as mdates
 
     values = np.asarray(dates, dtype="datetime64[D]")
-    years = int((values.max() - values.min()).astype(int)) / 365.25
-    if years < 2.0:
-        ticks: mdates.RRuleLocator = mdates.MonthLocator(bymonth=(1, 4, 7, 10))  # type: ignore[no-untyped-call]
+    months = round(int((values.max() - values.min()).astype(int)) / DAYS_A_MONTH)
+    place = axes.get_subplotspec()
+    across = place.get_gridspec().ncols if place is not None else 1
+    fitting = [step for step in MONTH_STEPS if months / step <= MONTH_LABELS - (across > 2)]
+    if months < 30 and fitting:
+        starts = range(1, 13, fitting[0])
+        ticks: mdates.RRuleLocator = mdates.MonthLocator(bymonth=starts)  # type: ignore[no-untyped-call]
         form = "%Y-%m"
     else:
-        ticks = mdates.YearLocator(base=max(1, round(years / 6)))  # type: ignore[no-untyped-call]
+        ticks = mdates.YearLocator(base=max(1, round(months / 12.0 / 6.0)))  # type: ignore[no-untyped-call]
         form = "%Y"
     axes.xaxis.set_major_locator(ticks)
     axes.xaxis.set_major_formatter(mdates.DateFormatter(form))  # type: ignore[no-untyped-call]

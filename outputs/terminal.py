@@ -5,8 +5,9 @@ Scenarios weighted, what a run means for the lender, sensitivities at their top,
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -17,12 +18,17 @@ from outputs.limits import LimitResult
 from outputs.measures import as_records, runs, sample_of, summary
 from outputs.periods import WHOLE
 from outputs.provision import ALL_STAGES, credit_loss
-from outputs.sensitivity import top_of_range
+from outputs.sensitivity import top_of_range, why_lower
+from outputs.start_levels import foreign_starts
+from outputs.study_view import study_document
 from outputs.uncertainty import parameter_bands
 from outputs.weighted import ALL_SCENARIOS, weighted_summary
-from outputs.wording import align, amount, arrears_warnings, measure_label, percent, run_label, varying
+from outputs.wording import TERMINAL_WIDTH, align, amount, arrears_warnings, measure_label, percent, run_label, varying
 from outputs.worst import worst_periods
 from scenarios.counted import counted
+
+if TYPE_CHECKING:
+    from simulator.study import StudyInputs
 
 
 def further_lines(dataset: xr.Dataset) -> list[str]:
@@ -30,8 +36,16 @@ def further_lines(dataset: xr.Dataset) -> list[str]:
     return [*_weighted_lines(dataset), *_lender_lines(dataset), *_top_lines(dataset), *_band_lines(dataset)]
 
 
-def measures_document(dataset: xr.Dataset, limits: Sequence[LimitResult]) -> dict[str, Any]:
-    """Measures, verdicts and warnings of a run as plain values fit for JSON."""
+def study_warnings(inputs: StudyInputs) -> list[str]:
+    """Lines for the terminal on what a study should not have chosen."""
+    found = [f"Warning: {text}" for text in foreign_starts(inputs)]
+    return [line for text in found for line in ("", textwrap.fill(text, TERMINAL_WIDTH, break_on_hyphens=False))]
+
+
+def measures_document(
+    dataset: xr.Dataset, limits: Sequence[LimitResult], inputs: StudyInputs | None = None
+) -> dict[str, Any]:
+    """Measures, verdicts, warnings and the study's own assumptions as plain values fit for JSON."""
     return {
         "summary": as_records(summary(dataset)),
         "weighted": as_records(weighted_summary(dataset)),
@@ -42,7 +56,8 @@ def measures_document(dataset: xr.Dataset, limits: Sequence[LimitResult]) -> dic
         "cash": as_records(cash_by_period(dataset)),
         "worst_periods": as_records(worst_periods(dataset)),
         "balance_sheet": str(dataset.attrs["balance_sheet"]),
-        "warnings": list(arrears_warnings(dataset)),
+        "warnings": [*arrears_warnings(dataset), *(() if inputs is None else foreign_starts(inputs))],
+        "study_assumptions": {} if inputs is None else study_document(inputs),
         "limits": [limit.record() for limit in limits],
     }
 
@@ -131,4 +146,6 @@ def _top_lines(dataset: xr.Dataset) -> list[str]:
     ]
     paths = counted(int(table["paths"].iloc[0]), "path")
     title = f"Macro sensitivities at the top of their published range, % of opening balance; first {paths}"
-    return ["", title, align([head, *rows], text_columns=2)]
+    note = why_lower(table)
+    told = [textwrap.fill(note, TERMINAL_WIDTH, break_on_hyphens=False)] if note else []
+    return ["", title, align([head, *rows], text_columns=2), *told]

@@ -22,6 +22,7 @@ import numpy as np
 import pandas
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from outputs import estimators
 from outputs.estimators import Estimate
@@ -32,6 +33,9 @@ Floats = NDArray[np.float64]
 
 BAND: Final = (0.05, 0.95)
 """Probabilities of the ends of a band over draws."""
+
+FALSE_ALARM: Final = 0.05
+"""Probability that, of parameters that do nothing, at least one is said to stand out."""
 
 MEASURES: Final = ("expected_loss", "value_at_risk", "expected_shortfall")
 
@@ -53,6 +57,18 @@ BAND_COLUMNS: Final = (
     "high_percent",
     "resolved",
     "unreliable",
+)
+
+DRIVER_COLUMNS: Final = (
+    *RUN_DIMS,
+    "parameter",
+    "central",
+    "low",
+    "high",
+    "rank_correlation",
+    "rank_correlation_error",
+    "largest_by_chance",
+    "stands_out",
 )
 
 
@@ -156,12 +172,12 @@ def parameter_drivers(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pand
     pandas.DataFrame
         scenario, strategy, programme, parameter, central, low, high (the stated value and its range, in the
         parameter's unit), rank_correlation (Spearman's, of the value drawn with the draw's expected loss; NaN where
-        the value does not vary) and rank_correlation_error, 1 / sqrt(draws - 1): what chance alone would make of it.
+        the value does not vary), rank_correlation_error, 1 / sqrt(draws - 1): what chance alone would make of one,
+        largest_by_chance, what it would make of the largest (`largest_by_chance`), and stands_out: beyond that.
         No row where parameters were not drawn.
     """
-    columns = [*RUN_DIMS, "parameter", "central", "low", "high", "rank_correlation", "rank_correlation_error"]
     if "parameter_value" not in dataset:
-        return pandas.DataFrame(columns=columns)
+        return pandas.DataFrame(columns=list(DRIVER_COLUMNS))
     drawn, losses = dataset["parameter_value"].transpose("parameter", "draw"), path_loss(dataset, loss)
     told = {
         "parameter": [str(name) for name in drawn["parameter"].to_numpy()],
@@ -172,9 +188,24 @@ def parameter_drivers(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pand
     for run in runs(dataset):
         expected = _expected_by_draw(losses.sel(run), dataset)
         found = np.array([rank_correlation(values, expected) for values in drawn.to_numpy()])
+        chance = largest_by_chance(int(np.isfinite(found).sum()), drawn.sizes["draw"])
+        judged = {"rank_correlation": found, "largest_by_chance": chance, "stands_out": np.abs(found) > chance}
         order = np.argsort(-np.nan_to_num(np.abs(found), nan=-1.0), kind="stable")
-        tables.append(pandas.DataFrame({**run, **told, "rank_correlation": found}).iloc[order])
-    return pandas.concat(tables, ignore_index=True)[columns]
+        tables.append(pandas.DataFrame({**run, **told, **judged}).iloc[order])
+    return pandas.concat(tables, ignore_index=True)[list(DRIVER_COLUMNS)]
+
+
+def largest_by_chance(parameters: int, draws: int) -> float:
+    """What the largest of so many rank correlations exceeds in 5 % of studies if no parameter does anything.
+
+    Bonferroni's bound over both signs, each by the t-quantile with draws - 2 degrees of freedom.  Where the draws are
+    so few that an order in full agreement, a chance of 2 in draws!, is no rarer than that, it is 1: none can exceed it.
+    """
+    share = FALSE_ALARM / max(parameters, 1)
+    if draws < 3 or 2.0 / math.factorial(min(draws, 170)) > share:
+        return 1.0
+    quantile = float(-stdtrit(draws - 2, 0.5 * share))
+    return quantile / math.sqrt(draws - 2 + quantile**2)
 
 
 def _expected_by_draw(losses: xr.DataArray, dataset: xr.Dataset) -> Floats:

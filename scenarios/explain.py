@@ -160,6 +160,9 @@ class _Explainer:
             return nearest(str(value), _quoted(detail))
         if kind == "string_type" and isinstance(value, int | float):
             return f'Put it in quotes: "{value}".'
+        if kind == "string_type" and isinstance(value, dict) and "weight" in value:
+            base = value.get("name", "baseline")
+            return f"A weight stands in the scenario's own file: `extends: {base}`, `weight: {value['weight']}`."
         if kind in ("int_type", "float_type") and isinstance(value, str):
             return _number_remedy(value)
         if kind == "int_type" and isinstance(value, float) and value.is_integer():

@@ -51,6 +51,7 @@ CASES = [
     ("scenario", "  all: [100", "  suv: [100", "13:3", "used_car_index.all is missing", "`all: {satellite: flat}`"),
     ("scenario", "kind: macro_scenario\n", "", "1:1", "kind is missing", "one of macro_scenario, study"),
     ("scenario", "macro_scenario", "macro_scenarios", "1:7", 'kind = "macro_scenarios"', "Did you mean `macro_scenario`?"),
+    ("study", "[baseline, adverse]", "[{name: baseline, weight: 0.7}, adverse]", "6:13", "scenarios[0] = {", "A weight stands in the scenario's own file: `extends: baseline`, `weight: 0.7`."),
     ("scenario", "macro_scenario", "[a]", "1:7", 'kind = ["a"]', "one of macro_scenario, study"),
     # units and ranges
     ("scenario", "[4, 5, 6, 6]", "[4, 5, 55.0, 6]", "9:32", "macro.unemployment_percent[2] = 55.0; expected 0 to 30.", "write 5.5 for 5.5 %"),

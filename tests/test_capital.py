@@ -14,6 +14,7 @@ from outputs.capital import (
     CAPITAL_RATIO,
     COLUMNS,
     LEAST_PD,
+    NOTES,
     capital_table,
     capital_view,
     irb_other_retail,
@@ -219,3 +220,11 @@ def test_one_path_tells_no_error() -> None:
     assert found.value == 0.0
     assert math.isnan(found.standard_error)
     assert found.unreliable
+
+
+def test_notes_say_what_the_figures_leave_out() -> None:
+    told = " ".join(NOTES)
+    assert "in the same proportion in every tier" in told
+    assert "the PD is 1 at most" in told
+    assert "discounted to the charge-off" in told
+    assert "the exposure in default is before provisions" in told

@@ -6,7 +6,6 @@ import itertools
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -15,11 +14,10 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 
+from drawn_texts import drawn_texts
 from outputs import figure_data, figure_money, measures, plots, style
 from outputs.csv_text import to_csv
 from outputs.figures import Picture, draw_pictures, write_figures
@@ -83,6 +81,20 @@ def crowded(results: xr.Dataset, history: xr.Dataset) -> dict[str, Picture]:
         bucket_balance_mean=((*dims, "bucket"), balance),
     ).assign_coords(bucket=buckets, from_bucket=buckets, to_state=states)
     return {picture.name: picture for picture in draw_pictures(dataset, RUN_ID, history)}
+
+
+@pytest.fixture(scope="module")
+def two_years() -> dict[str, Picture]:
+    """Months as labels, no history; panels two a row."""
+    return {picture.name: picture for picture in draw_pictures(sample_results(60, 24, pool=True), RUN_ID)}
+
+
+@pytest.fixture(scope="module")
+def three_a_row() -> dict[str, Picture]:
+    """Eighteen months, three runs a row."""
+    base = sample_results(60, 18, pool=True)
+    dataset = base.isel(scenario=[0, 1, 0]).assign_coords(scenario=["a", "b", "c"])
+    return {picture.name: picture for picture in draw_pictures(dataset, RUN_ID)}
 
 
 # --- what they show ----------------------------------------------------------------------------------
@@ -249,26 +261,8 @@ def test_no_two_of_twenty_runs_look_alike_even_in_grey() -> None:
         assert first.line != second.line
 
 
-def drawn_texts(figure: Figure) -> Iterator[tuple[str, Bbox]]:
-    """Every text that a reader sees, with its box in dots."""
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw(renderer)
-    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
-    texts = [*figure.texts, *(text for legend in legends for text in legend.get_texts())]
-    children = [child for parent in figure.axes for child in parent.child_axes]
-    for axes in (*figure.axes, *children):
-        texts += [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-            texts += [label for tick in ticks for label in (tick.label1, tick.label2) if label.get_visible()]
-    for text in texts:
-        if text.get_text().strip() and text.get_visible():
-            yield text.get_text(), text.get_window_extent(renderer)
-
-
 @pytest.mark.parametrize("name", [*NAMES, QUEUE])
-@pytest.mark.parametrize("case", ["pictures", "crowded"])
+@pytest.mark.parametrize("case", ["pictures", "crowded", "two_years", "three_a_row"])
 def test_texts_neither_overlap_nor_leave_the_page(case: str, name: str, request: pytest.FixtureRequest) -> None:
     figure = request.getfixturevalue(case)[name].figure
     found = list(drawn_texts(figure))

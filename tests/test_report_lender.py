@@ -124,10 +124,21 @@ def test_what_is_not_known_of_the_parameters_is_a_band_apart(drawn: xr.Dataset) 
     assert f"The study drew its parameters {DRAWS} times" in text
     assert "ran 3 paths with each draw" in text
     assert "The expected loss of baseline goes most with sale.haircut (rank correlation" in text
+    assert "other (rank" not in text, "an idle parameter is not named"
+    chance = report_tables(inputs)["parameter_drivers"]["largest_by_chance"].iloc[0]
+    assert f"of 2 parameters that did nothing the largest correlation would be up to {chance:.2f} by chance" in text
     table = report_tables(inputs)["parameter_bands"]
     assert f"EL {percent(table['percent_of_opening'].iloc[0])}" in text
     lines = "\n".join(further_lines(drawn))
     assert f"What the parameters alone do, % of opening balance; {DRAWS} draws" in lines
+
+
+def test_parameters_that_chance_explains_are_not_named(drawn: xr.Dataset) -> None:
+    """The second parameter alone: its correlation is one that chance makes."""
+    text = section(render_report(inputs_of(drawn.isel(parameter=[1]))), "summary")
+    assert "No parameter stands out as what the expected loss of baseline goes with: of 1 parameter that did" in text
+    assert "goes most with" not in text
+    assert "The table parameter_drivers.csv has all." in text
 
 
 def test_tables_hold_every_figure_for_the_lender(results: xr.Dataset) -> None:

@@ -85,7 +85,7 @@ def test_largest_assumptions_stand_in_a_box_at_the_top(html: str, study: StudyIn
 
 
 def test_each_kind_of_caveat_is_one_sentence(study: StudyInputs) -> None:
-    assert len(caveats(study, ())) == 3
+    assert len(caveats(study, ())) == 4
     (idle,) = [text for text in caveats(study, ()) if "act on no borrower" in text]
     assert idle == (
         "Disposable income growth and prime rate move in the scenarios and act on no borrower: the parameter sets have "

@@ -355,6 +355,32 @@ def test_what_is_no_result_is_bad_input(content: bytes | None, tmp_path: Path) -
         store.read_results(path)
 
 
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_block_is_bad_input_as_a_cut_file_is(damage: str, facts: RunFacts, tmp_path: Path) -> None:
+    """A byte inside a compressed block shows only when the block is read, long after the file was opened."""
+    balance = sample_results(n_paths=200, n_months=6)[["balance"]]
+    path = store.write_run(tmp_path / "run", balance, {"study": STUDY}, facts) / "results.nc"
+    with h5py.File(path) as file:
+        block = file["results/balance"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    content[block.byte_offset + block.size // 2] ^= 0xFF
+    path.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"results\.nc: not readable \(.*expected .*damaged .*run again\."):
+        store.read_results(tmp_path / "run")
+
+
+def test_damage_of_which_hdf5_tells_as_a_runtime_error_is_bad_input(
+    write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Link iteration failed (incorrect metadata checksum)")
+
+    folder = write(tmp_path / "run")
+    monkeypatch.setattr(xr, "open_datatree", fail)
+    with pytest.raises(InputError, match=r"not readable \(Link iteration failed .*run again\."):
+        store.read_facts(folder)
+
+
 def test_a_foreign_netcdf_file_is_bad_input(tmp_path: Path) -> None:
     path = tmp_path / "other.nc"
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(path, engine="h5netcdf")

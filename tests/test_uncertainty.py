@@ -11,7 +11,14 @@ from scipy.stats import kstest, triang
 
 from calibration.library import PARAMETER_SETS, find_parameter_set
 from outputs.measures import summary
-from outputs.uncertainty import BAND_COLUMNS, parameter_bands, parameter_drivers, parameter_variance, rank_correlation
+from outputs.uncertainty import (
+    BAND_COLUMNS,
+    largest_by_chance,
+    parameter_bands,
+    parameter_drivers,
+    parameter_variance,
+    rank_correlation,
+)
 from scenarios.errors import InputError
 from scenarios.load import spec_from_text
 from scenarios.treatment import Uncertainty
@@ -371,6 +378,8 @@ def test_drivers_are_ranked_by_what_goes_with_the_loss() -> None:
     # Four times what chance makes of an idle parameter: a false alarm in fewer than 1 of 10,000 seeds.
     assert abs(table["rank_correlation"].iloc[1]) < 4.0 * table["rank_correlation_error"].iloc[1]
     assert math.isnan(table["rank_correlation"].iloc[2])
+    assert table["stands_out"].tolist() == [True, False, False]
+    assert (table["largest_by_chance"] == largest_by_chance(2, 60)).all(), "one that does not vary is not compared"
 
 
 def test_rank_correlation_with_ties() -> None:

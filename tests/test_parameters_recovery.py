@@ -61,7 +61,8 @@ def test_first_months_of_a_current_book() -> None:
     # Entry alone moves a current book in its first month, and nothing can be charged off for three.
     tape, parameters = _small_book("us_near_prime"), _parameters("us_near_prime")
     book = expected_book(tape, parameters)
-    assert (book.live[0], book.delinquent[0], book.charge_off_count[:3].sum()) == (150.0, 0.0, 0.0)
+    assert book.live[0] == pytest.approx(150.0, rel=1e-12)  # shares of histories sum to 1 but for rounding
+    assert (book.delinquent[0], book.charge_off_count[:3].sum()) == (0.0, 0.0)
     stays = transition_matrix(parameters.published_intensity[0])[0]
     assert book.delinquent[1] == pytest.approx(150.0 * stays[1], rel=0.2)  # risk and age of 150 loans move it
     assert book.live[-1] < 0.05

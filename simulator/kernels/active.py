@@ -35,7 +35,7 @@ from simulator.kernels.booking import (
 )
 from simulator.kernels.borrower import entry_type, equity_effect, leave_arrears, leave_current
 from simulator.kernels.bundles import ENDLESS, NEVER, SERVED, Move, Terms
-from simulator.kernels.collateral import car_is_seized
+from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import WORDS, event_uniform, unit
 from simulator.kernels.workout import charge_off, enter_default, lose_car
@@ -73,8 +73,7 @@ def move_from_current(loan, place, spot, bundles, work):  # type: ignore[no-unty
     mark = work.mark[worker, place]
     since = min(month - 1 - (mark >> 1), HISTORY_MONTHS)
     age = min(loans.age[loan] + month, hazards.seasoning.shape[1] - 1)
-    value = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
-    value *= workouts.index_level[spot.row, month, loans.segment[loan]]
+    value = car_value(loan, spot.row, month, loans, workouts)
     opening = (work.track[worker, place] + loans.step[loan]) / loans.shrink[loan]
     equity = equity_effect(opening, value, hazards.equity[tier])
     worse = work.entry[worker, month, cell] * loans.risk[loan] * hazards.seasoning[tier, age]
@@ -191,8 +190,7 @@ def close_loan(loan, place, spot, claim, bundles, work, result):  # type: ignore
     if state <= MAX_BUCKET:
         if work.defaulted[worker, place] < 0 and (state >= clock.default_bucket or seized):
             enter_default(loan, place, spot, claim[0] + claim[1], bundles, work, result)
-        value = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
-        value *= workouts.index_level[row, month, loans.segment[loan]]
+        value = car_value(loan, row, month, loans, workouts)
         book_stocks(book, month, state, claim[0], claim[1], value)
         mark = work.mark[worker, place]
         since = month - (mark >> 1)

@@ -9,6 +9,13 @@ from simulator.kernels.compile import compiled
 from simulator.kernels.random import event_uniform, normal_quantile
 
 
+@compiled(inline=True, inner=True)
+def car_value(loan, row, month, loans, workouts):  # type: ignore[no-untyped-def]
+    """Wholesale value of a loan's car without its own condition (6); `row` is the path's in this block of paths."""
+    new = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
+    return new * workouts.index_level[row, month, loans.segment[loan]]
+
+
 @compiled()
 def car_condition(entity, path, seed, sd):  # type: ignore[no-untyped-def]
     """exp(omega), the car's own condition, drawn once a path; mean 1."""

@@ -36,6 +36,7 @@ from simulator.kernels.active import active_pass, still_in_default
 from simulator.kernels.amounts import principal_behind
 from simulator.kernels.booking import LIVE_COUNT, SOLD_COUNT, fold_lagged
 from simulator.kernels.bundles import SERVED, Spot
+from simulator.kernels.collateral import car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.dense import dense_pass
 from simulator.kernels.hazards import fill_entry_intensities
@@ -87,8 +88,7 @@ def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
             record[5] = -1.0
             if state <= MAX_BUCKET:
                 record[1] = principal_behind(track, state, shrink, step)
-                record[3] = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
-                record[3] *= workouts.index_level[spot.row, month, loans.segment[loan]]
+                record[3] = car_value(loan, spot.row, month, loans, workouts)
                 if state > 0:
                     record[5] = work.kind[worker, place]
                 elif math.isnan(record[4]):

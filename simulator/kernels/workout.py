@@ -17,7 +17,7 @@ from simulator.kernels.booking import (
     book_default,
 )
 from simulator.kernels.bundles import Loss
-from simulator.kernels.collateral import car_condition, car_is_found, sale_result
+from simulator.kernels.collateral import car_condition, car_is_found, car_value, sale_result
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import event_uniform
 
@@ -52,8 +52,7 @@ def sell_car(loan, held, spot, exposure, bundles, work):  # type: ignore[no-unty
     else:
         lag += workouts.search_lag[tier]
     month, path = spot.month + lag, clock.first_path + spot.row
-    price = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
-    price *= workouts.index_level[spot.row, month, loans.segment[loan]] * workouts.haircut[tier]
+    price = car_value(loan, spot.row, month, loans, workouts) * workouts.haircut[tier]
     price *= workouts.season[month] * work.fire[spot.worker]
     price *= car_condition(loans.entity[loan], path, clock.seed, workouts.condition_sd[tier])
     cost = workouts.cost[tier] + workouts.cost_share[tier] * price + workouts.storage[tier] * stored
@@ -117,8 +116,7 @@ def lose_car(loan, place, spot, claim, bundles, work, result):  # type: ignore[n
     month, tier, path, book = spot.month, loans.tier[loan], clock.first_path + spot.row, result.book[spot.row]
     exposure, paid = principal + accrued, 0.0
     if event_uniform(loans.entity[loan], path, month, PURPOSE_INSURED, clock.seed) < workouts.insured_share[tier]:
-        value = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month] * workouts.retail
-        value *= workouts.index_level[spot.row, month, loans.segment[loan]]
+        value = car_value(loan, spot.row, month, loans, workouts) * workouts.retail
         value *= car_condition(loans.entity[loan], path, clock.seed, workouts.condition_sd[tier])
         paid = min(max(value - workouts.deductible[tier], 0.0), exposure)
     interest = min(paid, accrued)

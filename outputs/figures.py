@@ -54,7 +54,7 @@ def draw_pictures(
     """
     styles = run_styles(run_labels(dataset))
     scenarios = [str(name) for name in dataset["scenario"].values]
-    by_scenario = _scenario_styles(dataset, styles, scenarios)
+    by_scenario = _scenario_styles(styles, scenarios)
     page = Page(dataset, history, stamp(dataset, run_id), styles, by_scenario, treatment)
     with look():
         builders = (*BUILDERS, *MONEY_BUILDERS, *((queue_picture,) if has_pool(dataset) else ()))
@@ -72,7 +72,7 @@ def _settle(figure: Figure) -> None:
     figure.set_layout_engine(None)
 
 
-def _scenario_styles(dataset: xr.Dataset, styles: dict[str, RunStyle], scenarios: list[str]) -> dict[str, RunStyle]:
+def _scenario_styles(styles: dict[str, RunStyle], scenarios: list[str]) -> dict[str, RunStyle]:
     """Style of a scenario: that of its first run."""
     runs_each = len(styles) // len(scenarios)
     return dict(zip(scenarios, list(styles.values())[::runs_each], strict=True))

@@ -26,7 +26,7 @@ from simulator.kernels.booking import (
     fold_lagged,
 )
 from simulator.kernels.bundles import ENDLESS, Move, Terms
-from simulator.kernels.collateral import car_condition, car_is_found, car_is_seized, sale_result
+from simulator.kernels.collateral import car_condition, car_is_found, car_is_seized, kept_proceeds
 from small_books import fixed_examples
 
 MONTH = 7
@@ -294,9 +294,10 @@ def test_cash_comes_in_its_month_after_the_charge_off() -> None:
         (500.0, 8_000.0, 0.0, 500.0),  # costs exceed the price
     ],
 )
-def test_sale_result(price: float, claim: float, floor: float, kept: float) -> None:
-    proceeds, cost = sale_result(price, 1_100.0, claim, floor)
-    assert (proceeds, cost) == (kept, 1_100.0)
+def test_kept_proceeds(price: float, claim: float, floor: float, kept: float) -> None:
+    cost = 1_100.0
+    proceeds = kept_proceeds(price, cost, claim, floor)
+    assert proceeds == kept
     assert proceeds - cost <= claim * (1.0 - floor) or floor == -math.inf
 
 

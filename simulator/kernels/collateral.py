@@ -36,9 +36,9 @@ def car_is_found(entity, path, month, seed, share):  # type: ignore[no-untyped-d
 
 
 @compiled()
-def sale_result(price, cost, claim, lgd_floor):  # type: ignore[no-untyped-def]
-    """Proceeds that the lender keeps, and the costs.
+def kept_proceeds(price, cost, claim, lgd_floor):  # type: ignore[no-untyped-def]
+    """Proceeds that the lender keeps.
 
     Where the parameter set floors the loss, what exceeds the claim after costs belongs to the borrower.
     """
-    return min(price, claim * (1.0 - lgd_floor) + cost), cost
+    return min(price, claim * (1.0 - lgd_floor) + cost)

@@ -6,6 +6,7 @@ from scenarios.vocabulary import CURED, EVENT_SLOT, HISTORY_MONTHS, MODIFIED, PU
 from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.booking import book_flags, book_stocks
 from simulator.kernels.bundles import DRAW_MARK, NEVER, NO_MARK, NOT_CALLED, SERVED
+from simulator.kernels.collateral import car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import WORDS, block_at, unit
 
@@ -71,7 +72,7 @@ def open_block(spot, bundles, work, result):  # type: ignore[no-untyped-def]
         open_loan(loan, place, spot, bundles, work)
         work.alive[worker, place] = place
         principal = principal_behind(loans.track[loan], bucket, loans.shrink[loan], loans.step[loan])
-        value = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan]]
+        value = car_value(loan, spot.row, 0, loans, workouts)
         accrued = accrued_interest(principal, bucket, loans.growth[loan], clock.nonaccrual_months)
         book_stocks(book, 0, bucket, principal, accrued, value)
         mark = work.mark[worker, place]

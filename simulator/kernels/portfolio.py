@@ -141,7 +141,7 @@ def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def
 
 
 @compiled(inner=True)
-def fold_path(row, worker, months, work, result):  # type: ignore[no-untyped-def]
+def fold_path(row, worker, work, result):  # type: ignore[no-untyped-def]
     """Bring together what a path kept apart by month of origin, in the order of months."""
     fold_lagged(result.book[row], work.lagged[worker])
     for month in range(work.level_loss.shape[1]):
@@ -164,7 +164,7 @@ def simulate_paths(worker, bundles, work, result):  # type: ignore[no-untyped-de
     on the number of workers or on the block of paths.
     """
     workers, chunk = work.state.shape
-    loans, hazards, _, _, clock = bundles
+    loans, hazards, _, _, _ = bundles
     count = loans.bucket.size
     for row in range(worker, result.book.shape[0], workers):
         work.lagged[worker] = 0.0
@@ -173,7 +173,7 @@ def simulate_paths(worker, bundles, work, result):  # type: ignore[no-untyped-de
         fill_entry_intensities(row, hazards, work.entry[worker])
         for origin in range(0, count, chunk):
             simulate_chunk((row, worker, origin, min(origin + chunk, count)), bundles, work, result)
-        fold_path(row, worker, clock.months, work, result)
+        fold_path(row, worker, work, result)
 
 
 @compiled()

@@ -17,7 +17,7 @@ from simulator.kernels.booking import (
     book_default,
 )
 from simulator.kernels.bundles import Loss
-from simulator.kernels.collateral import car_condition, car_is_found, car_value, sale_result
+from simulator.kernels.collateral import car_condition, car_is_found, car_value, kept_proceeds
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import event_uniform
 
@@ -56,8 +56,7 @@ def sell_car(loan, held, spot, exposure, bundles, work):  # type: ignore[no-unty
     price *= workouts.season[month] * work.fire[spot.worker]
     price *= car_condition(loans.entity[loan], path, clock.seed, workouts.condition_sd[tier])
     cost = workouts.cost[tier] + workouts.cost_share[tier] * price + workouts.storage[tier] * stored
-    proceeds, cost = sale_result(price, cost, exposure, workouts.lgd_floor[tier])
-    return proceeds, cost, lag
+    return kept_proceeds(price, cost, exposure, workouts.lgd_floor[tier]), cost, lag
 
 
 @compiled(inner=True)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from outputs.console import LIMIT_FAILED, VOICE, Command, end_with, interruptible, progress_bars, reporting
+from outputs.plan_commands import MANY, check_room, check_the_book, show_plan, study_options
 from outputs.regime_commands import regime
-from outputs.run_commands import trace
+from outputs.run_commands import RUNS, trace
 from outputs.scenario_commands import scenario
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 EXIT_CODES = """\b
 Exit codes: 0 fine, 1 a declared limit failed, 2 usage, 3 bad input,
 4 runtime failure, 5 integrity check failed, 130 interrupted."""
-
-MANY = click.IntRange(1, 10_000_000)
-"""Loans or paths, as many as a study may ask for."""
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,13 +40,7 @@ def carstress() -> None:
 
 
 @carstress.command(epilog=EXIT_CODES)
-@click.argument("study", default="default")
-@click.option("--paths", type=MANY, help="Number of paths (futures) instead of the study's.")
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed of all draws instead of the study's.")
-@click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given. Changes no result."
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; runs/NAME if not given.")
+@study_options
 @click.option("--force", is_flag=True, help="Replace an earlier run in that folder.")
 @reporting
 def run(
@@ -57,6 +49,7 @@ def run(
     seed: int | None,
     threads: int | None,
     out: Path | None,
+    memory_limit: int | None,
     force: bool,
 ) -> None:
     """Run STUDY: a study file, the name of a shipped study, or an earlier run (its folder or results.nc).
@@ -75,11 +68,12 @@ def run(
     from simulator.tape import load_summary
 
     started = time.time()
-    inputs = study_inputs(study).with_run(paths=paths, seed=seed)
-    folder = out or Path("runs") / inputs.study.name
+    inputs = study_inputs(study, memory_limit).with_run(paths=paths, seed=seed)
+    folder = out or RUNS / inputs.study.name
     check_destination(folder, force=force)
     announce(inputs)
     size = RunSize(threads=threads or available_cores())
+    check_room(inputs, size, folder, memory_limit)
     with progress_bars(inputs.runs()) as advance:
         results = interruptible(lambda: run_study(inputs, size=size, progress=advance))
     VOICE.say("Writing dataset, pictures and report ...")
@@ -101,8 +95,34 @@ def run(
         raise click.exceptions.Exit(LIMIT_FAILED)
 
 
-def study_inputs(reference: str) -> StudyInputs:
-    """Read a study by name or path, or take it from an earlier run's file."""
+@carstress.command(epilog=EXIT_CODES)
+@study_options
+@reporting
+def plan(
+    study: str,
+    paths: int | None,
+    seed: int | None,
+    threads: int | None,
+    out: Path | None,
+    memory_limit: int | None,
+) -> None:
+    """Forecast what `carstress run STUDY` takes, with the same options: minutes, memory, files. Nothing is kept.
+
+    Reads the book, runs some paths of every scenario on this machine, and rehearses pictures, report and files in a
+    folder that is removed. Says whether the run fits, and if not, what would.
+    """
+    from simulator.engine import RunSize, available_cores
+
+    started = time.perf_counter()
+    inputs = study_inputs(study, memory_limit).with_run(paths=paths, seed=seed)
+    seconds = time.perf_counter() - started
+    announce(inputs)
+    size = RunSize(threads=threads or available_cores())
+    show_plan(inputs, size, out or RUNS / inputs.study.name, memory_limit, seconds)
+
+
+def study_inputs(reference: str, memory_limit: int | None = None) -> StudyInputs:
+    """Read a study by name or path, or take it from an earlier run's file; a book that does not fit is not drawn."""
     from calibration.library import find_parameter_set
     from outputs.run_folder import RESULTS
     from outputs.store import read_inputs
@@ -114,13 +134,14 @@ def study_inputs(reference: str) -> StudyInputs:
     named = path.suffix in SUFFIXES or reference in library_names("studies")
     if path.suffix == ".nc" or (not named and path.is_dir()):
         return inputs_from_store(read_inputs(path), path / RESULTS if path.is_dir() else path)
-    return load_inputs(find_study(reference), find_parameter_set)
+    study = find_study(reference)
+    check_the_book(study, memory_limit)
+    return load_inputs(study, find_parameter_set)
 
 
 def announce(inputs: StudyInputs) -> None:
-    """Say what is about to run, what the tape's report says, and whether kernels must be compiled first."""
+    """Say what is about to run, and what the tape's report says."""
     from scenarios.counted import counted
-    from simulator.kernels.compile import cache_is_warm
 
     study, tape = inputs.study, inputs.tape
     for line in tape.report.lines(tape.currency):
@@ -129,8 +150,6 @@ def announce(inputs: StudyInputs) -> None:
     counts = ((len(tape), "loan"), (study.paths, "path"), (study.months, "month"))
     size = " x ".join(counted(*count) for count in counts)
     VOICE.say(f"{size} under {names}")
-    if not cache_is_warm():
-        VOICE.say("Compiling the kernels: half a minute, once ...")
 
 
 # --- portfolio -----------------------------------------------------------------------------------------
@@ -324,23 +343,32 @@ def init(folder: Path) -> None:
 
 
 @carstress.command()
-@click.option("--parameters", "name", default="us_near_prime", show_default=True, help="Parameter set of the book.")
+@click.option(
+    "--parameters",
+    "names",
+    multiple=True,
+    default=("us_near_prime", "us_prime"),
+    show_default=True,
+    help="Parameter set of the book; give it again for another job.",
+)
 @click.option("--loans", type=MANY, default=100_000, show_default=True, help="Number of loans.")
 @click.option("--months", type=click.IntRange(1, 120), default=60, show_default=True, help="Horizon.")
 @click.option("--paths", type=MANY, default=64, show_default=True, help="Number of paths.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given.")
 @reporting
-def bench(name: str, loans: int, months: int, paths: int, threads: int | None) -> None:
-    """Time the reference job: loans with at least MONTHS to go, one scenario, on this machine."""
+def bench(names: tuple[str, ...], loans: int, months: int, paths: int, threads: int | None) -> None:
+    """Time the reference jobs: loans with at least MONTHS to go, one scenario, on this machine."""
     from calibration.library import find_parameter_set
     from scenarios.library import find_scenario
     from simulator.bench import run_benchmark
 
-    described, baseline = find_parameter_set(name), find_scenario("baseline")
+    sets, baseline = [find_parameter_set(name) for name in names], find_scenario("baseline")
     found = interruptible(
-        lambda: run_benchmark(described, baseline, loans=loans, months=months, paths=paths, threads=threads)
+        lambda: [
+            run_benchmark(each, baseline, loans=loans, months=months, paths=paths, threads=threads) for each in sets
+        ]
     )
-    VOICE.report(str(found), asdict(found))
+    VOICE.report("\n".join(str(each) for each in found), {"jobs": [asdict(each) for each in found]})
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write constraints.txt anew: `.ci/pin.py python3.11 python3.13`.
 
-Installs `.[test,dev]` without constraints into one fresh environment for each Python named, oldest first, and
+Installs `.[test,dev,peers]` without constraints into one fresh environment for each Python named, oldest first, and
 writes down what came.  Versions that differ get an environment marker; the last Python's hold for newer ones.
 """
 
@@ -18,10 +18,10 @@ HEAD = """\
 
 
 def resolve(python: str, folder: Path) -> tuple[str, dict[str, str]]:
-    """Return the Python's `major.minor` and what `.[test,dev]` resolves to there, name to version."""
+    """Return the Python's `major.minor` and what `.[test,dev,peers]` resolves to there, name to version."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     run = [folder / "bin" / "python"]
-    subprocess.run([*run, "-m", "pip", "install", "--quiet", f"{ROOT}[test,dev]"], check=True)
+    subprocess.run([*run, "-m", "pip", "install", "--quiet", f"{ROOT}[test,dev,peers]"], check=True)
     frozen = subprocess.run(
         [*run, "-m", "pip", "freeze", "--exclude", "carstress"], check=True, capture_output=True, text=True
     ).stdout

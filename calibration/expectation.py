@@ -111,7 +111,7 @@ def expected_book(tape: LoanTape, parameters: Parameters) -> ExpectedBook:
     population, standing = Population(loans, parameters), opening(loans, parameters)
     flows = np.zeros((len(FLOWS), months + 1))
     flows[:3, 0] = _stocks(standing)
-    fixed, if_found = 0.0, np.zeros(loans.track.size)
+    fixed, if_found = 0.0, np.zeros(loans.contract.track.size)
     for month in range(1, months + 1):
         owed = _owed(loans, parameters, month, standing.excess())
         equity = population.equity_multiplier(owed.principal, cars.value(month))
@@ -125,7 +125,7 @@ def expected_book(tape: LoanTape, parameters: Parameters) -> ExpectedBook:
         kept, further = _cash(cars, month, owed.claim, exits.charged_off)
         fixed += kept + float(cars.deficiency_cash(unpaid).sum())
         if_found += further
-    recoveries = Recoveries(fixed, if_found, loans.find)
+    recoveries = Recoveries(fixed, if_found, loans.fact.find)
     return ExpectedBook(**dict(zip(FLOWS, flows, strict=True)), recoveries=recoveries)
 
 
@@ -148,14 +148,16 @@ def _stocks(standing: Standing) -> tuple[float, float, float]:
 
 def _owed(loans: Loans, parameters: Parameters, month: int, excess: Floats) -> Owed:
     """What loans owe in a month, by opening bucket; `excess` float64[loan, K+1] of the track above schedule."""
-    compounding = 12.0 * (loans.shrink - 1.0)
+    compounding = 12.0 * (loans.contract.shrink - 1.0)
     before, track = (
-        balance_after(loans.track, compounding, loans.step, np.full(loans.track.size, months))
+        balance_after(
+            loans.contract.track, compounding, loans.contract.step, np.full(loans.contract.track.size, months)
+        )
         for months in (month - 1, month)
     )
     principal, claims = before[:, None] + excess, []
     for bucket in range(len(parameters.bucket_labels)):
         overdue = min(bucket + 1, parameters.nonaccrual_months)
-        claims.append(np.maximum(principal[:, bucket], 0.0) * (1.0 + (loans.growth - 1.0) * overdue))
-        principal = (principal + loans.step[:, None]) / loans.shrink[:, None]
+        claims.append(np.maximum(principal[:, bucket], 0.0) * (1.0 + (loans.contract.growth - 1.0) * overdue))
+        principal = (principal + loans.contract.step[:, None]) / loans.contract.shrink[:, None]
     return Owed(np.stack(claims, axis=1), np.maximum(before + excess[:, 0], 0.0), track)

@@ -92,9 +92,9 @@ def opening(loans: Loans, parameters: Parameters) -> Standing:
     """Where loans stand at the as-of date; what the tape does not tell as in the seasoned pool (3k)."""
     count, worst = loans.bucket.size, len(parameters.bucket_labels) - 1
     borrower, bucket = parameters.borrower, loans.bucket.astype(np.int64)
-    drawn = borrower.open_history[loans.tier].copy()
+    drawn = borrower.open_history[loans.fact.tier].copy()
     since = np.concatenate([[0], np.tile(np.arange(HISTORY_MONTHS), 2)])
-    unborn = since > loans.age[:, None]
+    unborn = since > loans.fact.age[:, None]
     drawn[:, 0] += np.where(unborn, drawn, 0.0).sum(axis=1)
     drawn[unborn] = 0.0
     months, kind = -(loans.mark.astype(np.int64) >> 1), loans.mark & 1
@@ -105,7 +105,7 @@ def opening(loans: Loans, parameters: Parameters) -> Standing:
     arrears = np.zeros((2, count, worst, len(TYPES), 2 + longest))
     late = np.flatnonzero(bucket)
     car = loans.repossessed[late].astype(np.int64)
-    arrears[0, late, bucket[late] - 1, :, car] = borrower.open_type[loans.tier[late], bucket[late]]
+    arrears[0, late, bucket[late] - 1, :, car] = borrower.open_type[loans.fact.tier[late], bucket[late]]
     current = current * (bucket == 0)[:, None]
     return Standing(np.stack([current, np.zeros_like(current)]), arrears)
 
@@ -125,18 +125,18 @@ class Population:
         self.loans, self.parameters = loans, parameters
         borrower, tiers = parameters.borrower, range(len(parameters.names))
         self.chains = [pool_chain(parameters.intensity[tier], tier_traits(borrower, tier)).arrears for tier in tiers]
-        self.members = [np.flatnonzero(loans.tier == tier) for tier in tiers]
+        self.members = [np.flatnonzero(loans.fact.tier == tier) for tier in tiers]
         payoff, loss = parameters.intensity[:, :, -1], parameters.workout.total_loss[:, None]
         share = np.divide(loss, payoff, out=np.zeros_like(payoff), where=payoff > 0.0)
-        self.total_loss_share = np.minimum(share, 1.0)[loans.tier]
+        self.total_loss_share = np.minimum(share, 1.0)[loans.fact.tier]
         self.ageing = np.eye(HISTORY_STATES)[older(np.arange(HISTORY_STATES))]
-        self.history = history_of_states(borrower.history_multiplier)[loans.tier]
-        intensity = parameters.workout.seizure[loans.tier, 1:] * loans.find[:, None]
+        self.history = history_of_states(borrower.history_multiplier)[loans.fact.tier]
+        intensity = parameters.workout.seizure[loans.fact.tier, 1:] * loans.fact.find[:, None]
         self.seized = -np.expm1(-intensity)
 
     def equity_multiplier(self, principal: Floats, value: Floats) -> Floats:
         """Effect of negative equity on entry before its mean is taken out (4): float64[loan]."""
-        borrower, tier = self.parameters.borrower, self.loans.tier
+        borrower, tier = self.parameters.borrower, self.loans.fact.tier
         above = np.maximum(principal / value - borrower.equity_threshold[tier], 0.0)
         raised = np.minimum(1.0 + borrower.equity_slope[tier] * above, borrower.equity_cap[tier])
         return np.where(borrower.equity_slope[tier] > 0.0, raised, 1.0)
@@ -157,11 +157,13 @@ class Population:
         arrears, cured, gone = self._from_arrears(standing.arrears)
         arrears[..., 0] += entering
         for states in (current[1], arrears[1]):
-            states *= self.loans.shrink.reshape(-1, *(1,) * (states.ndim - 1))
-        extended = self.parameters.borrower.modified_share[self.loans.tier, 1:] * (month < self.loans.term)[:, None]
+            states *= self.loans.contract.shrink.reshape(-1, *(1,) * (states.ndim - 1))
+        extended = (
+            self.parameters.borrower.modified_share[self.loans.fact.tier, 1:] * (month < self.loans.fact.term)[:, None]
+        )
         paid = cured * (1.0 - extended)
         current[0, :, CURED_NOW] += paid[0].sum(axis=1)
-        current[1, :, CURED_NOW] += paid[1].sum(axis=1) * self.loans.shrink
+        current[1, :, CURED_NOW] += paid[1].sum(axis=1) * self.loans.contract.shrink
         current[0, :, MODIFIED_NOW] += (cured[0] * extended).sum(axis=1)
         above = owed.claim[:, 1:] - owed.track[:, None]
         current[1, :, MODIFIED_NOW] += (cured[0] * extended * above).sum(axis=1)
@@ -170,10 +172,10 @@ class Population:
     def _from_current(self, current: Floats, month: int, equity: Floats) -> tuple[Floats, Floats, Exits]:
         """Histories after the month, entries into arrears float64[2, loan, K, type], and exits."""
         loans, parameters = self.loans, self.parameters
-        tier, borrower = loans.tier, parameters.borrower
+        tier, borrower = loans.fact.tier, parameters.borrower
         row = parameters.intensity[tier, 0]
-        age = np.minimum(loans.age + month, parameters.seasoning.shape[1] - 1)
-        own = loans.risk * parameters.seasoning[tier, age] * equity / borrower.equity_mean[tier]
+        age = np.minimum(loans.fact.age + month, parameters.seasoning.shape[1] - 1)
+        own = loans.fact.risk * parameters.seasoning[tier, age] * equity / borrower.equity_mean[tier]
         entry, payoff = row[:, 1:-1].sum(axis=1), row[:, -1:]
         rate = (entry * own)[:, None] * self.history
         total = rate + payoff
@@ -207,7 +209,7 @@ class Population:
     def _close(self, current: Floats, arrears: Floats, month: int) -> Standing:
         """Loans that have paid their last instalment leave; cars of loans in arrears are seized."""
         behind = np.arange(arrears.shape[2] + 1)
-        ended = (month - behind >= self.loans.term[:, None]) & (self.loans.renewal == 0)[:, None]
+        ended = (month - behind >= self.loans.fact.term[:, None]) & (self.loans.fact.renewal == 0)[:, None]
         arrears *= ~ended[:, 1:, None, None]
         taken = arrears[..., 0] * self.seized[:, :, None]
         arrears[..., 0] -= taken

@@ -41,7 +41,7 @@ class Cars:
 
     def value(self, month: int | NDArray[np.int64]) -> Floats:
         """Wholesale value in a month, without the car's own condition: float64[loan]."""
-        return np.asarray(self.loans.value_as_new * self.depreciation[self.loans.car + month])
+        return np.asarray(self.loans.fact.value_as_new * self.depreciation[self.loans.fact.car + month])
 
     def after_sale(self, month: int, claim: Floats, held: int | None) -> Floats:
         """Cash after a charge-off whose car is sold, net of costs: proceeds, and collections on the rest.
@@ -59,7 +59,7 @@ class Cars:
         -------
         float64[loan, K+1]
         """
-        terms, tier = self.parameters.workout, self.loans.tier
+        terms, tier = self.parameters.workout, self.loans.fact.tier
         lag = terms.sale_lag[tier]
         stored = lag if held is None else np.maximum(lag, held)
         wait = lag + terms.search_lag[tier] if held is None else np.maximum(lag - held, 0)
@@ -75,14 +75,14 @@ class Cars:
 
     def deficiency_cash(self, rest: Floats) -> Floats:
         """Collections on what is left unpaid, float64[loan, K+1] of the same."""
-        return np.asarray(self.parameters.workout.deficiency_share[self.loans.tier][:, None] * rest)
+        return np.asarray(self.parameters.workout.deficiency_share[self.loans.fact.tier][:, None] * rest)
 
     def unpaid_total_loss(self, month: int, claim: Floats) -> Floats:
         """What a total loss of the car leaves unpaid, float64[loan, K+1], the uninsured included.
 
         Its own insurance pays the retail value.
         """
-        terms, tier = self.parameters.workout, self.loans.tier
+        terms, tier = self.parameters.workout, self.loans.fact.tier
         value = (self.value(month) / self.parameters.wholesale["retail"])[:, None]
         deductible = terms.insurance_deductible[tier][:, None]
         spread = terms.vehicle_sd[tier][:, None]

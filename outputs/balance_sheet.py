@@ -12,6 +12,7 @@ import pandas
 import xarray as xr
 
 from outputs.measures import loss_rows, runs, sample_of
+from outputs.portions import by_portions
 from scenarios.vocabulary import RUN_DIMS
 
 LABELS: Final = {
@@ -38,10 +39,13 @@ def constant_balance_loss(dataset: xr.Dataset) -> xr.DataArray:
     xr.DataArray
         float64[scenario, strategy, programme, path], currency.
     """
+    return by_portions(dataset, _constant_loss).transpose(*RUN_DIMS, "path").rename(CONSTANT)
+
+
+def _constant_loss(dataset: xr.Dataset) -> xr.DataArray:
     opened = balance_at_opening(dataset)
     rate = (dataset["ultimate_loss"] / opened.where(opened > 0.0)).where(opened > 0.0, 0.0)
-    loss = rate.sum("month", skipna=False) * float(dataset.attrs["opening_balance"])
-    return loss.transpose(*RUN_DIMS, "path").rename(CONSTANT)
+    return rate.sum("month", skipna=False) * float(dataset.attrs["opening_balance"])
 
 
 def constant_summary(dataset: xr.Dataset) -> pandas.DataFrame:

@@ -22,7 +22,8 @@ from outputs import estimators
 from outputs.balance_sheet import balance_at_opening
 from outputs.estimators import Estimate
 from outputs.measures import FAN_LEVELS, quantile_fan, runs, sample_of
-from outputs.periods import periods
+from outputs.periods import period_sums, periods
+from outputs.portions import by_portions
 from scenarios.vocabulary import RUN_DIMS
 
 EARLY: Final = ("prepaid", "total_loss_paid")
@@ -84,7 +85,13 @@ def largest_shortfall(dataset: xr.Dataset) -> xr.DataArray:
     xr.DataArray
         float64[scenario, strategy, programme, path], currency: what treasury has to have at hand.
     """
-    return _to_date(shortfall(dataset)).max("month", skipna=False).clip(min=0.0).rename("largest_shortfall")
+    largest = by_portions(dataset, lambda some: short_to_date(some).max("month", skipna=False).clip(min=0.0))
+    return largest.rename("largest_shortfall")
+
+
+def short_to_date(dataset: xr.Dataset) -> xr.DataArray:
+    """Cumulative shortfall at the end of each month: float64[scenario, strategy, programme, path, month], currency."""
+    return _to_date(shortfall(dataset))
 
 
 def _to_date(values: xr.DataArray) -> xr.DataArray:
@@ -102,20 +109,20 @@ def cash_by_period(dataset: xr.Dataset) -> pandas.DataFrame:
         total loss included), due (means over paths); cash and cash_error (all sources); shortfall and shortfall_error;
         shortfall_q50, shortfall_q95 (of paths). Currency.
     """
-    contract, still_due, short, largest = (
-        function(dataset) for function in (scheduled, due, shortfall, largest_shortfall)
-    )
+    contract, largest = scheduled(dataset), largest_shortfall(dataset)
+    still_due = by_portions(dataset, lambda some: period_sums(due(some)))
+    short = by_portions(dataset, lambda some: period_sums(shortfall(some)))
     rows: list[dict[str, Any]] = []
     for run in runs(dataset):
         one = dataset.sel(run)
         for period in periods(dataset.sizes["month"]):
             parts = {name: reduce(add, (period.sum(one[part]) for part in found)) for name, found in SOURCES.items()}
-            parts["due"] = period.sum(still_due.sel(run))
+            parts["due"] = still_due.sel(run).sel(period=period.label)
             means = {name: _mean(values, dataset).value for name, values in parts.items()}
             cash = _mean(period.sum(one["cash"]), dataset)
             told = {**run, "period": period.label, "scheduled": float(period.sum(contract)), **means}
             told |= {"cash": cash.value, "cash_error": cash.standard_error}
-            rows.append({**told, **_shortfall_columns(period.sum(short.sel(run)), dataset)})
+            rows.append({**told, **_shortfall_columns(short.sel(run).sel(period=period.label), dataset)})
         rows.append({**run, "period": LARGEST, **_shortfall_columns(largest.sel(run), dataset)})
     return pandas.DataFrame(rows)
 
@@ -140,18 +147,17 @@ def cash_by_month(dataset: xr.Dataset) -> pandas.DataFrame:
         scenario, strategy, programme, month, month_end, scheduled; then of each of `due`, `collected` and `to_date`
         (cumulative shortfall) the mean, its error and the quantiles q05 .. q95 over paths. Currency.
     """
-    series = {"due": due(dataset), "collected": collected(dataset), "to_date": _to_date(shortfall(dataset))}
-    fans = {name: quantile_fan(values, dataset["log_weight"]) for name, values in series.items()}
-    tables = []
-    for run in runs(dataset):
-        columns: dict[str, Any] = {**run, "month": dataset["month"].values, "month_end": dataset["month_end"].values}
-        columns["scheduled"] = scheduled(dataset).values
-        for name, values in series.items():
-            columns |= _mean_columns(name, values.sel(run), dataset)
-            fan = fans[name].sel(run)
-            columns |= {f"{name}_q{round(100 * level):02d}": fan.sel(quantile=level).values for level in FAN_LEVELS}
-        tables.append(pandas.DataFrame(columns))
-    return pandas.concat(tables, ignore_index=True)
+    months, found = dataset["month"].values, list(runs(dataset))
+    every = {"month": months, "month_end": dataset["month_end"].values, "scheduled": scheduled(dataset).values}
+    columns: list[dict[str, Any]] = [{**run, **every} for run in found]
+    for name, function in {"due": due, "collected": collected, "to_date": short_to_date}.items():
+        values = by_portions(dataset, function)  # one at a time: each is as large as a variable of the book
+        fan = quantile_fan(values, dataset["log_weight"])
+        for run, told in zip(found, columns, strict=True):
+            told |= _mean_columns(name, values.sel(run), dataset)
+            one = fan.sel(run)
+            told |= {f"{name}_q{round(100 * level):02d}": one.sel(quantile=level).values for level in FAN_LEVELS}
+    return pandas.concat([pandas.DataFrame(told) for told in columns], ignore_index=True)
 
 
 def _mean_columns(name: str, values: xr.DataArray, dataset: xr.Dataset) -> dict[str, np.ndarray[Any, Any]]:

@@ -13,6 +13,7 @@ import pandas
 import xarray as xr
 
 from outputs import arrears, estimators, measures, rates
+from outputs.portions import by_portions
 from outputs.style import run_labels
 from outputs.wording import measure_label
 from scenarios.vocabulary import SEGMENTS
@@ -56,7 +57,7 @@ def loss_distribution(dataset: xr.Dataset) -> pandas.DataFrame:
     """
     opening = float(dataset.attrs["opening_balance"])
     losses = 100.0 * measures.path_loss(dataset) / opening
-    edges = _bin_edges(losses)
+    edges = _bin_edges(losses, dataset["log_weight"])
     weight = measures.path_weight(dataset).values
     rows: list[dict[str, Any]] = []
     for label, run in labelled_runs(dataset):
@@ -69,10 +70,12 @@ def loss_distribution(dataset: xr.Dataset) -> pandas.DataFrame:
     return table.assign(unreliable=table["unreliable"].eq(True))
 
 
-def _bin_edges(losses: xr.DataArray) -> np.ndarray[Any, Any]:
+def _bin_edges(losses: xr.DataArray, log_weight: xr.DataArray) -> np.ndarray[Any, Any]:
     """Common edges for all runs, at most 120 bins: the width that suits the narrowest (Freedman and Diaconis 1981)."""
     low, high = float(losses.min()), float(losses.max())
-    spread = losses.quantile([0.25, 0.75], dim="path")
+    alike = float(np.ptp(log_weight.values)) == 0.0
+    ends = (0.25, 0.75)
+    spread = losses.quantile(ends, dim="path") if alike else measures.quantile_fan(losses, log_weight, ends)
     widths = 2.0 * (spread.isel(quantile=1) - spread.isel(quantile=0)).values / losses.sizes["path"] ** (1 / 3)
     width = float(widths[widths > 0.0].min(initial=np.inf))
     if not np.isfinite(width) or high == low:
@@ -123,13 +126,14 @@ def exceedance(dataset: xr.Dataset) -> pandas.DataFrame:
 
 def net_loss_fan(dataset: xr.Dataset) -> pandas.DataFrame:
     """Fan of cumulative net loss: run, month, month_end, q05 .. q95, mean (percent of opening balance)."""
-    return _fan(100.0 * rates.cumulative_net_loss(dataset), dataset, start=0.0)
+    return _fan(by_portions(dataset, lambda some: 100.0 * rates.cumulative_net_loss(some)), dataset, start=0.0)
 
 
 def used_car_fan(dataset: xr.Dataset) -> pandas.DataFrame:
     """Fan of the used-car index, weighted by opening balance: run, month, month_end, q05 .. q95, mean."""
     weights, _ = segment_weights(dataset)
-    return _fan((dataset[USED_CARS] * weights).sum("segment"), dataset, start=1.0)
+    index = by_portions(dataset, lambda some: (some[USED_CARS] * weights).sum("segment"))
+    return _fan(index, dataset, start=1.0)
 
 
 def segment_weights(dataset: xr.Dataset) -> tuple[xr.DataArray, tuple[str, ...]]:

@@ -7,6 +7,7 @@ within the horizon; nothing here is discounted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -18,7 +19,8 @@ import xarray as xr
 from outputs import estimators
 from outputs.balance_sheet import balance_at_opening
 from outputs.measures import estimate_columns, runs, sample_of
-from outputs.periods import YEAR, Period, periods
+from outputs.periods import YEAR, period_sums, periods
+from outputs.portions import by_portions
 from outputs.rates import ratio
 
 RESULT: Final = "result"
@@ -78,23 +80,28 @@ def income(dataset: xr.Dataset) -> pandas.DataFrame:
         high (currency; totals are negative where the book loses), percent_a_year and percent_a_year_error (over the
         mean balance of the period's months, times twelve).
     """
-    opened = balance_at_opening(dataset)
+    amounts = {item.name: _by_period(dataset, item.of) for item in ITEMS}
+    balance = _by_period(dataset, balance_at_opening)
     rows: list[dict[str, Any]] = []
     for run in runs(dataset):
-        one, balance = dataset.sel(run), opened.sel(run)
-        amounts = {item.name: item.of(one) for item in ITEMS}
         for period in periods(dataset.sizes["month"]):
-            told = {**run, "period": period.label, "first_month": period.first, "last_month": period.last}
+            chosen = {**run, "period": period.label}
+            told = {**chosen, "first_month": period.first, "last_month": period.last}
             rows += [
-                {**told, "item": name, **_columns(values, balance, period, dataset)} for name, values in amounts.items()
+                {**told, "item": name, **_columns(values.sel(chosen), balance.sel(chosen), dataset)}
+                for name, values in amounts.items()
             ]
     return pandas.DataFrame(rows)
 
 
-def _columns(values: xr.DataArray, balance: xr.DataArray, period: Period, dataset: xr.Dataset) -> dict[str, Any]:
-    """An amount by path and month over one period: currency, then percent a year of the balance."""
-    total = period.sum(values)
+def _by_period(dataset: xr.Dataset, amount: Callable[[xr.Dataset], xr.DataArray]) -> xr.DataArray:
+    """An amount by month as sums of the run's periods: float64[period, scenario, strategy, programme, path]."""
+    return by_portions(dataset, lambda some: period_sums(amount(some)))
+
+
+def _columns(total: xr.DataArray, balance: xr.DataArray, dataset: xr.Dataset) -> dict[str, Any]:
+    """An amount by path, summed over a period, and the balance alike: currency, then percent a year of the balance."""
     found = estimate_columns(estimators.mean(sample_of(total, dataset)), 1.0)
-    yearly = ratio(YEAR * total, period.sum(balance), dataset)
+    yearly = ratio(YEAR * total, balance, dataset)
     kept = {name: found[name] for name in ("value", "standard_error", "low", "high")}
     return {**kept, **dict(zip(MARGIN_COLUMNS, (yearly.value, yearly.standard_error), strict=True))}

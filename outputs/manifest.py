@@ -46,6 +46,8 @@ PACKAGES: Final = (
     "ruamel.yaml",
 )
 RUN_ID_LENGTH: Final = 12
+DIGEST_ROWS: Final = 65_536
+"""Values that are hashed at a time: a column of a million texts is not written out once more as a whole."""
 """Hexadecimal digits of a run id: 48 bits, so that a million runs share one with a chance of 1 in 500."""
 
 Inputs = Mapping[str, xr.Dataset | str]
@@ -155,19 +157,28 @@ def digest_of(value: xr.Dataset | str) -> str:
     for name in sorted(str(name) for name in value.variables):
         variable = value[name]
         total.update(f"{name}|{variable.dims}|{variable.shape}|".encode())
-        total.update(_value_bytes(variable.values))
+        values = variable.values.ravel()
+        if values.dtype.kind not in "OUT":
+            total.update(_plain(values[:0]).dtype.str.encode())
+        for first in range(0, values.size, DIGEST_ROWS):
+            total.update(_value_bytes(values[first : first + DIGEST_ROWS]))
     return total.hexdigest()
 
 
 def _value_bytes(values: np.ndarray[Any, Any]) -> bytes:
     """Bytes that are the same before a value is stored and after it was read back."""
-    if values.dtype.kind in "OUT":
-        texts = ("" if pandas.isna(value) else str(value) for value in values.ravel())
+    if values.dtype.kind == "U":  # long columns of few distinct texts: each is written out once
+        found, code = np.unique(values, return_inverse=True)
+        pieces = [len(text).to_bytes(8, "little") + text for text in (text.encode() for text in found.tolist())]
+        return b"".join(map(pieces.__getitem__, code.tolist()))
+    if values.dtype.kind in "OT":
+        texts = ("" if pandas.isna(value) else str(value) for value in values)
         return b"".join(len(text).to_bytes(8, "little") + text for text in (text.encode() for text in texts))
-    if values.dtype.kind == "M":
-        values = values.astype("datetime64[s]")
-    layout: str = values.dtype.str
-    return layout.encode() + np.ascontiguousarray(values).tobytes()
+    return _plain(values).tobytes()
+
+
+def _plain(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return values.astype("datetime64[s]") if values.dtype.kind == "M" else values
 
 
 def canonical_json(document: Any) -> str:

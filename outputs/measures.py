@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from outputs import estimators
-from outputs.estimators import Estimate, Sample
+from outputs.estimators import Estimate, Sample, Ties
 from scenarios.errors import IntegrityError
 from scenarios.vocabulary import RUN_DIMS
 
@@ -61,9 +61,24 @@ def runs(dataset: xr.Dataset) -> Iterator[dict[str, str]]:
 
 
 def sample_of(values: xr.DataArray, dataset: xr.Dataset) -> Sample:
-    """Values by path of one run, with the Dataset's weights and batches."""
-    return estimators.draw_up_sample(
-        np.asarray(values.values, float), dataset["log_weight"].values, dataset["batch"].values
+    """Values by path of one run, with the Dataset's weights, batches and strata."""
+    return estimators.draw_up_sample(np.asarray(values.values, float), dataset["log_weight"].values, ties=ties(dataset))
+
+
+def ties(dataset: xr.Dataset) -> Ties:
+    """How a Dataset's paths hang together.
+
+    Batches hold several paths where parameters are drawn, which paths of a draw have in common, and where factors come
+    from Sobol points, which within a scramble keep apart: then every path counts for itself.
+    """
+    batch = dataset["batch"].values
+    drawn = "parameter_draw" not in dataset.coords or np.ptp(dataset["parameter_draw"].values) > 0
+    shared = not bool(np.all(batch[1:] > batch[:-1]))
+    return Ties(
+        batch=batch,
+        shared=shared,
+        cluster=np.arange(batch.size) if shared and not drawn else None,
+        stratum=dataset["stratum"].values if "stratum" in dataset.coords else None,
     )
 
 
@@ -156,7 +171,7 @@ def exceedance_curve(dataset: xr.Dataset, run: Mapping[str, str], loss: Loss = "
     values = sample.value[last_of_equals]
     probability = np.maximum(1.0 - sample.cumulative[last_of_equals], 0.0)
     probability[-1] = 0.0
-    independent = effective_paths(sample)
+    beyond = estimators.effective_paths_above(sample)[last_of_equals]
     with np.errstate(divide="ignore"):
         periods = 1.0 / probability
     return pandas.DataFrame(
@@ -165,14 +180,14 @@ def exceedance_curve(dataset: xr.Dataset, run: Mapping[str, str], loss: Loss = "
             "percent_of_opening": values * 100.0 / float(dataset.attrs["opening_balance"]),
             "probability": probability,
             "return_period": periods,
-            "unreliable": [estimators.too_few(share * independent) for share in probability],
+            "unreliable": [estimators.too_few(number) for number in beyond],
         }
     )
 
 
 def effective_paths(sample: Sample) -> float:
-    """How many equally weighted independent paths a sample is worth (Kish 1965); those of a batch count as one."""
-    sums = np.bincount(sample.batch, weights=sample.weight)
+    """How many equally weighted independent paths a sample is worth (Kish 1965); those of a cluster count as one."""
+    sums = np.bincount(sample.cluster, weights=sample.weight)
     return 1.0 / float(sums @ sums)
 
 
@@ -221,9 +236,11 @@ def _weighted_quantiles(
     values: NDArray[np.float64], weight: NDArray[np.float64], levels: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Quantiles along the last axis: the smallest value at which the cumulated weight reaches the level."""
-    order = np.argsort(values, axis=-1, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=-1)
-    cumulative = np.cumsum(weight[order], axis=-1)
-    reach = cumulative / cumulative[..., -1:]
-    ranks = np.stack([(reach < level - estimators.ROUNDING).sum(axis=-1) for level in levels], axis=-1)
-    return np.take_along_axis(ordered, np.minimum(ranks, values.shape[-1] - 1), axis=-1)
+    found = np.empty((*values.shape[:-1], levels.size))
+    for place in np.ndindex(values.shape[:-1]):  # row by row: as much again for all of them would fill the memory
+        order = np.argsort(values[place], kind="stable")
+        cumulative = np.cumsum(weight[order])
+        reach = cumulative / cumulative[-1]
+        ranks = np.searchsorted(reach, levels - estimators.ROUNDING, side="left")
+        found[place] = values[place][order[np.minimum(ranks, order.size - 1)]]
+    return found

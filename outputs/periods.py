@@ -49,3 +49,12 @@ def _label(first: int, last: int) -> str:
 def periods(months: int) -> tuple[Period, ...]:
     """The years of a horizon and then all of it."""
     return (*years(months), Period(WHOLE, 1, months))
+
+
+def period_sums(values: xr.DataArray) -> xr.DataArray:
+    """A flow by month as sums of all `periods`, by their label along a dim `period` in front."""
+    spans = periods(values.sizes["month"])
+    sums = [period.sum(values) for period in spans]
+    return xr.concat(sums, "period", coords="minimal", compat="override").assign_coords(
+        period=[period.label for period in spans]
+    )

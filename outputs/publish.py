@@ -20,6 +20,7 @@ from outputs.start_levels import foreign_starts
 from outputs.store import write_run
 from outputs.study_view import study_rows, waiting_worsens
 from outputs.tables import write_tables
+from outputs.tail_view import thin_tails, with_measures
 from outputs.wording import arrears_warnings
 from scenarios.history import us_history
 from simulator.collateral import HISTORY_CURRENCY
@@ -59,7 +60,13 @@ def publish_run(
         All files, by name.
     """
     stored = inputs_to_store(inputs)
-    warnings = (*arrears_warnings(results), *foreign_starts(inputs), *str(results.attrs["notes"]).splitlines())
+    results = with_measures(results)
+    warnings = (
+        *arrears_warnings(results),
+        *thin_tails(results),
+        *foreign_starts(inputs),
+        *str(results.attrs["notes"]).splitlines(),
+    )
     facts = run_facts(results, stored, inputs.files, warnings)
     document = report_inputs(inputs, results, facts, limits)
 

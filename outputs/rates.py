@@ -17,6 +17,7 @@ import xarray as xr
 from outputs import estimators
 from outputs.estimators import Estimate
 from outputs.measures import path_mean, path_weight, runs, sample_of
+from outputs.portions import by_portions
 from scenarios.vocabulary import RUN_DIMS
 
 DEFAULT_RATE_HORIZON: Final = 12
@@ -46,9 +47,13 @@ def cumulative_net_loss(dataset: xr.Dataset) -> xr.DataArray:
     xr.DataArray
         float64[scenario, strategy, programme, path, month], fraction of opening balance.
     """
-    net = (dataset["charge_off"] - dataset["recovery"]).cumsum("month", skipna=False)
-    share = net / float(dataset.attrs["opening_balance"])
+    share = by_portions(dataset, _cumulative_net_loss)
     return share.assign_coords(month=dataset["month"]).rename("cumulative_net_loss")
+
+
+def _cumulative_net_loss(dataset: xr.Dataset) -> xr.DataArray:
+    net = (dataset["charge_off"] - dataset["recovery"]).cumsum("month", skipna=False)
+    return net / float(dataset.attrs["opening_balance"])
 
 
 def delinquent_share(dataset: xr.Dataset) -> xr.Dataset:
@@ -102,7 +107,7 @@ def _shares_of_opening(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
         f"default_rate_{horizon}m": default_rate(dataset, horizon),
         "gross_charge_off": totals["charge_off"],
         "recovery": totals["recovery"],
-        "cumulative_net_loss": cumulative_net_loss(dataset).isel(month=-1),
+        "cumulative_net_loss": by_portions(dataset, lambda some: cumulative_net_loss(some).isel(month=-1)),
         "prepaid": totals["prepaid"],
     }
 
@@ -179,8 +184,9 @@ def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dataset: xr.Datase
         return UNKNOWN
     value = float(path_mean(numerator, dataset)) / base
     influence = xr.DataArray((above - value * below) / base, dims="path")
-    error = estimators.mean(sample_of(influence, dataset)).standard_error
-    half = estimators.Z * error
+    sample = sample_of(influence, dataset)
+    error = estimators.mean(sample).standard_error
+    half = sample.z * error
     return Estimate(scale * value, scale * error, scale * (value - half), scale * (value + half))
 
 

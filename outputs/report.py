@@ -30,6 +30,7 @@ from outputs.regime_view import regime_view
 from outputs.report_views import arrears_view, by_run, cut_tables, difference_label, differences, rate_matrix
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range, why_lower
+from outputs.tail_view import method_words, number_of_paths, tail_table
 from outputs.term_structure import TERM_LABELS
 from outputs.weighted import WEIGHT, weighted_summary
 from outputs.wording import (
@@ -144,6 +145,7 @@ def render_report(inputs: ReportInputs) -> str:
         "label": _row_label,
         "interval": _interval,
         "counted": counted,
+        "paths": number_of_paths,
         "difference_label": difference_label,
     }
     return environment.get_template(TEMPLATE).render(_context(inputs))
@@ -170,6 +172,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "warnings": [text for text in inputs.facts.warnings if text not in remarks],
         "summary": by_run(summary),
         "differences": differences(results),
+        "tail": by_run(tail_table(results)),
+        "tail_words": method_words(results),
         "weighted": by_run(weighted_summary(results)),
         "weights": scenario_shares(results),
         "top": by_run(top),

@@ -32,7 +32,8 @@ def top_of_range(dataset: xr.Dataset) -> pandas.DataFrame:
     if TOP_OF_RANGE.name not in dataset:
         return pandas.DataFrame(columns=[*RUN_DIMS, "measure", "level", "central_percent", "percent_of_opening"])
     top = dataset[TOP_OF_RANGE.name].rename(path_top="path")
-    few = dataset.isel(path=slice(top.sizes["path"]))
+    # Strata are weighed on all paths: some of them alone do not have the strata's probabilities.
+    few = dataset.isel(path=slice(top.sizes["path"])).drop_vars("stratum", errors="ignore")
     losses, first = path_loss(few), str(dataset["scenario"].values[0])
     scale = 100.0 / float(dataset.attrs["opening_balance"])
     rows: list[dict[str, Any]] = []

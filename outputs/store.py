@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import h5py
 import numpy as np
 import pandas
 import xarray as xr
@@ -21,7 +22,7 @@ import xarray as xr
 from outputs.manifest import Inputs, RunFacts, canonical_json, read_manifest, verify_run, write_manifest
 from outputs.run_folder import RESULTS, check_destination, new_folder
 from scenarios.errors import Fault, InputError
-from scenarios.vocabulary import CUTS, DATASET_VARIABLES, TOP_OF_RANGE
+from scenarios.vocabulary import CUTS, DATASET_VARIABLES, MEASURE_VARIABLES, TAIL_VARIABLES, TOP_OF_RANGE
 
 __all__ = [
     "check_destination",
@@ -51,6 +52,11 @@ CF_ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "month": {"long_name": "months since the as-of date", "units": "1"},
     "month_end": {"standard_name": "time", "long_name": "last day of the month"},
     "log_weight": {"long_name": "logarithm of the path's importance weight", "units": "1"},
+    "leading_factor": {"long_name": "component of the factors' shocks along the shift", "units": "1"},
+    "stratum": {"long_name": "stratum of the leading factor", "units": "1"},
+    "shocked_entity": {"long_name": "factor or index whose shocks a direction moves"},
+    "shock_month": {"long_name": "month of the shock, 0 before the first", "units": "1"},
+    "loss_measure": {"long_name": "measure of the ultimate loss"},
     "batch": {"long_name": "batch of paths that may depend on each other", "units": "1"},
     "parameter_draw": {"long_name": "number of the draw of uncertain parameters", "units": "1"},
     "stage": {"long_name": "stage of expected credit loss at the as-of date"},
@@ -63,6 +69,9 @@ CF_ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "macro_variable": {"long_name": "macro variable"},
     **{cut: {"long_name": f"level of the cut '{cut}'"} for cut in CUTS},
 }
+PORTION_BYTES: Final = 1 << 26
+"""Columns of a table that are encoded together: those of 100,000 loans; a million loans take seven times as many."""
+
 TIME_ENCODING: Final = {"units": "days since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "int64"}
 
 
@@ -113,16 +122,38 @@ def write_run(
     return folder.absolute()
 
 
+def write_results(path: Path, results: xr.Dataset) -> None:
+    """Write a Dataset of results alone, as it would stand in a run's file, to see what it takes."""
+    described = _described(results)
+    described.to_netcdf(path, group="/results", engine=ENGINE, encoding=_encoding(described))
+
+
+def stored_by_path(path: Path) -> int:
+    """Bytes that the variables by path of a results file take, compressed."""
+    with h5py.File(path) as file:
+        group = file["results"]
+        return sum(item.id.get_storage_size() for item in group.values() if _has_path(item))
+
+
+def _has_path(item: Any) -> bool:
+    return any(scale.name.endswith("/path") for dim in item.dims for scale in dim.values())
+
+
 def _write_netcdf(path: Path, results: xr.Dataset, inputs: Inputs, facts: RunFacts) -> None:
+    tables = {f"/inputs/{name}": _portions(value) for name, value in inputs.items() if isinstance(value, xr.Dataset)}
     groups = {
         "/": xr.Dataset(attrs=_global_attributes(results, facts)),
         "/attrs": xr.Dataset(attrs=_identity(facts)),
         "/results": _described(results),
-        **_input_groups(inputs),
+        "/inputs": _texts_group(inputs),
+        **{name: first for name, (first, *_) in tables.items()},
     }
     encoding = {name: _encoding(group) for name, group in groups.items()}
     tree = xr.DataTree.from_dict(groups)
     tree.to_netcdf(path, engine=ENGINE, encoding=encoding)
+    for name, (_, *others) in tables.items():
+        for part in others:
+            part.to_netcdf(path, mode="a", group=name, engine=ENGINE, encoding=_encoding(part))
 
 
 def _global_attributes(results: xr.Dataset, facts: RunFacts) -> dict[str, str]:
@@ -152,7 +183,9 @@ def _described(results: xr.Dataset) -> xr.Dataset:
     """Results with the attributes that CF asks for; what the engine said of a variable is kept."""
     described = results.copy(deep=False)
     currency = str(results.attrs["currency"])
-    known = {variable.name: variable for variable in (*DATASET_VARIABLES, TOP_OF_RANGE)}
+    known = {
+        variable.name: variable for variable in (*DATASET_VARIABLES, TOP_OF_RANGE, *TAIL_VARIABLES, *MEASURE_VARIABLES)
+    }
     for name in described.variables:
         attributes: dict[str, str] = dict(CF_ATTRIBUTES.get(str(name), {}))
         if str(name) in known:
@@ -163,11 +196,22 @@ def _described(results: xr.Dataset) -> xr.Dataset:
     return described
 
 
-def _input_groups(inputs: Inputs) -> dict[str, xr.Dataset]:
-    """Texts as scalar variables (an attribute of HDF5 ends at 64 kB), Datasets as groups of their own."""
-    texts = {name: ((), value) for name, value in inputs.items() if isinstance(value, str)}
-    tables = {f"/inputs/{name}": _storable(value) for name, value in inputs.items() if isinstance(value, xr.Dataset)}
-    return {"/inputs": xr.Dataset(texts), **tables}
+def _texts_group(inputs: Inputs) -> xr.Dataset:
+    """Texts as scalar variables: an attribute of HDF5 ends at 64 kB."""
+    return xr.Dataset({name: ((), value) for name, value in inputs.items() if isinstance(value, str)})
+
+
+def _portions(table: xr.Dataset) -> list[xr.Dataset]:
+    """A table cut into some of its columns at a time, since all of a group are encoded before one is written."""
+    parts: list[list[str]] = [[]]
+    taken = 0
+    for name, variable in table.variables.items():
+        if taken and taken + variable.nbytes > PORTION_BYTES:
+            parts.append([])
+            taken = 0
+        parts[-1].append(str(name))
+        taken += variable.nbytes
+    return [_storable(table[names]) for names in parts]
 
 
 def _storable(table: xr.Dataset) -> xr.Dataset:

@@ -35,6 +35,7 @@ from outputs.csv_text import to_csv
 from outputs.report import ReportInputs
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range
+from outputs.tail_view import has_method, tail_table
 from outputs.weighted import weighted_summary
 from scenarios.regimes import shipped_regimes
 
@@ -82,6 +83,8 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
     }
     if inputs.book is not None:
         tables |= {"book": book_table(inputs.book), "book_averages": averages_table(inputs.book)}
+    if has_method(results):
+        tables["tail"] = tail_table(results)
     return tables | ({} if inputs.load_report is None else _load_tables(inputs.load_report))
 
 

@@ -36,8 +36,9 @@ class Tail:
     weight : float64[path]
         Weight of each path in the shortfall: 0 outside the tail, sum 1. Paths at the quantile itself share what is
         left of the tail's probability, so that the weighted mean loss is the expected shortfall.
-    near : bool[path]
-        Paths beside the quantile in rank, from which is read what a part loses where the whole loses the quantile.
+    near : float64[path]
+        Weight, relative to the largest, of paths beside the quantile in rank, 0 elsewhere: from these paths is read
+        what a part loses where the whole loses the quantile.
     """
 
     loss: Floats
@@ -45,7 +46,7 @@ class Tail:
     level: float
     shortfall: Estimate
     weight: Floats
-    near: NDArray[np.bool_]
+    near: Floats
 
     @property
     def known(self) -> bool:
@@ -69,8 +70,10 @@ class Tail:
         With m the mean loss of the part where the book loses its quantile q, the effect of a path with loss L is
         m + (part - m) 1{L > q} / (1 - level) less the estimate: as for the shortfall, where m is q.
         """
-        whole = float(self.loss[self.near].sum())
-        at_quantile = self.threshold * float(losses[self.near].sum()) / whole if whole != 0.0 else 0.0
+        beside = self.near > 0.0
+        share = self.near[beside]
+        whole = float((share * self.loss[beside]).sum())
+        at_quantile = self.threshold * float((share * losses[beside]).sum()) / whole if whole != 0.0 else 0.0
         excess = np.where(self.loss > self.threshold, losses - at_quantile, 0.0) / (1.0 - self.level)
         return at_quantile + excess - self.part(losses)
 
@@ -89,20 +92,21 @@ def tail_of(values: xr.DataArray, dataset: xr.Dataset, level: float) -> Tail:
     """
     sample = sample_of(values, dataset)
     loss = np.asarray(values.values, float)
-    weight = path_weight(dataset).values
-    weight = weight / weight.sum()
+    relative = path_weight(dataset).values
+    weight = relative / relative.sum()
     threshold = estimators.quantile(sample, level)
     beyond, tied = weight * (loss > threshold), weight * (loss == threshold)
     left = max(1.0 - level - float(beyond.sum()), 0.0)
     tail = beyond + tied * left / float(tied.sum())
     reach = max(1, math.isqrt(len(loss)) // 2)
     ranks = np.argsort(np.argsort(loss, kind="stable"), kind="stable")
-    near = np.abs(ranks - estimators.rank(sample, level)) <= reach
+    near = np.where(np.abs(ranks - estimators.rank(sample, level)) <= reach, relative, 0.0)
     return Tail(loss, threshold, level, estimators.expected_shortfall(sample, level), tail / tail.sum(), near)
 
 
 def estimate(value: float, influence: Floats, dataset: xr.Dataset, *, unreliable: bool = False) -> Estimate:
     """An estimate with the error of its influence by path, batches and weights minded."""
     paths = xr.DataArray(influence, dims="path")
-    error = estimators.mean(sample_of(paths, dataset)).standard_error
-    return Estimate(value, error, value - estimators.Z * error, value + estimators.Z * error, unreliable)
+    sample = sample_of(paths, dataset)
+    error = estimators.mean(sample).standard_error
+    return Estimate(value, error, value - sample.z * error, value + sample.z * error, unreliable)

@@ -79,6 +79,7 @@ def _relative_exposure(one: xr.Dataset, period: Period, dataset: xr.Dataset) -> 
     value = means[0] / means[1] / (means[2] / means[3])
     signs = (1.0, -1.0, -1.0, 1.0)
     relative = reduce(add, (sign * part / mean for sign, part, mean in zip(signs, parts, means, strict=True)))
-    error = value * estimators.mean(sample_of(relative, dataset)).standard_error
-    half = estimators.Z * error
+    sample = sample_of(relative, dataset)
+    error = value * estimators.mean(sample).standard_error
+    half = sample.z * error
     return Estimate(100.0 * value, 100.0 * error, 100.0 * (value - half), 100.0 * (value + half))

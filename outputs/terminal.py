@@ -21,6 +21,7 @@ from outputs.provision import ALL_STAGES, credit_loss
 from outputs.sensitivity import top_of_range, why_lower
 from outputs.start_levels import foreign_starts
 from outputs.study_view import study_document
+from outputs.tail_view import tail_document, tail_lines, thin_tails
 from outputs.uncertainty import parameter_bands
 from outputs.weighted import ALL_SCENARIOS, weighted_summary
 from outputs.wording import TERMINAL_WIDTH, align, amount, arrears_warnings, measure_label, percent, run_label, varying
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 
 def further_lines(dataset: xr.Dataset) -> list[str]:
     """Lines for the terminal; a part that a study has no figures for is left out."""
-    return [*_weighted_lines(dataset), *_lender_lines(dataset), *_top_lines(dataset), *_band_lines(dataset)]
+    return [
+        *tail_lines(dataset),
+        *_weighted_lines(dataset),
+        *_lender_lines(dataset),
+        *_top_lines(dataset),
+        *_band_lines(dataset),
+    ]
 
 
 def study_warnings(inputs: StudyInputs) -> list[str]:
@@ -48,6 +55,7 @@ def measures_document(
     """Measures, verdicts, warnings and the study's own assumptions as plain values fit for JSON."""
     return {
         "summary": as_records(summary(dataset)),
+        "tail": tail_document(dataset),
         "weighted": as_records(weighted_summary(dataset)),
         "top_of_range": as_records(top_of_range(dataset)),
         "parameter_bands": as_records(parameter_bands(dataset)),
@@ -56,7 +64,11 @@ def measures_document(
         "cash": as_records(cash_by_period(dataset)),
         "worst_periods": as_records(worst_periods(dataset)),
         "balance_sheet": str(dataset.attrs["balance_sheet"]),
-        "warnings": [*arrears_warnings(dataset), *(() if inputs is None else foreign_starts(inputs))],
+        "warnings": [
+            *arrears_warnings(dataset),
+            *thin_tails(dataset),
+            *(() if inputs is None else foreign_starts(inputs)),
+        ],
         "study_assumptions": {} if inputs is None else study_document(inputs),
         "limits": [limit.record() for limit in limits],
     }

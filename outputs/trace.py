@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import xarray as xr
 
 from outputs.measures import path_loss
 from outputs.run_folder import RESULTS
@@ -14,6 +16,7 @@ from scenarios.errors import IntegrityError
 from simulator.engine import RunSize
 from simulator.story import Draw, Story, StoryMonth, check_wish, tell_story
 from simulator.study import inputs_from_store
+from simulator.tail_study import stored_proposal
 
 SAME: Final = 1e-9
 """Share of the opening balance by which the loss of a path told again may miss the stored one: that of the identities.
@@ -55,12 +58,13 @@ def trace_loan(
     check_wish(inputs, loan, path, scenario)
     if sound is not None:
         sound()
-    story = tell_story(inputs, loan, path, scenario, RunSize(threads=1))
-    check_story(story, run)
+    results = read_results(run)
+    story = tell_story(inputs, loan, path, scenario, RunSize(threads=1), stored_proposal(results))
+    check_story(story, run, results)
     return story
 
 
-def check_story(story: Story, run: Path) -> None:
+def check_story(story: Story, run: Path, results: xr.Dataset | None = None) -> None:
     """Refuse a story whose path is not the run's: the whole book must lose on it what it lost then.
 
     Raises
@@ -68,9 +72,9 @@ def check_story(story: Story, run: Path) -> None:
     IntegrityError
         With both figures, and the version that made the run.
     """
-    results = read_results(run)
-    stored = float(path_loss(results).sel(scenario=story.scenario, path=story.path).squeeze())
-    if abs(stored - story.path_loss) > SAME * float(results.attrs["opening_balance"]):
+    kept = read_results(run) if results is None else results
+    stored = float(path_loss(kept).sel(scenario=story.scenario, path=story.path).squeeze())
+    if abs(stored - story.path_loss) > SAME * float(kept.attrs["opening_balance"]):
         made_with = read_facts(run)["versions"]["carstress"]
         raise IntegrityError(
             f"path {story.path} of {story.scenario} loses {story.path_loss!r} {story.currency} when it is simulated "
@@ -105,7 +109,17 @@ def _heading(story: Story) -> list[str]:
         f"Loan {story.loan} ({story.tier}) on path {story.path} of {story.scenario}; amounts in {story.currency}",
         f"Address of its draws: seed {story.seed}, entity {story.entity}, path {story.path}",
         f"The book's loss on this path, told again: {amount(story.path_loss)} {story.currency}, as in the run",
+        *_drawing(story),
     ]
+
+
+def _drawing(story: Story) -> Iterator[str]:
+    """Where the path's factors come from, where that is not the model itself."""
+    if story.leading_factor is not None and story.weight is not None:
+        yield (
+            f"Its factors were drawn by the study's method for the tail: {story.leading_factor:+.2f} standard "
+            f"deviations along its direction, weight {story.weight:.3g}"
+        )
 
 
 def _cells(item: StoryMonth) -> tuple[str, ...]:
@@ -149,5 +163,6 @@ def story_document(story: Story) -> dict[str, Any]:
         "seed": story.seed,
         "entity": str(story.entity),  # 64 bits are too many for some readers of JSON
         "path_loss": story.path_loss,
+        **({} if story.weight is None else {"leading_factor": story.leading_factor, "weight": story.weight}),
         "months": months,
     }

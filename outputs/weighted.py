@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Sample
-from outputs.measures import Loss, loss_rows, path_loss, summary
+from outputs.measures import Loss, loss_rows, path_loss, summary, ties
 
 WEIGHT: Final = "scenario_weight"
 ALL_SCENARIOS: Final = "(weighted)"
@@ -46,5 +47,11 @@ def _mixture(losses: xr.DataArray, dataset: xr.Dataset) -> Sample:
     """Paths of all scenarios, float64[scenario, path], as one weighted sample; a batch holds its paths everywhere."""
     values = losses.transpose("scenario", "path").values
     log_weight = np.log(dataset[WEIGHT].values)[:, None] + dataset["log_weight"].values[None, :]
-    batch = np.broadcast_to(dataset["batch"].values, values.shape)
-    return estimators.draw_up_sample(values.ravel(), log_weight.ravel(), batch.ravel())
+    path, tied = np.broadcast_to(np.arange(values.shape[1]), values.shape).ravel(), ties(dataset)
+    everywhere = replace(
+        tied,
+        batch=dataset["batch"].values[path],
+        cluster=None if tied.cluster is None else tied.cluster[path],
+        stratum=None if tied.stratum is None else tied.stratum[path],
+    )
+    return estimators.draw_up_sample(values.ravel(), log_weight.ravel(), ties=everywhere)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 
 from outputs.measures import loss_rows, runs, sample_of
 from outputs.periods import YEAR
+from outputs.portions import by_portions
 from scenarios.vocabulary import RUN_DIMS
 
 STRETCHES: Final[Mapping[str, int]] = {"worst month": 1, "worst 12 months": YEAR}
@@ -33,11 +35,15 @@ def worst_loss(dataset: xr.Dataset, months: int) -> xr.DataArray:
     horizon = dataset.sizes["month"]
     if not 1 <= months <= horizon:
         raise ValueError(f"the worst {months} months of a run of {horizon}; expected 1 to {horizon}.")
+    return by_portions(dataset, partial(_worst, months)).rename("worst_loss")
+
+
+def _worst(months: int, dataset: xr.Dataset) -> xr.DataArray:
     loss = dataset["ultimate_loss"].transpose(*RUN_DIMS, "path", "month")
     total = np.cumsum(loss.values, axis=-1)
-    before = np.concatenate([np.zeros_like(total[..., :1]), total[..., : horizon - months]], axis=-1)
+    before = np.concatenate([np.zeros_like(total[..., :1]), total[..., :-months]], axis=-1)
     largest = (total[..., months - 1 :] - before).max(axis=-1)
-    return loss.isel(month=0, drop=True).copy(data=largest).rename("worst_loss")
+    return loss.isel(month=0, drop=True).copy(data=largest)
 
 
 def worst_periods(dataset: xr.Dataset) -> pandas.DataFrame:

@@ -25,6 +25,7 @@ from scenarios.portfolio import Synthetic as Synthetic
 from scenarios.portfolio import SyntheticPortfolio as SyntheticPortfolio
 from scenarios.shelf import Shelf
 from scenarios.spec import Reference, Spec
+from scenarios.tail import Tail, TailField, tail_of, tail_problems
 from scenarios.treatment import Treatment, Uncertainty
 from scenarios.yaml_text import YamlDocument
 
@@ -331,13 +332,23 @@ class Study(FileSpec):
     uncertainty: Uncertainty | None = None
     """Parameters that are drawn from their published ranges; left out: every parameter has its value."""
 
+    tail: TailField | None = None
+    """A method that reaches the tail with few paths: `shifted`, or a map that names a `method` and its figures; left
+    out: all paths are drawn plainly and weigh the same."""
+
     limits: tuple[Limit, ...] = ()
     """Bounds on the result."""
 
     @classmethod
     def problems(cls, data: Mapping[str, Any]) -> Iterator[Problem]:
-        """Scenarios named twice, a pool with two capacities or none, more draws of parameters than pairs of paths."""
-        return study_problems(data)
+        """Scenarios named twice, a pool with two capacities or none, draws or figures of `tail:` that do not fit."""
+        yield from study_problems(data)
+        yield from tail_problems(data)
+
+    @property
+    def tail_method(self) -> Tail | None:
+        """What `tail:` says, in full; None where paths are drawn plainly."""
+        return tail_of(self.tail)
 
     @property
     def parameter_sets(self) -> tuple[str, ...]:

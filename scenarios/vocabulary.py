@@ -19,6 +19,7 @@ MATURED: Final = 16
 PREPAID: Final = 17
 CHARGED_OFF: Final = 18
 TOTAL_LOSS: Final = 19
+EXTENDED: Final = 64  # what a loan does that an extension brings to current: no state, only a month's move
 
 EXIT_LABELS: Final[dict[int, str]] = {
     CHARGED_OFF: "charged_off",
@@ -273,6 +274,26 @@ PARAMETER_VALUE: Final = Variable(
     "parameter_value", ("parameter", "draw"), "1", "value of each uncertain parameter by draw, in its own unit"
 )
 """What it adds where a study draws its parameters."""
+
+TAIL_VARIABLES: Final = (
+    Variable("shift_direction", ("direction", "shocked_entity", "shock_month"), "1",
+             "directions of the factors' shocks that are not drawn as usual, of length 1; the loss's first"),
+    Variable("stratum_low", ("stratum_number",), "1", "lower end of each stratum of the leading factor"),
+    Variable("stratum_log_correction", ("stratum_number",), "1", "what a stratum adds to the log weight of its paths"),
+    Variable("pilot_explained", ("scenario",), "1", "share of the loss's variance that the leading factor explains"),
+)
+"""What it adds where a study has a method for the tail: with them any path can be drawn again."""
+
+MEASURE_VARIABLES: Final = (
+    Variable("measure_value", (*RUN_DIMS, "loss_measure"), "currency", "measure of the ultimate loss"),
+    Variable("measure_standard_error", (*RUN_DIMS, "loss_measure"), "currency", "Monte Carlo standard error of it"),
+    Variable("measure_low", (*RUN_DIMS, "loss_measure"), "currency", "lower end of its 95 % interval"),
+    Variable("measure_high", (*RUN_DIMS, "loss_measure"), "currency", "upper end of its 95 % interval"),
+    Variable("effective_paths", (*RUN_DIMS, "loss_measure"), "1",
+             "paths of equal weight that those behind it are worth (Kish), beyond the quantile where it has one"),
+    Variable("plain_paths", (*RUN_DIMS, "loss_measure"), "1", "paths drawn plainly that would tell it as sharply"),
+)
+"""What a stored run of such a study says of its loss: the measures are not to be had from its paths without weights."""
 
 DATASET_VARIABLES: Final = (
     *BOOK_VARIABLES,

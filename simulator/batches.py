@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -28,8 +28,8 @@ def join_batches(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Parts of one scenario along `path`.
 
     What is by path is put side by side.  What is a mean over paths becomes the mean over all of them, and a standard
-    deviation that of all of them: within the parts and between them.  Anything else that differs between parts (the
-    stage of a loan may, as it follows from the parameters) is its mean over paths.
+    deviation that of all of them, each path with its weight: within the parts and between them.  Anything else that
+    differs between parts (the stage of a loan may, as it follows from the parameters) is its mean over paths.
     """
     joined = xr.concat(
         parts,
@@ -40,31 +40,41 @@ def join_batches(parts: Sequence[xr.Dataset]) -> xr.Dataset:
         join="exact",
         combine_attrs="override",
     )
-    count = np.array([part.sizes["path"] for part in parts], dtype=np.float64)
+    weights = [np.exp(part["log_weight"].to_numpy()) for part in parts]
+    held = _Held(np.array([each.sum() for each in weights]), np.array([(each**2).sum() for each in weights]))
     for name, variable in joined.data_vars.items():
         if "path" not in variable.dims:
-            joined[name] = variable.copy(data=_pooled(parts, str(name), count))
+            joined[name] = variable.copy(data=_pooled(parts, str(name), held))
     return joined
 
 
-def _pooled(parts: Sequence[xr.Dataset], name: str, count: NDArray[np.float64]) -> NDArray[Any]:
+class _Held(NamedTuple):
+    """Sum of the weights of each part's paths, and of their squares: both their number where paths weigh the same."""
+
+    weight: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+
+def _pooled(parts: Sequence[xr.Dataset], name: str, held: _Held) -> NDArray[Any]:
     """One variable without the dim `path`, over the paths of all parts."""
     values = np.stack([part[name].to_numpy() for part in parts])
     mean_name = f"{name.removesuffix('_sd')}_mean"
     if name.endswith("_sd") and mean_name in parts[0]:
-        return _pooled_sd(values, np.stack([part[mean_name].to_numpy() for part in parts]), count)
+        return _pooled_sd(values, np.stack([part[mean_name].to_numpy() for part in parts]), held)
     if np.all(values == values[0]):
         return np.asarray(values[0])
-    return np.asarray(np.tensordot(count / count.sum(), values, axes=1))
+    return np.asarray(np.tensordot(held.weight / held.weight.sum(), values, axes=1))
 
 
-def _pooled_sd(sd: NDArray[np.float64], mean: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard deviation of all paths (divisor n - 1) from those of the parts and their means."""
-    size = count.reshape(-1, *(1,) * (sd.ndim - 1))
-    center = (size * mean).sum(axis=0) / count.sum()
-    within = np.where(size > 1.0, (size - 1.0) * sd**2, 0.0)
+def _pooled_sd(sd: NDArray[np.float64], mean: NDArray[np.float64], held: _Held) -> NDArray[np.float64]:
+    """Standard deviation of all paths (divisor n - 1 of equal weights) from those of the parts and their means."""
+    aside = (-1, *(1,) * (sd.ndim - 1))
+    size, freedom = held.weight.reshape(aside), (held.weight - held.squares / held.weight).reshape(aside)
+    total = held.weight.sum()
+    center = (size * mean).sum(axis=0) / total
+    within = np.where(np.isfinite(sd), freedom * sd**2, 0.0)  # a part of one path has no spread of its own
     squares = (within + size * (mean - center) ** 2).sum(axis=0)
-    return np.asarray(np.sqrt(squares / (count.sum() - 1.0)))
+    return np.asarray(np.sqrt(squares / (total - held.squares.sum() / total)))
 
 
 def parameter_values(uncertain: Sequence[UncertainParameter], draws: Sequence[ParameterDraw]) -> xr.DataArray:

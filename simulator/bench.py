@@ -29,6 +29,8 @@ class Benchmark:
 
     Attributes
     ----------
+    parameters : str
+        Parameter set of the book.
     loan_months_per_second : float
         Live loan-months, as summed by the kernel, a second: the engine's speed.
     nominal_loan_months_per_second : float
@@ -42,6 +44,7 @@ class Benchmark:
         couples its loans; the same paths, timed in turn with the other schedule.
     """
 
+    parameters: str
     loan_months_per_second: float
     nominal_loan_months_per_second: float
     live_share: float
@@ -57,8 +60,8 @@ class Benchmark:
         """Three lines for the terminal."""
         together = self.month_major_per_second
         return (
-            f"{self.loan_months_per_second / 1e6:.0f} million live loan-months a second on {self.threads} threads "
-            f"({self.nominal_loan_months_per_second / 1e6:.0f} million nominal)\n"
+            f"{self.parameters}: {self.loan_months_per_second / 1e6:.0f} million live loan-months a second on "
+            f"{self.threads} threads ({self.nominal_loan_months_per_second / 1e6:.0f} million nominal)\n"
             f"{self.loans:,} loans x {self.paths} paths x {self.months} months in {self.seconds:.1f} s; "
             f"{self.live_share:.0%} live, {self.delinquent_share:.1%} of them in arrears\n"
             f"month by month over the whole book, as with a pool: {together / 1e6:.0f} million live loan-months "
@@ -93,6 +96,7 @@ def run_benchmark(
     opened = totals.transition.sum(axis=(0, 2))
     live, nominal = int(opened.sum()), loans * months * paths
     return Benchmark(
+        parameters=described.name,
         loan_months_per_second=live / seconds,
         nominal_loan_months_per_second=nominal / seconds,
         live_share=live / nominal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,11 @@ from scenarios.vocabulary import CUTS, MODIFIED, SEGMENTS
 from simulator.collateral import OLDEST_MONTH, value_cars
 from simulator.entities import loan_entities
 from simulator.factors import factor_name
-from simulator.kernels.bundles import DRAW_MARK, Loans
+from simulator.kernels.bundles import CONTRACT, DRAW_MARK, FACTS, Loans, Records
 from simulator.parameters import OLDEST_AGE, Parameters
 from simulator.tape import LoanTape
-from simulator.tape.amortisation import amortisation
-from simulator.tape.tape import loan_age, loan_to_value
+from simulator.tape.amortisation import Amortisation, amortisation
+from simulator.tape.tape import Coded, loan_age, loan_to_value, vintages
 from simulator.tiers import TierAssignment, tier_assignment
 
 Floats = NDArray[np.float64]
@@ -55,41 +56,59 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
     """Arrange a tape for the kernels: loans in canonical order, cells, levels of each cut."""
     assignment = tier_assignment(parameters, tape["score"], tape["rate"])
     tier = assignment.tier
-    cells, cell = _cells(tier, tape["region"], tape["sector"])
+    cells, cell = _cells(tier, tape)
     seized = np.where(tape["repossessed"], parameters.default_bucket, 0)
     bucket = np.maximum(bucket_of(tape["days_past_due"], parameters), seized)
     schedule = amortisation(tape, bucket)
     segment = _segment(tape)
     cars = value_cars(tape, segment, parameters)
     level, levels, opening = _cut_levels(tape, parameters, tier)
-    age = np.maximum(loan_age(tape), 0)
     risk = _risk(tape, parameters, tier)
     loans = Loans(
-        entity=loan_entities(tape["loan_id"].tolist()),
-        cell=cell.astype(np.int32),
-        tier=tier.astype(np.int32),
-        segment=segment.astype(np.int32),
+        fact=_records(
+            FACTS,
+            entity=tape.once("entities", lambda some: loan_entities(some["loan_id"])),
+            risk=risk,
+            risk_bound=risk * _largest_multiplier(parameters)[tier],
+            value_as_new=cars.value_as_new,
+            find=_find(tape, parameters, tier, segment),
+            cell=cell,
+            tier=tier,
+            stage=np.zeros(len(tape)),
+            segment=segment,
+            car=cars.curve * OLDEST_MONTH + np.minimum(cars.age, OLDEST_AGE),
+            age=np.maximum(loan_age(tape), 0),
+            renewal=schedule.renewal,
+            term=schedule.term,
+        ),
+        contract=_contracts(schedule, np.minimum(tape["rate"], parameters.discount_cap[tier])),
         bucket=bucket.astype(np.int8),
-        track=schedule.track,
-        growth=schedule.growth,
-        shrink=schedule.shrink,
-        step=schedule.step,
-        term=schedule.term.astype(np.int32),
-        renewal=schedule.renewal.astype(np.int32),
-        age=age.astype(np.int32),
-        car=(cars.curve * OLDEST_MONTH + np.minimum(cars.age, OLDEST_AGE)).astype(np.int32),
-        value_as_new=cars.value_as_new,
-        risk=risk,
-        risk_bound=risk * _largest_multiplier(parameters)[tier],
-        discount=1.0 + np.minimum(tape["rate"], parameters.discount_cap[tier]) / 12.0,
-        find=_find(tape, parameters, tier, segment),
-        stage=np.zeros(len(tape), np.int8),
         mark=np.where(tape["modified"], MODIFIED, DRAW_MARK).astype(np.int16),
         repossessed=np.ascontiguousarray(tape["repossessed"]),
         level=level,
     )
     notes = (*_tape_notes(tape, parameters, assignment), *schedule.notes, *cars.notes)
     return Book(loans, cells, levels, opening, notes)
+
+
+def _contracts(schedule: Amortisation, rate: Floats) -> Records:
+    """``CONTRACT[loan]``; `rate` is that at which its recoveries are discounted, fraction a year."""
+    return _records(
+        CONTRACT,
+        track=schedule.track,
+        shrink=schedule.shrink,
+        step=schedule.step,
+        growth=schedule.growth,
+        discount=1.0 + rate / 12.0,
+    )
+
+
+def _records(dtype: np.dtype[np.void], **columns: NDArray[Any]) -> Records:
+    """Columns side by side, a record a loan."""
+    records = np.empty(len(columns[str(dtype.names[0])]) if dtype.names else 0, dtype)
+    for name, values in columns.items():
+        records[name] = values
+    return records.view(np.recarray)
 
 
 def _tape_notes(tape: LoanTape, parameters: Parameters, assignment: TierAssignment) -> list[str]:
@@ -173,9 +192,9 @@ def _find(tape: LoanTape, parameters: Parameters, tier: Integers, segment: Integ
     return workout.segment_find[segment] * np.where(tape["tracker"], workout.tracker_multiplier[tier], 1.0)
 
 
-def _cells(tier: Integers, region: NDArray[np.str_], sector: NDArray[np.str_]) -> tuple[Cells, Integers]:
-    regions, region_code = np.unique(region, return_inverse=True)
-    sectors, sector_code = np.unique(sector, return_inverse=True)
+def _cells(tier: Integers, tape: LoanTape) -> tuple[Cells, Integers]:
+    regions, region_code = tape.codes("region")
+    sectors, sector_code = tape.codes("sector")
     code = (tier * regions.size + region_code) * sectors.size + sector_code
     distinct, cell = np.unique(code, return_inverse=True)
     cell_region = distinct // sectors.size % regions.size
@@ -194,7 +213,7 @@ def _cells(tier: Integers, region: NDArray[np.str_], sector: NDArray[np.str_]) -
 
 def _segment(tape: LoanTape) -> Integers:
     """Index of each car's segment in vocabulary.SEGMENTS."""
-    names, code = np.unique(tape["vehicle"], return_inverse=True)
+    names, code = tape.codes("vehicle")
     return np.array([SEGMENTS.index(str(name)) for name in names], dtype=np.int64)[code]
 
 
@@ -225,15 +244,17 @@ def _cut_levels(
 ) -> tuple[NDArray[np.int32], dict[str, tuple[str, ...]], dict[str, Floats]]:
     """Level of each loan in each cut, counted through; level names; opening principal by level."""
     balance = tape["current_balance"]
-    labels = {name: tape[name] for name in ("region", "sector", "vehicle", "channel", "product")}
-    labels["tier"] = np.array(parameters.names)[tier]
-    labels["vintage"] = tape["origination_date"].astype("datetime64[Y]").astype(str)
+    labels: dict[str, Coded] = {
+        name: tape.codes(name) for name in ("region", "sector", "vehicle", "channel", "product")
+    }
+    labels["tier"] = (np.array(parameters.names), tier)
+    labels["vintage"] = vintages(tape)
     level = np.empty((len(tape), len(CUTS)), dtype=np.int32)
     names: dict[str, tuple[str, ...]] = {}
     opening: dict[str, Floats] = {}
     first = 0
     for item, cut in enumerate(CUTS):
-        found, code = np.unique(_largest(labels[cut], balance), return_inverse=True)
+        found, code = _largest(*labels[cut], balance)
         level[:, item] = first + code
         first += found.size
         names[cut] = tuple(str(name) for name in found)
@@ -241,10 +262,15 @@ def _cut_levels(
     return level, names, opening
 
 
-def _largest(labels: NDArray[np.str_], balance: Floats) -> NDArray[np.str_]:
-    found, code = np.unique(labels, return_inverse=True)
-    if found.size <= MOST_LEVELS:
-        return labels
-    order = np.argsort(-np.bincount(code, weights=balance), kind="stable")
-    kept = np.isin(code, order[: MOST_LEVELS - 1])
-    return np.where(kept, labels, f"all other ({found.size - MOST_LEVELS + 1})")
+def _largest(names: NDArray[np.str_], code: NDArray[np.integer[Any]], balance: Floats) -> Coded:
+    """Levels by name, those that the book holds, and each loan's: the largest by balance and one of all the others."""
+    total, held = np.bincount(code, weights=balance, minlength=names.size), np.bincount(code, minlength=names.size) > 0
+    count = int(held.sum())
+    if count > MOST_LEVELS:
+        kept = np.zeros(names.size, dtype=bool)
+        kept[np.argsort(np.where(held, -total, np.inf), kind="stable")[: MOST_LEVELS - 1]] = True
+        names = np.where(kept, names, f"all other ({count - MOST_LEVELS + 1})")
+    found, place = np.unique(names[held], return_inverse=True)
+    places = np.zeros(names.size, dtype=np.int64)
+    places[held] = place
+    return found, places[code]

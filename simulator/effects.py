@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import xarray as xr
@@ -15,7 +15,10 @@ from simulator.engine import RunSize, simulate
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters
 from simulator.servicing import Servicing
-from simulator.tape import LoanTape
+from simulator.tail_proposal import Proposal
+
+if TYPE_CHECKING:
+    from simulator.study import StudyInputs
 
 TOP_PATHS: Final = 1000
 """Paths of the runs with sensitivities at the top of their range: paired with the same paths of the main run, they
@@ -48,14 +51,13 @@ def moves(macro: MonthlyMacro, variable: str) -> bool:
 
 
 def losses_at_top(
-    tape: LoanTape,
+    inputs: StudyInputs,
     macros: Sequence[MonthlyMacro],
-    sets: Sequence[ParameterSet],
-    study: Study,
     *,
     servicing: Servicing | None = None,
     size: RunSize | None = None,
     progress: Callable[[str, int], None] | None = None,
+    proposal: Proposal | None = None,
 ) -> xr.DataArray | None:
     """Loss of the first paths of every scenario after the first, sensitivities at the top of their published range.
 
@@ -68,6 +70,7 @@ def losses_at_top(
         with, is not run and holds NaN. None where there is nothing to run: one scenario, no range, not wished, or a
         study that draws its parameters, in which a path here and there would differ by all that is drawn.
     """
+    tape, sets, study = inputs.tape, inputs.sets, inputs.study
     if not top_runs(study, macros, sets):
         return None
     top = build_parameters(sets, sensitivity="top")
@@ -85,6 +88,7 @@ def losses_at_top(
             servicing=servicing,
             size=size,
             progress=report,
+            proposal=proposal,
         )
         parts.append(part["ultimate_loss"].sum("month") + part["ultimate_loss_after_horizon"])
     joined = xr.concat(parts, "scenario", coords="minimal", compat="override", join="exact")

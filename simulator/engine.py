@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,21 +14,33 @@ from numpy.typing import NDArray
 
 from scenarios.errors import Fault, InputError
 from scenarios.macro import MonthlyMacro
-from scenarios.vocabulary import RNG_SCHEME
 from simulator.book import build_book
+from simulator.economics import tier_mix
 from simulator.factors import SystematicPaths, draw_systematic
 from simulator.hazards import build_hazards
 from simulator.horizon import RUN_OFF_MONTHS, months_needed
 from simulator.identities import check_identities
-from simulator.kernels.bundles import Clock, Result, Workspace
+from simulator.kernels.bundles import Clock, Result
 from simulator.kernels.portfolio import simulate_paths
+from simulator.kernels.workspace import Workspace
 from simulator.labels import label_results
 from simulator.parameters import Parameters
+from simulator.scratch import workspace
 from simulator.servicing import Servicing
+from simulator.shapes import Shape, path_shapes
 from simulator.stages import stage_of
+from simulator.tail_proposal import Proposal, rng_scheme
 from simulator.tape import LoanTape
-from simulator.totals import LOAN_BLOCK, ScenarioRun, Totals, empty_result, empty_totals, keep, workspace
-from simulator.workouts import build_service, build_workouts, couples
+from simulator.totals import (
+    LOAN_BLOCK,
+    ScenarioRun,
+    Totals,
+    dataset_sizes,
+    empty_result,
+    empty_totals,
+    keep,
+)
+from simulator.workouts import build_service, build_workouts, couples, quanta_scale, value_quanta
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +51,9 @@ MOST_PATHS_A_CALL = 256
 """However small the book: the sums of a block of paths must stay small beside the results."""
 
 Progress = Callable[[int], None]
+
+PathArrays = Callable[[Mapping[str, Shape]], Mapping[str, NDArray[Any]]]
+"""Gives the arrays of one run by path for the shapes that each has for one path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,8 @@ def simulate(  # noqa: PLR0913 - the engine's door: three inputs, three numbers,
     trace: Sequence[str] = (),
     size: RunSize | None = None,
     progress: Progress | None = None,
+    into: PathArrays | None = None,
+    proposal: Proposal | None = None,
 ) -> xr.Dataset:
     """Simulate a book under one macro scenario.
 
@@ -89,6 +107,10 @@ def simulate(  # noqa: PLR0913 - the engine's door: three inputs, three numbers,
         Threads and paths in a block; neither changes a result.
     progress : callable, optional
         Called with the number of paths done after each block.
+    into : PathArrays, optional
+        Where the Dataset's arrays by path lie: those of a study, so that nothing is copied; else they are made here.
+    proposal : Proposal, optional
+        Where the systematic factors are drawn from; paths then carry the weights that undo it.
 
     Returns
     -------
@@ -107,8 +129,12 @@ def simulate(  # noqa: PLR0913 - the engine's door: three inputs, three numbers,
     _check_reach(macro, parameters, months)
     servicing = servicing or Servicing()
     run = prepare(tape, macro, parameters, servicing, months=months, seed=seed, trace=trace)
-    totals = advance(run, chosen, size or RunSize(), progress)
-    return label_results(run, totals, tape=tape, trace=tuple(trace), paths=chosen).assign_attrs(rng_scheme=RNG_SCHEME)
+    run = replace(run, proposal=proposal)
+    by_path = None if into is None else into(path_shapes(dataset_sizes(run)))
+    totals = advance(run, chosen, size or RunSize(), progress, by_path)
+    return label_results(run, totals, tape=tape, trace=tuple(trace), paths=chosen).assign_attrs(
+        rng_scheme=rng_scheme(proposal)
+    )
 
 
 def prepare(
@@ -123,20 +149,26 @@ def prepare(
 ) -> ScenarioRun:
     """Turn what `simulate` is given into arrays; its arguments are checked there."""
     book = build_book(tape, parameters)
-    hazards = build_hazards(book.cells, macro, parameters, months, months + RUN_OFF_MONTHS)
-    staged = book.loans._replace(stage=stage_of(book.loans, parameters, hazards.class_multiplier))
-    book = replace(book, loans=staged)
+    hazards = build_hazards(book.cells, macro, parameters, months, months + RUN_OFF_MONTHS, servicing)
+    tiers, balance = len(parameters.names), tape["current_balance"]
+    by_count = tier_mix(book.loans.fact.tier, np.ones(len(tape)), tiers)
+    book.loans.fact["stage"] = stage_of(book.loans, parameters, hazards.class_multiplier)
+    scale = quanta_scale(book.loans)
     return ScenarioRun(
         book=book,
         hazards=hazards,
-        service=build_service(servicing, book.loans, tape["current_balance"], parameters),
+        service=build_service(servicing, book.loans, balance, parameters),
         macro=macro,
         parameters=parameters,
         servicing=servicing,
         as_of_month=tape.as_of.month,
         months=months,
         seed=np.uint64(seed),
+        scale=scale,
+        value=value_quanta(book.loans, parameters, scale, months),
         traced=_positions(tape, trace),
+        mix=(tier_mix(book.loans.fact.tier, balance, tiers), by_count),
+        proposal=None,
     )
 
 
@@ -175,11 +207,28 @@ def available_cores() -> int:
 
 def _positions(tape: LoanTape, ids: Iterable[str]) -> NDArray[np.int64]:
     """Positions of traced loans in canonical order; ids keep the order in which they were asked."""
-    order = {str(name): item for item, name in enumerate(tape.columns["loan_id"])}
-    missing = [name for name in ids if name not in order]
+    wanted = tuple(ids)
+    order = {str(name): item for item, name in enumerate(tape.columns["loan_id"])} if wanted else {}
+    missing = [name for name in wanted if name not in order]
     if missing:
         raise InputError([Fault("trace", f"loan {name!r}", "an id of the tape that was used") for name in missing])
-    return np.array([order[name] for name in ids], dtype=np.int64)
+    return np.array([order[name] for name in wanted], dtype=np.int64)
+
+
+class Cut(NamedTuple):
+    """How a run is cut up: threads, paths in a kernel call, and whether a worker's scratch holds the whole book."""
+
+    threads: int
+    path_block: int
+    whole_book: bool
+
+
+def cut_up(run: ScenarioRun, size: RunSize, loans: int | None = None) -> Cut:
+    """How a run of that size goes; `loans` if the book has another number of them than the run."""
+    threads = size.threads or available_cores()
+    count = run.book.loans.bucket.size if loans is None else loans
+    block = size.path_block or _default_path_block(count, run.months, threads)
+    return Cut(threads, block, size.month_major or couples(run.service))
 
 
 def _default_path_block(loans: int, months: int, threads: int) -> int:
@@ -187,18 +236,24 @@ def _default_path_block(loans: int, months: int, threads: int) -> int:
     return max(min(max(block, threads), MOST_PATHS_A_CALL) // threads, 1) * threads
 
 
-def advance(run: ScenarioRun, paths: range, size: RunSize, progress: Progress | None = None) -> Totals:
-    """Run all blocks of paths, check each, and keep what the Dataset needs."""
-    threads = size.threads or available_cores()
-    path_block = size.path_block or _default_path_block(run.book.loans.bucket.size, run.months, threads)
-    totals = empty_totals(run, len(paths))
-    work = workspace(run, threads, whole_book=size.month_major or couples(run.service))
+def advance(
+    run: ScenarioRun,
+    paths: range,
+    size: RunSize,
+    progress: Progress | None = None,
+    by_path: Mapping[str, NDArray[Any]] | None = None,
+) -> Totals:
+    """Run all blocks of paths, check each, and keep what the Dataset needs, in `by_path` where that is given."""
+    threads, path_block, whole_book = cut_up(run, size)
+    totals = empty_totals(run, len(paths), by_path)
+    work = workspace(run, threads, whole_book=whole_book)
     with ThreadPoolExecutor(threads) as pool:
         for first in range(paths.start, paths.stop, path_block):
             chunk = range(first, min(first + path_block, paths.stop))
             result, systematic = _run_block(run, chunk, work, pool)
             check_identities(result, first, run.months)
             keep(run, range(first - paths.start, chunk.stop - paths.start), result, systematic, totals)
+            del result, systematic  # or the next block would be made beside this one
             if progress is not None:
                 progress(chunk.stop - paths.start)
     return totals
@@ -213,7 +268,8 @@ def _run_block(
     """
     needed = months_needed(run.parameters, run.months)
     names = run.book.cells.factor_names
-    drawn = draw_systematic(names, run.parameters, chunk, run.months, needed, seed=int(run.seed))
+    seed, proposal = int(run.seed), run.proposal
+    drawn = draw_systematic(names, run.parameters, chunk, run.months, needed, seed=seed, proposal=proposal)
     index = run.macro.used_car_index.to_numpy()[: needed + 1] * drawn.index
     clock = Clock(
         run.seed,
@@ -224,12 +280,13 @@ def _run_block(
         run.parameters.nonaccrual_months,
         run.parameters.probation_months,
         LOAN_BLOCK,
+        run.scale,
     )
     hazards = run.hazards._replace(factor=np.ascontiguousarray(drawn.factor))
     result = empty_result(run, len(chunk))
-    workouts = build_workouts(index, run.parameters, run.as_of_month)
+    workouts = build_workouts(index, run.parameters, run.as_of_month, run.value, float(run.book.loans.fact.find.max()))
     bundles = (run.book.loans, hazards, workouts, run.service, clock)
-    shares = [pool.submit(simulate_paths, worker, bundles, work, result) for worker in range(work.state.shape[0])]
+    shares = [pool.submit(simulate_paths, worker, bundles, work, result) for worker in range(work.path.shape[0])]
     for share in shares:
         share.result()
-    return result, SystematicPaths(drawn.factor, index)
+    return result, SystematicPaths(drawn.factor, index, drawn.log_weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -22,7 +22,7 @@ def named_entity(name: str) -> int:
     return _hash(name) | _NAMED
 
 
-def loan_entities(loan_ids: Iterable[str]) -> NDArray[np.uint64]:
+def loan_entities(loan_ids: Sequence[str] | NDArray[np.str_]) -> NDArray[np.uint64]:
     """Addresses of loans: BLAKE2b-64 of the id, top bit clear.
 
     Raises
@@ -30,12 +30,11 @@ def loan_entities(loan_ids: Iterable[str]) -> NDArray[np.uint64]:
     InputError
         Two ids share an address (about once in 10 million books of a million loans).
     """
-    ids = list(loan_ids)
-    entities = np.array([_hash(text) & (_NAMED - 1) for text in ids], dtype=np.uint64)
+    entities = np.fromiter((_hash(text) & (_NAMED - 1) for text in loan_ids), np.uint64, len(loan_ids))
     unique, counts = np.unique(entities, return_counts=True)
     if unique.size < entities.size:
         shared = np.flatnonzero(entities == unique[np.argmax(counts)])
-        first, second = (ids[item] for item in shared[:2])
+        first, second = (str(loan_ids[item]) for item in shared[:2])
         raise InputError(
             Fault(
                 f"tape: loan_id {second!r}",

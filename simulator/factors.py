@@ -12,11 +12,15 @@ from scenarios.vocabulary import SEGMENTS
 from simulator.entities import named_entity
 from simulator.kernels.random import draw_normals
 from simulator.parameters import Parameters
+from simulator.tail_proposal import Proposal, components, log_weights, moved
 
 Floats = NDArray[np.float64]
 
 JUMPS = ("index:jumps", "index:jump_size")
 """Entities whose normals give the number of a month's common jumps and their sum."""
+
+INDEX_COMMON = "index:common"
+"""Entity whose normals move all segments of the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,13 @@ class SystematicPaths:
         Standard normal, stationary, larger is worse; global first, then the names given.
     index : float64[path, month 0..X, segment]
         Used-car index around its scenario path: compensated, mean 1; 1 at month 0.
+    log_weight : float64[path]
+        Logarithm of the paths' weights; zeros where paths are drawn plainly.
     """
 
     factor: Floats
     index: Floats
+    log_weight: Floats
 
 
 def factor_name(kind: str, level: str) -> str:
@@ -40,8 +47,20 @@ def factor_name(kind: str, level: str) -> str:
     return f"factor:{kind}:{level}"
 
 
+def shocked_entities(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Named entities whose normals drive the factors and the index, jumps apart, in the order of the draws."""
+    return ("factor:global", *names, INDEX_COMMON, *(f"index:{segment}" for segment in SEGMENTS))
+
+
 def draw_systematic(
-    names: tuple[str, ...], parameters: Parameters, paths: range, months: int, index_months: int, *, seed: int
+    names: tuple[str, ...],
+    parameters: Parameters,
+    paths: range,
+    months: int,
+    index_months: int,
+    *,
+    seed: int,
+    proposal: Proposal | None = None,
 ) -> SystematicPaths:
     """Draw the factors named and the used-car index for the paths of a range.
 
@@ -53,18 +72,33 @@ def draw_systematic(
         Absolute path numbers, step 1.
     months, index_months : int
         Last month of the factors and of the index.
+    proposal : Proposal, optional
+        Where the shocks are drawn from, and the weights that undo it; without it from the model itself.
     """
-    own = ["factor:global", *names]
-    market = ["index:common", *(f"index:{segment}" for segment in SEGMENTS)]
     jumps = JUMPS if parameters.jump_intensity > 0.0 else ()
-    addresses = np.array([named_entity(name) for name in (*own, *market, *jumps)], dtype=np.uint64)
-    shocks = np.empty((len(paths), addresses.size, index_months + 1))
-    draw_normals(addresses, paths.start, np.uint64(seed), shocks)
-    credit, prices, sudden = np.split(shocks, (len(own), len(own) + len(market)), axis=1)
+    last = index_months if proposal is None else max(index_months, proposal.last_month)
+    shocks = draw_shocks((*shocked_entities(names), *jumps), paths, last, seed)
+    log_weight = np.zeros(len(paths))
+    if proposal is not None:
+        along = components(proposal, paths, seed)
+        moving = len(proposal.entities), proposal.last_month + 1
+        shocks[:, : moving[0], : moving[1]] = moved(shocks[:, : moving[0], : moving[1]], proposal, along)
+        log_weight = log_weights(proposal, along[:, 0])
+    own, market = 1 + len(names), 1 + len(SEGMENTS)
+    credit, prices, sudden = np.split(shocks[..., : index_months + 1], (own, own + market), axis=1)
     noise = _index_noise(credit[:, 0], prices, parameters)
     if jumps:
         noise += _jump_noise(sudden[:, 0], sudden[:, 1], parameters)[..., None]
-    return SystematicPaths(_stationary(credit[..., : months + 1], parameters.persistence), np.exp(noise))
+    factor = _stationary(credit[..., : months + 1], parameters.persistence)
+    return SystematicPaths(factor, np.exp(noise), log_weight)
+
+
+def draw_shocks(entities: tuple[str, ...], paths: range, last_month: int, seed: int) -> Floats:
+    """Independent standard normals of named entities (D1): float64[path, entity, month 0..last]."""
+    addresses = np.array([named_entity(name) for name in entities], dtype=np.uint64)
+    shocks = np.empty((len(paths), addresses.size, last_month + 1))
+    draw_normals(addresses, paths.start, np.uint64(seed), shocks)
+    return shocks
 
 
 def _stationary(shocks: Floats, persistence: float) -> Floats:

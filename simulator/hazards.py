@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -9,11 +11,12 @@ from scipy.special import log_ndtr, ndtri
 
 from scenarios.errors import Fault, InputError
 from scenarios.macro import MonthlyMacro
-from scenarios.vocabulary import CAUSE_CLASSES, ENTER, MACRO_VARIABLES, PREPAY
+from scenarios.vocabulary import CAUSE_CLASSES, CHARGE_OFF, CURE, ENTER, MACRO_VARIABLES, PREPAY, ROLL
 from simulator.book import Cells
-from simulator.kernels.bundles import Hazards
+from simulator.kernels.bundles import GUIDE, Hazards
 from simulator.kernels.hazards import TABLE_HIGH, TABLE_LOW, TABLE_STEP
 from simulator.parameters import Parameters
+from simulator.servicing import Servicing
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +24,14 @@ MOST_EXTREME = 20.0
 """Largest log multiplier of an intensity that is no mistake: published ones stay below 2."""
 
 
-def build_hazards(cells: Cells, macro: MonthlyMacro, parameters: Parameters, months: int, last_month: int) -> Hazards:
+def build_hazards(
+    cells: Cells,
+    macro: MonthlyMacro,
+    parameters: Parameters,
+    months: int,
+    last_month: int,
+    servicing: Servicing | None = None,
+) -> Hazards:
     """Intensities of a scenario; `factor` is empty and filled for each block of paths.
 
     Parameters
@@ -39,7 +49,7 @@ def build_hazards(cells: Cells, macro: MonthlyMacro, parameters: Parameters, mon
     payoff = intensity[cells.tier, 0, -1] * multiplier[: months + 1, :, PREPAY] + total_loss[cells.tier]
     threshold, loading, table = _response(base, cells, parameters)
     return Hazards(
-        intensity=np.ascontiguousarray(intensity),
+        arrears=_in_arrears(intensity, parameters, servicing or Servicing()),
         class_multiplier=multiplier,
         payoff=np.ascontiguousarray(payoff),
         payoff_bound=payoff.max(axis=1),
@@ -57,6 +67,20 @@ def build_hazards(cells: Cells, macro: MonthlyMacro, parameters: Parameters, mon
     )
 
 
+def _in_arrears(intensity: Floats, parameters: Parameters, servicing: Servicing) -> Floats:
+    """``float64[tier, type, treatment, K+1, K+3]`` intensities by cause, what type and treatment do included (3h)."""
+    size = intensity.shape[1]
+    own, effect = parameters.borrower.type_multiplier, servicing.effect()
+    by_class = own[:, :, None, :] * effect.transpose(1, 0, 2)[None]
+    cause = np.full((size, size + 2), ROLL)
+    cause[np.tril_indices(size, -1)] = CURE
+    cause[:, size], cause[:, size + 1] = CHARGE_OFF, PREPAY
+    by_class[..., PREPAY] = 1.0
+    found = intensity[:, None, None] * by_class[..., cause]
+    found[..., np.arange(size), np.arange(size)] = 0.0
+    return np.ascontiguousarray(found)
+
+
 def class_multipliers(cells: Cells, macro: MonthlyMacro, parameters: Parameters, last_month: int) -> Floats:
     """``float64[month 0..last_month, cell, class]`` exp(m'gamma), m relative to the set's reference levels."""
     gap = _macro_gap(cells, macro, parameters, last_month)
@@ -71,19 +95,26 @@ def class_multipliers(cells: Cells, macro: MonthlyMacro, parameters: Parameters,
     return np.exp(log_multiplier)
 
 
-def _of_borrowers(parameters: Parameters) -> dict[str, Floats]:
+def _of_borrowers(parameters: Parameters) -> dict[str, NDArray[Any]]:
     """Histories, negative equity and types (3f) to (3k), (4)."""
     borrower = parameters.borrower
     equity = (borrower.equity_threshold, borrower.equity_slope, borrower.equity_cap, borrower.equity_mean)
     return {
         "history": np.ascontiguousarray(borrower.history_multiplier),
-        "history_bound": np.ascontiguousarray(borrower.history_multiplier.max(axis=0)),
+        "history_bound": np.ascontiguousarray(
+            np.maximum.accumulate(borrower.history_multiplier.max(axis=0)[:, ::-1], axis=1)[:, ::-1]
+        ),
         "equity": np.ascontiguousarray(np.stack(equity, axis=1)),
         "type_share": np.ascontiguousarray(borrower.type_share),
         "spell_end": -np.expm1(-borrower.spell_end),
-        "type_multiplier": np.ascontiguousarray(borrower.type_multiplier),
         "modified_share": np.ascontiguousarray(borrower.modified_share),
         "open_history": np.ascontiguousarray(np.cumsum(borrower.open_history, axis=-1)),
+        "open_guide": np.stack(
+            [
+                np.minimum(np.searchsorted(shares, np.arange(GUIDE) / GUIDE, side="right"), shares.size - 1)
+                for shares in np.cumsum(borrower.open_history, axis=-1)
+            ]
+        ).astype(np.int16),
         "open_type": np.ascontiguousarray(np.cumsum(borrower.open_type, axis=-1)),
     }
 

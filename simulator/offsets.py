@@ -38,7 +38,7 @@ def with_reach(macro: MonthlyMacro, scenario: MacroScenario, tape: LoanTape) -> 
     faults: list[Fault] = []
     sentences: list[str] = []
     for column, names in named.items():
-        held = np.unique(tape[column]).tolist()
+        held = tape.codes(column)[0].tolist()
         if names and not set(names) & set(held):
             faults += _unknown(scenario, column, held)
         elif names:

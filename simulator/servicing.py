@@ -68,6 +68,16 @@ class Servicing:
     pool: PhonePool | None = None
     market_share: float = 0.0
 
+    def effect(self) -> Floats:
+        """What treatment does to intensities in arrears (3h): float64[treatment, type, class].
+
+        Treatments are those of the kernels: not served or not reached, served, not called.
+        """
+        neutral = np.ones((1, len(TYPES), len(CAUSE_CLASSES)))
+        if self.pool is None:
+            return np.repeat(neutral, 3, axis=0)
+        return np.concatenate([self.pool.effect, neutral])
+
 
 def build_servicing(
     treatment: Treatment | None,

@@ -104,14 +104,14 @@ def lifetime_default(
         Probabilities; a payoff ends the life, so does the last due date of a loan without arrears.
     """
     bucket = loans.bucket[places].astype(np.int64)
-    term = loans.term[places].astype(np.int64)
+    term = loans.fact.term[places].astype(np.int64)
     life = np.minimum(np.where(bucket > 0, np.maximum(term, LEAST_LIFE_IN_ARREARS), term), LONGEST_LIFE)
     order = np.argsort(-life, kind="stable")
     life, chosen = life[order], places[order]
-    cell = loans.cell[chosen].astype(np.int64)
+    cell = loans.fact.cell[chosen].astype(np.int64)
     group, member = np.unique(np.stack([cell, life]), axis=1, return_inverse=True)
     tiers = np.zeros(int(cell.max()) + 1, dtype=np.int64)
-    tiers[cell] = loans.tier[chosen]
+    tiers[cell] = loans.fact.tier[chosen]
     means = _mean_multipliers(multiplier, group[0], group[1])
     member = member.reshape(-1)
     now = _default_by_state(loans, parameters, chosen, life, _chains(parameters, tiers[group[0]], means), member)
@@ -177,7 +177,7 @@ def _default_by_state(
     Loans come by falling life, so that those with months left are the first `count` of them.
     """
     first = parameters.default_bucket
-    risk, age, tier = loans.risk[chosen], loans.age[chosen].astype(np.int64), loans.tier[chosen]
+    risk, age, tier = loans.fact.risk[chosen], loans.fact.age[chosen].astype(np.int64), loans.fact.tier[chosen]
     entry, payoff = chains.entry[member] * risk, chains.payoff[member]
     target, late = chains.target[member], chains.late[member]
     ahead = np.zeros((chosen.size, first + 1))

@@ -48,6 +48,7 @@ from simulator.kernels.random import WORDS, block_at, event_uniform, unit
 from simulator.labels import month_ends
 from simulator.parameters import Parameters, assign_tiers
 from simulator.study import StudyInputs, simulate_scenario
+from simulator.tail_proposal import Proposal
 from simulator.uncertainty import draw_sets
 
 FLAGS: Final = {1: "extended", 2: "car seized", 4: "served", 8: "in default"}
@@ -125,6 +126,9 @@ class Story:
         From the as-of date to its exit, or to the horizon.
     path_loss : float
         Ultimate loss of the whole book on the path, run-off included, currency.
+    leading_factor, weight : float or None
+        Where a method for the tail drew the path's factors: their component along its direction, and what the path
+        weighs beside one of average weight.
     """
 
     loan: str
@@ -136,10 +140,17 @@ class Story:
     entity: int
     months: tuple[StoryMonth, ...]
     path_loss: float
+    leading_factor: float | None = None
+    weight: float | None = None
 
 
 def tell_story(
-    inputs: StudyInputs, loan: str, path: int, scenario: str | None = None, size: RunSize | None = None
+    inputs: StudyInputs,
+    loan: str,
+    path: int,
+    scenario: str | None = None,
+    size: RunSize | None = None,
+    proposal: Proposal | None = None,
 ) -> Story:
     """Simulate one path of a study again and tell one loan's part in it.
 
@@ -155,6 +166,9 @@ def tell_story(
         Name of one of the study's; the first if left out.
     size : RunSize, optional
         Changes no result.
+    proposal : Proposal, optional
+        What the factors of the run were drawn from (`tail_study.stored_proposal`); the path has the same then. Without
+        it a study that has a method for the tail runs its pilot again.
 
     Raises
     ------
@@ -163,7 +177,8 @@ def tell_story(
     """
     place = check_wish(inputs, loan, path, scenario)
     macro = inputs.macro_paths()[place]
-    results = simulate_scenario(inputs, macro, paths=range(path, path + 1), trace=(loan,), size=size)
+    alone = range(path, path + 1)
+    results = simulate_scenario(inputs, macro, paths=alone, trace=(loan,), size=size, proposal=proposal)
     return _Teller(inputs, loan, path, results).story()
 
 
@@ -239,7 +254,15 @@ class _Teller:
             entity=int(self.entity),
             months=tuple(self.month(month, dates[month]) for month in range(last + 1)),
             path_loss=float(loss.squeeze()),
+            **self.drawing(),
         )
+
+    def drawing(self) -> dict[str, float]:
+        """Where the path's factors were drawn from, and its weight; nothing where it was drawn plainly."""
+        if "leading_factor" not in self.results.coords:
+            return {}
+        weight = float(np.exp(self.results["log_weight"].to_numpy()[0]))
+        return {"leading_factor": float(self.results["leading_factor"].to_numpy()[0]), "weight": weight}
 
     def month(self, month: int, date: str) -> StoryMonth:
         """One month, with its draws."""

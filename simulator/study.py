@@ -23,6 +23,7 @@ from scenarios.vocabulary import PARAMETER_VALUE
 from simulator.batches import batch_ranges, join_batches, mark_batch, parameter_values
 from simulator.effects import losses_at_top, top_runs, variables_without_effect
 from simulator.engine import RunSize, simulate
+from simulator.gathered import Gathered
 from simulator.horizon import months_needed
 from simulator.offsets import with_reach
 from simulator.parameter_set import ParameterSet
@@ -30,6 +31,8 @@ from simulator.parameters import Parameters, build_parameters
 from simulator.servicing import Servicing, build_servicing
 from simulator.study_book import Book, draw_book, read_book
 from simulator.study_book import draw_tape as draw_tape
+from simulator.tail_proposal import Proposal
+from simulator.tail_study import pilot_runs, study_pilot, with_pilot
 from simulator.tape import LoanTape, tape_from_arrays, tape_to_arrays
 from simulator.tape.tape import METADATA
 from simulator.uncertainty import ParameterDraw, check_uncertainty, draw_sets, longest_lags, uncertain_parameters
@@ -105,7 +108,7 @@ class StudyInputs:
     def runs(self) -> dict[str, int]:
         """Names of the runs of `run_study` as progress is told of them, in order, and the paths of each."""
         again = top_runs(self.study, self.scenarios, self.sets)
-        return {**dict.fromkeys((item.name for item in self.scenarios), self.study.paths), **again}
+        return {**pilot_runs(self), **dict.fromkeys((item.name for item in self.scenarios), self.study.paths), **again}
 
     def with_run(self, *, paths: int | None = None, seed: int | None = None) -> StudyInputs:
         """The same study with another number of paths or another seed.
@@ -211,6 +214,17 @@ class _Stretch(NamedTuple):
     draw: ParameterDraw | None
 
 
+class _Task(NamedTuple):
+    """One scenario on some paths, and where its arrays by path lie: as scenario `number` of `gathered`."""
+
+    macro: MonthlyMacro
+    stretches: Sequence[_Stretch]
+    servicing: Servicing
+    gathered: Gathered
+    number: int
+    proposal: Proposal | None
+
+
 def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: StudyProgress | None = None) -> xr.Dataset:
     """Simulate a study's book under each of its scenarios on the same draws.
 
@@ -219,16 +233,21 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
     xarray.Dataset
         As `simulate`, with all scenarios along `scenario`; further `loss_at_top_sensitivity` (`effects.losses_at_top`),
         the coordinate `scenario_weight` where the scenarios carry weights, `parameter_value` where the study draws
-        parameters, and the attribute `variables_without_effect`, names of macro variables with blanks between.
+        parameters, `TAIL_VARIABLES` where it has a method for the tail, and the attribute `variables_without_effect`,
+        names of macro variables with blanks between.
     """
     study, macros, servicing = inputs.study, inputs.macro_paths(), inputs.servicing()
     stretches = _stretches(inputs, range(study.paths))
+    gathered = Gathered(len(macros), study.paths)
+    pilot = study_pilot(inputs, macros, servicing, size=size, progress=progress)
+    proposal = None if pilot is None else pilot.proposal
     parts = []
-    for macro in macros:
+    for number, macro in enumerate(macros):
         report = None if progress is None else _for_scenario(progress, macro.name)
-        parts.append(_simulate(inputs, macro, stretches, servicing, size=size, progress=report))
-    results = _join(parts)
-    top = losses_at_top(inputs.tape, macros, inputs.sets, study, servicing=servicing, size=size, progress=progress)
+        task = _Task(macro, stretches, servicing, gathered, number, proposal)
+        parts.append(_simulate(inputs, task, size=size, progress=report))
+    results = gathered.joined(parts, _join, slice(None))
+    top = losses_at_top(inputs, macros, servicing=servicing, size=size, progress=progress, proposal=proposal)
     if top is not None:
         results[top.name] = top
     weights = inputs.weights()
@@ -239,7 +258,8 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
         drawn = parameter_values(uncertain_parameters(inputs.sets, study.uncertainty), draws)
         results = results.assign({PARAMETER_VALUE.name: drawn})
     idle = " ".join(variables_without_effect(inputs.parameters()))
-    return results.assign_attrs(title=study.title or study.name, variables_without_effect=idle)
+    results = results.assign_attrs(title=study.title or study.name, variables_without_effect=idle)
+    return with_pilot(results, pilot, study.tail_method)
 
 
 def simulate_scenario(
@@ -250,6 +270,7 @@ def simulate_scenario(
     trace: Sequence[str] = (),
     size: RunSize | None = None,
     progress: Callable[[int], None] | None = None,
+    proposal: Proposal | None = None,
 ) -> xr.Dataset:
     """Simulate one scenario of a study on some of its paths, as `run_study` does on all of them.
 
@@ -263,15 +284,20 @@ def simulate_scenario(
         study.
     trace, size, progress
         As in `simulate`; progress is told how many of these paths are done.
+    proposal : Proposal, optional
+        What the study's paths are drawn from, as `tail_study.stored_proposal` finds it in its results; where a study
+        has a method for the tail and none is given, its pilot is run again.
 
     Raises
     ------
     ValueError
         The study draws parameters, and a path is not among its paths.
     """
-    wanted = range(paths) if isinstance(paths, int) else paths
-    stretches = _stretches(inputs, wanted)
-    return _simulate(inputs, macro, stretches, inputs.servicing(), trace=trace, size=size, progress=progress)
+    wanted, servicing = range(paths) if isinstance(paths, int) else paths, inputs.servicing()
+    if proposal is None and (pilot := study_pilot(inputs, inputs.macro_paths(), servicing, size=size)):
+        proposal = pilot.proposal
+    task = _Task(macro, _stretches(inputs, wanted), servicing, Gathered(1, len(wanted)), 0, proposal)
+    return _simulate(inputs, task, trace=trace, size=size, progress=progress)
 
 
 def _stretches(inputs: StudyInputs, wanted: range) -> list[_Stretch]:
@@ -292,33 +318,33 @@ def _stretches(inputs: StudyInputs, wanted: range) -> list[_Stretch]:
 
 def _simulate(
     inputs: StudyInputs,
-    macro: MonthlyMacro,
-    stretches: Sequence[_Stretch],
-    servicing: Servicing,
+    task: _Task,
     *,
     trace: Sequence[str] = (),
     size: RunSize | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> xr.Dataset:
     """One scenario on stretches of paths, put together."""
-    study = inputs.study
+    study, gathered, number = inputs.study, task.gathered, task.number
     parts, done = [], 0
-    for stretch in stretches:
+    for stretch in task.stretches:
         part = simulate(
             inputs.tape,
-            macro,
+            task.macro,
             stretch.parameters,
             paths=stretch.paths,
             months=study.months,
             seed=study.seed,
-            servicing=servicing,
+            servicing=task.servicing,
             trace=trace,
             size=size,
             progress=None if progress is None else _after(progress, done),
+            into=gathered.place(number, range(done, done + len(stretch.paths))),
+            proposal=task.proposal,
         )
         done += len(stretch.paths)
         parts.append(part if stretch.draw is None else mark_batch(part, stretch.batch))
-    return parts[0] if len(parts) == 1 else join_batches(parts)
+    return parts[0] if len(parts) == 1 else gathered.joined(parts, join_batches, slice(number, number + 1))
 
 
 def _after(progress: Callable[[int], None], before: int) -> Callable[[int], None]:
@@ -326,7 +352,7 @@ def _after(progress: Callable[[int], None], before: int) -> Callable[[int], None
     return lambda done: progress(before + done)
 
 
-def _join(parts: list[xr.Dataset]) -> xr.Dataset:
+def _join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Scenarios along one dim; what has no such dim (factors, opening balances) is the same in every part."""
     return xr.concat(
         parts,

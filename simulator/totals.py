@@ -1,7 +1,11 @@
-"""What a run holds while it goes on: its arrays, a worker's scratch, a block's result, and the sums that stay."""
+"""What a run holds while it goes on: its arrays, a worker's scratch, a block's result, and what stays of the blocks.
+
+Every array is made from a table of shapes (`simulator.shapes`), so that a run's need is known before it starts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.macro import MonthlyMacro
-from scenarios.vocabulary import BOOK_VARIABLES, EXIT_LABELS, STAGES, TRACE_VARIABLES
+from scenarios.vocabulary import (
+    AFTER_HORIZON_VARIABLES,
+    BOOK_VARIABLES,
+    CUTS,
+    EXIT_LABELS,
+    STAGES,
+    TRACE_VARIABLES,
+)
 from simulator.book import Book
+from simulator.economics import funding_cost, servicing_cost
 from simulator.factors import SystematicPaths
 from simulator.horizon import RUN_OFF_MONTHS, longest_lag
-from simulator.kernels.bundles import PRIORITIES, Hazards, Result, Service, Workspace
-from simulator.kernels.portfolio import fold_moments
+from simulator.kernels.bundles import Hazards, Result, Service
+from simulator.kernels.portfolio import fold_counts, fold_moments
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
+from simulator.shapes import Shape, path_shapes
+from simulator.tail_proposal import Proposal
 
 Floats = NDArray[np.float64]
 
@@ -32,30 +46,19 @@ class Totals:
 
     Attributes
     ----------
-    book : float64[variable, path, month 1..T], in the order of BOOK_VARIABLES
-    after_horizon : float64[variable, path], in the order of AFTER_HORIZON_VARIABLES
-    opening : float64[variable, path]
-        Stocks at the as-of date.
-    shortfall : float64[path, stage, (12 months, life)]
-    pool : float64[row, path, month 1..T], rows of `kernels.treatment`
-    level_loss : float64[path, level]
-    index : float64[path, month 1..T, segment]
-    global_factor : float64[path, month 1..T]
+    by_path : name -> array[path, ...]
+        Every variable of the Dataset that has the dim `path`, its other dims behind it, in the Dataset's dtype.
     moments : name -> (mean, sum of squared deviations) over paths
-    transition : int64[month 1..T, from bucket, to state], summed over paths
+    transition : int64 or float64[month 1..T, from bucket, to state], summed over paths with their weights
+    weight : float64[2]
+        Sum of the paths' weights and of their squares: both the number of paths where these are drawn plainly.
     trace : float64[traced loan, path, month 0..T, vocabulary.TRACE_VARIABLES]
     """
 
-    book: Floats
-    after_horizon: Floats
-    opening: Floats
-    shortfall: Floats
-    pool: Floats
-    level_loss: Floats
-    index: Floats
-    global_factor: Floats
+    by_path: Mapping[str, NDArray[Any]]
     moments: dict[str, tuple[Floats, Floats]]
-    transition: NDArray[np.int64]
+    transition: NDArray[Any]
+    weight: Floats
     trace: Floats
 
 
@@ -72,87 +75,81 @@ class ScenarioRun:
     as_of_month: int
     months: int
     seed: np.uint64
+    scale: float
+    value: NDArray[np.int64]
     traced: NDArray[np.int64]
+    mix: tuple[Floats, Floats]
+    proposal: Proposal | None
+    """float64[tier] each: shares of the tiers in the opening principal and in the loans."""
 
 
-def workspace(run: ScenarioRun, threads: int, *, whole_book: bool) -> Workspace:
-    """Scratch of a run: a worker holds a block of loans, or the whole book where its loans meet each month."""
-    loans = run.book.loans.bucket.size
-    chunk = loans if whole_book else min(LOAN_BLOCK, loans)
-    end, lags, levels = run.months + RUN_OFF_MONTHS + 1, longest_lag(run.parameters) + 1, _levels(run)
-
-    def scratch(dtype: type[np.generic], *more: int) -> NDArray[Any]:
-        return np.zeros((threads, *more, chunk), dtype)
-
-    return Workspace(
-        state=scratch(np.int8),
-        track=scratch(np.float64),
-        term=scratch(np.int32),
-        mark=scratch(np.int16),
-        kind=scratch(np.int8),
-        seized=scratch(np.int16),
-        defaulted=scratch(np.int16),
-        treated=scratch(np.int8),
-        waiting=scratch(np.int16),
-        loss=scratch(np.float64),
-        cash=scratch(np.float64),
-        word=scratch(np.uint32, 4),
-        alive=scratch(np.int32),
-        alive_count=np.zeros((threads, chunk // LOAN_BLOCK + 1), np.int32),
-        active=np.zeros((threads, min(LOAN_BLOCK, chunk)), np.int32),
-        queue=scratch(np.int32),
-        rank=scratch(np.int16),
-        ranked=np.zeros((threads, PRIORITIES), np.int64),
-        entry=np.zeros((threads, run.months + 1, run.book.cells.tier.size)),
-        lagged=np.zeros((threads, 3, end, lags)),
-        shortfall=np.zeros((threads, end, len(STAGES), 2)),
-        level_loss=np.zeros((threads, run.months + 2, levels)),
-        fire=np.ones(threads),
-    )
-
-
-def _levels(run: ScenarioRun) -> int:
+def count_levels(run: ScenarioRun) -> int:
+    """Levels of all cuts together."""
     return sum(len(names) for names in run.book.levels.values())
 
 
-def empty_result(run: ScenarioRun, paths: int) -> Result:
-    """Zeros for what the kernel returns of a block of paths."""
+def dataset_sizes(run: ScenarioRun) -> dict[str, int]:
+    """Length of every dim of a run's Dataset but `path`; a study without a pool has no such dim."""
+    buckets = len(run.parameters.bucket_edges)
+    return {
+        "month": run.months,
+        "bucket": buckets,
+        "from_bucket": buckets,
+        "to_state": buckets + len(EXIT_LABELS),
+        "segment": run.macro.used_car_index.shape[1],
+        "stage": len(STAGES),
+        "macro_variable": run.macro.macro.sizes["macro_variable"],
+        **{cut: len(run.book.levels[cut]) for cut in CUTS},
+        **({} if run.servicing.pool is None else {"pool": 1}),
+    }
+
+
+# --- a block of paths ----------------------------------------------------------------------------------
+
+
+def result_shapes(run: ScenarioRun, paths: int) -> dict[str, Shape]:
+    """What the kernel returns of a block of paths, by field; zeros on entry."""
     last = run.months + RUN_OFF_MONTHS + longest_lag(run.parameters) + 1
-    buckets, levels = len(run.parameters.bucket_edges), _levels(run)
-    return Result(
-        book=np.zeros((paths, len(BOOK_VARIABLES), last)),
-        bucket_balance=np.zeros((paths, run.months + 1, buckets)),
-        transition=np.zeros((paths, run.months + 1, buckets, buckets + len(EXIT_LABELS)), np.int32),
-        level_loss=np.zeros((paths, levels)),
-        level_flow=np.zeros((paths, 3, run.months + 1, levels)),
-        shortfall=np.zeros((paths, len(STAGES), 2)),
-        pool=np.zeros((paths, POOL_ROWS, run.months + 1)),
-        run_off=np.zeros((paths, 5)),
-        trace=np.zeros((run.traced.size, paths, run.months + 1, len(TRACE_VARIABLES))),
-        traced=run.traced,
-    )
+    buckets, levels = len(run.parameters.bucket_edges), count_levels(run)
+    return {
+        "book": Shape((paths, len(BOOK_VARIABLES), last)),
+        "bucket_balance": Shape((paths, run.months + 1, buckets)),
+        "transition": Shape((paths, run.months + 1, buckets, buckets + len(EXIT_LABELS)), np.int32),
+        "level_loss": Shape((paths, levels)),
+        "level_flow": Shape((paths, 3, run.months + 1, levels)),
+        "shortfall": Shape((paths, len(STAGES), 2)),
+        "pool": Shape((paths, POOL_ROWS, run.months + 1)),
+        "run_off": Shape((paths, 5)),
+        "trace": Shape((run.traced.size, paths, run.months + 1, len(TRACE_VARIABLES))),
+    }
 
 
-def empty_totals(run: ScenarioRun, paths: int) -> Totals:
-    """Room for what all blocks of paths leave behind."""
-    shape = empty_result(run, 1)
-    segments = run.macro.used_car_index.shape[1]
+def empty_result(run: ScenarioRun, paths: int) -> Result:
+    """The arrays of `result_shapes`."""
+    return Result(**{name: shape.filled() for name, shape in result_shapes(run, paths).items()}, traced=run.traced)
 
-    def moments(values: Floats) -> tuple[Floats, Floats]:
-        return np.zeros(values[0].size), np.zeros(values[0].size)
 
+# --- what stays ----------------------------------------------------------------------------------------
+
+
+def empty_totals(run: ScenarioRun, paths: int, by_path: Mapping[str, NDArray[Any]] | None = None) -> Totals:
+    """Room for what all blocks of paths leave behind; `by_path` is room that a study has made already."""
+    block = result_shapes(run, 1)
+    if by_path is None:
+        shapes = path_shapes(dataset_sizes(run))
+        by_path = {name: np.empty(shape.leading(paths).sizes, shape.dtype) for name, shape in shapes.items()}
+
+    def moments(name: str) -> tuple[Floats, Floats]:
+        flat = Shape((int(np.prod(block[name].sizes[1:])),))
+        return flat.filled(), flat.filled()
+
+    trace = block["trace"].sizes
     return Totals(
-        book=np.empty((len(BOOK_VARIABLES), paths, run.months)),
-        after_horizon=np.empty((len(AFTER_HORIZON_ROWS), paths)),
-        opening=np.empty((len(BOOK_VARIABLES), paths)),
-        shortfall=np.empty((paths, *shape.shortfall.shape[1:])),
-        pool=np.empty((POOL_ROWS, paths, run.months)),
-        level_loss=np.empty((paths, shape.level_loss.shape[1])),
-        index=np.empty((paths, run.months, segments)),
-        global_factor=np.empty((paths, run.months)),
-        moments={"bucket_balance": moments(shape.bucket_balance), "level_flow": moments(shape.level_flow)},
-        transition=np.zeros(shape.transition.shape[1:], np.int64)[1:],
-        trace=np.empty((run.traced.size, paths, *shape.trace.shape[2:])),
+        by_path=by_path,
+        moments={name: moments(name) for name in ("bucket_balance", "level_flow")},
+        transition=np.zeros(block["transition"].sizes[1:], np.int64 if run.proposal is None else np.float64)[1:],
+        weight=np.zeros(2),
+        trace=np.empty((trace[0], paths, *trace[2:])),
     )
 
 
@@ -167,24 +164,88 @@ AFTER_HORIZON_ROWS = (
 )
 """Book variables that each `*_after_horizon` variable sums, in vocabulary order."""
 
+ROW = {variable.name: item for item, variable in enumerate(BOOK_VARIABLES)}
+"""Where the kernel writes each variable of the book."""
+
 
 def keep(run: ScenarioRun, chunk: range, result: Result, systematic: SystematicPaths, totals: Totals) -> None:
-    """Fold one block of paths into the totals, in path order."""
+    """Fold one block of paths into the totals, in path order; `chunk` are its rows there."""
     rows = slice(chunk.start, chunk.stop)
-    horizon = run.months + 1
-    names = [variable.name for variable in BOOK_VARIABLES]
-    totals.book[:, rows] = result.book[:, :, 1:horizon].transpose(1, 0, 2)
-    totals.opening[:, rows] = result.book[:, :, 0].T
-    totals.shortfall[rows] = result.shortfall
-    totals.pool[:, rows] = result.pool[:, :, 1:].transpose(1, 0, 2)
-    late = result.book[:, :, horizon:].sum(axis=2)
-    for item, parts in enumerate(AFTER_HORIZON_ROWS):
-        totals.after_horizon[item, rows] = sum(late[:, names.index(part)] for part in parts)
-    totals.level_loss[rows] = result.level_loss
-    totals.index[rows] = systematic.index[:, 1:horizon]
-    totals.global_factor[rows] = systematic.factor[:, 0, 1:horizon]
-    totals.transition[...] += result.transition[:, 1:].sum(axis=0)
+    for name, values in path_values(run, result, systematic).items():
+        target = totals.by_path[name]
+        target[rows] = np.rint(values) if target.dtype.kind == "i" else values
     totals.trace[:, rows] = result.trace
+    weight, held = np.exp(systematic.log_weight), totals.weight[0]
+    moved = result.transition[:, 1:]
+    if run.proposal is None:
+        totals.transition[...] += moved.sum(axis=0)  # whole numbers: exact in any order
+    else:
+        fold_counts(moved.reshape(len(chunk), -1), weight, totals.transition.reshape(-1))
     for name, values in (("bucket_balance", result.bucket_balance), ("level_flow", result.level_flow)):
         mean, squares = totals.moments[name]
-        fold_moments(values.reshape(len(chunk), -1), chunk.start, mean, squares)
+        fold_moments(values.reshape(len(chunk), -1), weight, held, mean, squares)
+    for each in weight:
+        totals.weight[...] += (each, each**2)
+
+
+def path_values(run: ScenarioRun, result: Result, systematic: SystematicPaths) -> dict[str, Floats]:
+    """Every variable of the Dataset by path, for a block of paths: name -> float64[path, ...]."""
+    horizon = run.months + 1
+    book = {variable.name: result.book[:, item, 1:horizon] for item, variable in enumerate(BOOK_VARIABLES)}
+    return {
+        **book,
+        **_late_values(run, result),
+        **_economic_values(run, result),
+        "shortfall_12m_by_stage": result.shortfall[..., 0],
+        "shortfall_by_stage": result.shortfall[..., 1],
+        **_pool_values(run, result),
+        **{f"loss_by_{cut}": result.level_loss[:, levels] for cut, levels in cut_slices(run.book).items()},
+        "used_car_index": systematic.index[:, 1:horizon],
+        "global_factor": systematic.factor[:, 0, 1:horizon],
+    }
+
+
+def _late_values(run: ScenarioRun, result: Result) -> dict[str, Floats]:
+    """What follows after the horizon."""
+    horizon = run.months + 1
+    late = result.book[:, :, horizon:].sum(axis=2)
+    return {
+        variable.name: np.asarray(sum(late[:, ROW[part]] for part in parts))
+        for variable, parts in zip(AFTER_HORIZON_VARIABLES, AFTER_HORIZON_ROWS, strict=True)
+    }
+
+
+def _economic_values(run: ScenarioRun, result: Result) -> dict[str, Floats]:
+    """What follows from the book's stocks at the opening of each month (22), (23)."""
+    prime = run.macro.macro.sel(macro_variable="prime_rate").to_numpy()[1 : run.months + 1]
+    economics, (by_balance, by_count) = run.parameters.economics, run.mix
+    balance, live, late = (
+        result.book[:, ROW[name], : run.months] for name in ("balance", "live_count", "delinquent_count")
+    )
+    return {
+        "funding_cost": funding_cost(balance, prime, economics, by_balance),
+        "servicing_cost": servicing_cost(live, late, economics, by_count),
+    }
+
+
+def _pool_values(run: ScenarioRun, result: Result) -> dict[str, Floats]:
+    """Demand and service of the pool in hours; nothing where a study has none."""
+    pool = run.servicing.pool
+    if pool is None:
+        return {}
+    asked, served, waiting, waited = np.moveaxis(result.pool[:, :, 1:, None], 1, 0)
+    return {
+        "pool_demand": asked * pool.hours_per_contact,
+        "pool_served": served * pool.hours_per_contact,
+        "pool_waiting": waiting,
+        "pool_waiting_months": np.divide(waited, waiting, out=np.zeros_like(waited), where=waiting > 0.0),
+    }
+
+
+def cut_slices(book: Book) -> dict[str, slice]:
+    """Where each cut's levels stand in the kernels' common numbering of levels."""
+    slices, first = {}, 0
+    for cut in CUTS:
+        slices[cut] = slice(first, first + len(book.levels[cut]))
+        first += len(book.levels[cut])
+    return slices

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.vocabulary import CAUSE_CLASSES, TYPES
+from scenarios.vocabulary import SEGMENTS
 from simulator.collateral import OLDEST_MONTH
 from simulator.kernels.bundles import Loans, Service, Workouts
+from simulator.kernels.slots import STRIDE, add_values
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 SLACK = 1e-9
 """Share of a contact by which hours may miss a whole number of contacts and still give it."""
@@ -19,7 +21,9 @@ SLACK = 1e-9
 MONTHS_A_YEAR = 12
 
 
-def build_workouts(index: Floats, parameters: Parameters, first_month: int) -> Workouts:
+def build_workouts(
+    index: Floats, parameters: Parameters, first_month: int, value: Integers, find_bound: float
+) -> Workouts:
     """Workouts bundle of a block of paths.
 
     Parameters
@@ -30,6 +34,8 @@ def build_workouts(index: Floats, parameters: Parameters, first_month: int) -> W
         Its `workout` group and the depreciation of cars.
     first_month : int
         Calendar month of month 0, 1 to 12.
+    value : int64[segment, T+1]
+        From `value_quanta`.
     """
     terms, borrower = parameters.workout, parameters.borrower
     calendar = (first_month - 1 + np.arange(index.shape[1])) % MONTHS_A_YEAR
@@ -54,6 +60,8 @@ def build_workouts(index: Floats, parameters: Parameters, first_month: int) -> W
         deductible=terms.insurance_deductible,
         late_fee=borrower.late_fee,
         renewal_fee=borrower.renewal_fee,
+        value=value,
+        find_bound=find_bound,
     )
 
 
@@ -61,6 +69,23 @@ def long_depreciation(depreciation: Floats) -> Floats:
     """``float64[segment x usage x OLDEST_MONTH]``: the curves, each followed by its last value for older cars."""
     ages = np.minimum(np.arange(OLDEST_MONTH), depreciation.shape[-1] - 1)
     return np.ascontiguousarray(depreciation[..., ages].reshape(-1))
+
+
+QUANTA_BITS = 58
+"""Bits of the sum of a book in quanta: five less than an int64 holds, for what principal and cars may grow by."""
+
+
+def quanta_scale(loans: Loans) -> float:
+    """Quanta in one unit of currency: the power of 2 with which principal, or value, of all loans has 58 bits (D3)."""
+    largest = max(float(np.sum(np.abs(loans.contract.track))), float(np.sum(loans.fact.value_as_new)), 1.0)
+    return float(2.0 ** np.floor(QUANTA_BITS - np.log2(largest)))
+
+
+def value_quanta(loans: Loans, parameters: Parameters, scale: float, months: int) -> Integers:
+    """``int64[segment, month 0..months and a stride]`` value of all cars before the used-car index, in quanta."""
+    value = np.zeros((len(SEGMENTS), months + 1 + STRIDE), np.int64)
+    add_values(value, loans, long_depreciation(parameters.depreciation), scale)
+    return value
 
 
 def build_service(servicing: Servicing, loans: Loans, principal: Floats, parameters: Parameters) -> Service:
@@ -77,16 +102,14 @@ def build_service(servicing: Servicing, loans: Loans, principal: Floats, paramet
     parameters : Parameters
         Elasticity of auction prices, and the sales that are usual.
     """
-    pool, sales = servicing.pool, parameters.workout.baseline_sales[loans.tier]
+    pool, sales = servicing.pool, parameters.workout.baseline_sales[loans.fact.tier]
     power = parameters.workout.fire_sale_elasticity * servicing.market_share
-    neutral = np.ones((1, len(TYPES), len(CAUSE_CLASSES)))
     if pool is None:
         none = np.zeros(3)
-        return Service(np.repeat(neutral, 3, axis=0), 0, 0, 0, 0, 0.0, none, float(power), float(sales.mean()))
+        return Service(0, 0, 0, 0, 0.0, none, float(power), float(sales.mean()))
     weights = np.array(pool.weights, dtype=np.float64)
     weights[2] /= principal.mean()
     return Service(
-        effect=np.concatenate([pool.effect, neutral]),
         pool=1,
         contacts=int(min(np.floor(pool.hours / pool.hours_per_contact + SLACK), principal.size)),
         first_bucket=int(pool.first_bucket),

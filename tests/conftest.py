@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 # Kernels are compiled anew by every test process: a cache could hide an edit. Commands that tests start inherit it.
 os.environ["CARSTRESS_KERNEL_CACHE"] = "0"
+
+# Last, so that all else stays what is installed: `benchmarks` belongs to the checkout alone.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

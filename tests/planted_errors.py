@@ -42,6 +42,8 @@ MODEL_TESTS = (
     "test_stages.py",
     "test_economics.py",
     "test_capital.py",
+    "test_tail_proposal.py",
+    "test_tail_study.py",
 )
 """Tests of the model, cheapest first; none of them holds a golden file or a digest of sources."""
 

@@ -45,9 +45,9 @@ REFERENCE = ("test_engine_reference.py",)
 
 ERRORS = (
     Planted(
-        "pd_times_1.02", "entry into arrears 2 % too frequent", f"{KERNELS}/active.py",
-        "worse = work.entry[worker, month, cell] * loans.risk[loan]",
-        "worse = 1.02 * work.entry[worker, month, cell] * loans.risk[loan]",
+        "pd_times_1.02", "entry into arrears 2 % too frequent", f"{KERNELS}/current.py",
+        "worse = work.entry[worker, month, cell] * fact.risk",
+        "worse = 1.02 * work.entry[worker, month, cell] * fact.risk",
         REFERENCE,
     ),
     Planted(
@@ -77,10 +77,17 @@ ERRORS = (
         "seed=np.uint64(seed),", "seed=np.uint64(0),", ("test_engine_invariance.py",),
     ),
     Planted(
-        "roll_and_cure_swapped", "multipliers of rolls act on cures and the reverse", f"{KERNELS}/borrower.py",
-        "(multiplier[CURE] if target < bucket else multiplier[ROLL])",
-        "(multiplier[ROLL] if target < bucket else multiplier[CURE])",
-        ("test_kernels_borrower.py", *REFERENCE),
+        "roll_and_cure_swapped", "what macro variables do to rolls acts on cures and the reverse",
+        f"{KERNELS}/items.py",
+        "(cure if target < bucket else roll)", "(roll if target < bucket else cure)",
+        ("test_kernels_arrears.py", *REFERENCE),
+    ),
+    Planted(
+        "types_roll_and_cure_swapped", "what type and treatment do to rolls acts on cures and the reverse",
+        "simulator/hazards.py",
+        "cause = np.full((size, size + 2), ROLL)\n    cause[np.tril_indices(size, -1)] = CURE",
+        "cause = np.full((size, size + 2), CURE)\n    cause[np.tril_indices(size, -1)] = ROLL",
+        ("test_engine_types.py", *REFERENCE),
     ),
     Planted(
         "mean_correction_lost", "lognormal response without -sigma^2/2", "simulator/hazards.py",
@@ -101,48 +108,58 @@ ERRORS = (
         ("test_kernels_borrower.py", "test_engine_known_answers.py"),
     ),
     Planted(
-        "path_in_no_address", "all paths of a loan draw the same events in arrears", f"{KERNELS}/active.py",
-        "address = (entity, path, month, clock.seed)", "address = (entity, 0, month, clock.seed)", REFERENCE,
+        "path_in_no_address", "all paths of a loan draw the same events in arrears", f"{KERNELS}/items.py",
+        "(clock.first_path + spot.row, spot.month, clock.seed)", "(0, spot.month, clock.seed)", REFERENCE,
     ),
     Planted(
         "month_in_no_address", "the same uniform decides every fourth month", f"{KERNELS}/portfolio.py",
-        "path, slot = clock.first_path + spot.row, spot.month // WORDS", "path, slot = clock.first_path + spot.row, 0",
+        "(clock.first_path + spot.row, spot.month // WORDS, clock.seed)",
+        "(clock.first_path + spot.row, 0, clock.seed)",
         ("test_engine_known_answers.py", *REFERENCE),
     ),
     Planted(
-        "interest_on_scheduled_balance", "non-accrual forgotten", f"{KERNELS}/amounts.py",
-        "min(bucket, nonaccrual_months)", "bucket", ("test_kernels_booking.py", *REFERENCE),
+        "interest_on_scheduled_balance", "non-accrual forgotten at a month's close", f"{KERNELS}/items.py",
+        "items.rate[item] * min(state[item], most)", "items.rate[item] * state[item]",
+        ("test_kernels_booking.py", *REFERENCE),
     ),
     Planted(
-        "capitalised_interest_lost", "an extension forgives the unpaid interest", f"{KERNELS}/booking.py",
-        "    return principal + interest\n", "    return principal\n", ("test_engine_conservation.py", *REFERENCE),
+        "interest_never_stops", "non-accrual forgotten from the as-of date on", "simulator/engine.py",
+        "        run.parameters.nonaccrual_months,\n", "        10_000,\n", REFERENCE,
     ),
     Planted(
-        "extension_one_month_short", "an extension moves the last due date a month too little", f"{KERNELS}/active.py",
-        "term + bucket + 1", "term + bucket", REFERENCE,
+        "capitalised_interest_lost", "an extension forgives the unpaid interest", f"{KERNELS}/items.py",
+        "owed = principal[item] + items.interest[item] if drawn[item] == EXTENDED",
+        "owed = principal[item] if drawn[item] == EXTENDED",
+        ("test_kernels_booking.py", "test_engine_conservation.py", *REFERENCE),
     ),
     Planted(
-        "history_forgotten", "who cured is as good as never late", f"{KERNELS}/active.py",
-        "worse *= hazards.history[tier, mark & 1, since] *", "worse *= ", (*REFERENCE, "test_engine_borrowers.py"),
-    ),
-    Planted(
-        "bound_too_low", "the dense pass forgets the memory of arrears in its bound", f"{KERNELS}/dense.py",
-        "limit *= hazards.history_bound[mark & 1, since]", "limit *= 1.0", REFERENCE,
-    ),
-    Planted(
-        "equity_on_value_now_lost", "negative equity measured at origination's value", f"{KERNELS}/active.py",
-        "equity = equity_effect(opening, value, hazards.equity[tier])",
-        "equity = equity_effect(opening, loans.value_as_new[loan], hazards.equity[tier])",
+        "extension_one_month_short", "an extension moves the last due date a month too little", f"{KERNELS}/close.py",
+        "path.term += items.bucket[item] + 1\n                path.last_due += items.bucket[item] + 1 if",
+        "path.term += items.bucket[item]\n                path.last_due += items.bucket[item] if",
         REFERENCE,
     ),
     Planted(
-        "equity_mean_lost", "the mean effect of negative equity not taken out", f"{KERNELS}/active.py",
-        "(equity / hazards.equity[tier, 3])", "equity", REFERENCE,
+        "history_forgotten", "who cured is as good as never late", f"{KERNELS}/current.py",
+        "worse *= hazards.history[tier, kind, since] *", "worse *= ", (*REFERENCE, "test_engine_borrowers.py"),
     ),
     Planted(
-        "hardship_never_ends", "hardship lasts for ever", f"{KERNELS}/active.py",
-        "return chance > 0.0 and event_uniform", "return chance > 1.0 and event_uniform",
-        (*REFERENCE, "test_engine_borrowers.py"),
+        "bound_too_low", "the dense pass forgets the memory of arrears in its bound", f"{KERNELS}/slots.py",
+        "limit *= hazards.history_bound[mark & 1, since]", "limit *= 1.0", REFERENCE,
+    ),
+    Planted(
+        "equity_on_value_now_lost", "negative equity measured at origination's value", f"{KERNELS}/current.py",
+        "equity = equity_effect(work.slots.track[worker, slot], value, hazards.equity[tier])",
+        "equity = equity_effect(work.slots.track[worker, slot], fact.value_as_new, hazards.equity[tier])",
+        REFERENCE,
+    ),
+    Planted(
+        "equity_mean_lost", "the mean effect of negative equity not taken out", f"{KERNELS}/current.py",
+        "(equity / hazards.equity[tier, np.uint64(3)])", "equity", REFERENCE,
+    ),
+    Planted(
+        "hardship_never_ends", "hardship lasts for ever", f"{KERNELS}/items.py",
+        "< hazards.spell_end[tier])", "< 0.0 * hazards.spell_end[tier])",
+        ("test_kernels_arrears.py", *REFERENCE, "test_engine_borrowers.py"),
     ),
     Planted(
         "seized_car_still_sought", "a seized car is sold only if it is found again", f"{KERNELS}/workout.py",
@@ -161,13 +178,36 @@ ERRORS = (
         "max(exposure - (proceeds - cost), 0.0)", "exposure", REFERENCE,
     ),
     Planted(
-        "default_each_month", "a default is counted in every month in default", f"{KERNELS}/workout.py",
-        "work.defaulted[spot.worker, place] = spot.month", "work.loss[spot.worker, place] += 0.0", REFERENCE,
+        "default_each_month", "a default is counted in every month in default", f"{KERNELS}/close.py",
+        "path.defaulted = month if enters else path.defaulted", "path.defaulted += 0", REFERENCE,
     ),
     Planted(
-        "probation_ignored", "every relapse is a new default", f"{KERNELS}/active.py",
-        "month - (mark >> 1) >= clock.probation_months", "month > 0",
+        "probation_ignored", "every relapse is a new default", f"{KERNELS}/current.py",
+        "(month - (path.mark >> 1) >= clock.probation_months)", "(month > 0)",
         REFERENCE,
+    ),
+    Planted(
+        "slot_keeps_the_dead_ones_bound", "who moves into a dead loan's slot takes its bound over",
+        f"{KERNELS}/slots.py",
+        "    slots.limit[worker, slot] = slots.limit[worker, last]\n", "", ("test_kernels_slots.py", *REFERENCE),
+    ),
+    Planted(
+        "slot_of_the_moved_forgotten", "a loan that moves to another slot is still looked for in its old one",
+        f"{KERNELS}/slots.py",
+        "    work.path[worker, moved].slot = slot\n", "", ("test_kernels_slots.py", *REFERENCE),
+    ),
+    Planted(
+        "cars_of_the_gone_kept", "cars of loans that are gone stay in the lender's collateral", f"{KERNELS}/slots.py",
+        "loans.fact[loan].value_as_new * clock.scale,", "0.0,", ("test_kernels_slots.py", *REFERENCE),
+    ),
+    Planted(
+        "unsure_stay", "who moves or not by a hair never moves", f"{KERNELS}/current.py",
+        "movers.drawn[worker, mover] = make_sure(mover, spot, bundles, work)", "movers.drawn[worker, mover] = 0",
+        REFERENCE,
+    ),
+    Planted(
+        "half_of_a_word", "the exponential of a draw lacks the half that keeps a word off 0", f"{KERNELS}/logarithm.py",
+        "x = np.float64(word) + 0.5", "x = np.float64(word) + 1.0", ("test_kernels_arrears.py",),
     ),
     Planted(
         "pool_serves_the_least", "the pool serves low priorities first", f"{KERNELS}/treatment.py",
@@ -232,5 +272,29 @@ ERRORS = (
     Planted(
         "capital_without_expected_loss", "capital holds the expected loss as well", "outputs/capital.py",
         "* (stressed - probability)", "* stressed", ("test_capital.py",),
+    ),
+    Planted(
+        "weights_of_the_wrong_density", "shifted paths weigh more, not less", "simulator/tail_proposal.py",
+        "moved_part = np.log1p(-unshifted) + shift * z - 0.5 * shift**2",
+        "moved_part = np.log1p(-unshifted) + shift * z + 0.5 * shift**2",
+        ("test_tail_proposal.py",),
+    ),
+    Planted(
+        "means_without_weights", "what only means are kept of counts every path alike", "simulator/totals.py",
+        "weight, held = np.exp(systematic.log_weight), totals.weight[0]",
+        "weight, held = np.ones(len(chunk)), totals.weight[0]",
+        ("test_tail_study.py",),
+    ),
+    Planted(
+        "strata_without_correction", "strata do not weigh what their probabilities say", "simulator/tail_proposal.py",
+        "np.log(stratum_probability(edges) * (paths / held))",
+        "np.log(stratum_probability(edges) * edges.size)",
+        ("test_tail_proposal.py",),
+    ),
+    Planted(
+        "shift_beside_the_direction", "the component along the direction is added, not replaced",
+        "simulator/tail_proposal.py",
+        "out += (along[:, item] - own)[:, None] * flat[item]", "out += along[:, item][:, None] * flat[item]",
+        ("test_tail_proposal.py",),
     ),
 )  # fmt: skip

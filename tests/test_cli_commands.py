@@ -15,6 +15,7 @@ from scenarios.library import find_scenario, library_names
 from simulator.tape import read_tape
 
 BENCH_KEYS = {
+    "parameters",
     "loan_months_per_second",
     "nominal_loan_months_per_second",
     "month_major_per_second",
@@ -299,8 +300,10 @@ def test_bench_counts_what_it_times() -> None:
     words = ("bench", "--loans", "300", "--months", "6", "--paths", "4", "--threads", "2")
     answer = carstress(*words, "--json")
     assert (answer.code, answer.err) == (0, "")
-    found = answer.document
-    assert set(found) == BENCH_KEYS
+    near_prime, found = answer.document["jobs"]
+    assert set(found) == set(near_prime) == BENCH_KEYS
+    assert (near_prime["parameters"], found["parameters"]) == ("us_near_prime", "us_prime")
+    assert near_prime["delinquent_share"] > found["delinquent_share"]
     assert (found["loans"], found["months"], found["paths"], found["threads"]) == (300, 6, 4, 2)
     assert 0 < found["delinquent_share"] < found["live_share"] < 1
     assert found["loan_months_per_second"] == pytest.approx(
@@ -308,7 +311,8 @@ def test_bench_counts_what_it_times() -> None:
     )
     assert found["month_major_per_second"] > 0
     text = carstress(*words)
-    assert len(text.out.splitlines()) == 3
+    assert len(text.out.splitlines()) == 6
+    assert "us_prime: " in text.out
     assert "million live loan-months a second on 2 threads" in text.out
     assert "300 loans x 4 paths x 6 months" in text.out
 

@@ -53,7 +53,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     where = {"months": MONTHS, "seed": SEED, "servicing": servicing}
     size = RunSize(threads=2, path_block=7, month_major=kind == "probit")
     engine = simulate(tape, macro, parameters, paths=PATHS, trace=ids, size=size, **where)
-    stages = prepare(tape, macro, parameters, servicing, months=MONTHS, seed=SEED).book.loans.stage.tolist()
+    stages = prepare(tape, macro, parameters, servicing, months=MONTHS, seed=SEED).book.loans.fact.stage.tolist()
     world = plain_world(tape, macro, parameters, stages=stages, **where)
     return Pair(tape, engine, simulate_plain(world, PATHS))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from busy_books import busy_macro, busy_servicing, busy_seven_buckets, busy_tiers
 from comparisons import assert_same_bits, assert_same_values
 from scenarios.vocabulary import BOOK_VARIABLES, CAUSE_CLASSES, MAX_BUCKET, POOL_VARIABLES, TYPES
-from simulator import engine, totals
+from simulator import engine, scratch, totals
 from simulator.engine import RunSize, ScenarioRun, simulate
 from simulator.kernels.bundles import Loans
 from simulator.parameters import Parameters
@@ -102,8 +102,8 @@ def test_both_schedules_agree_however_a_run_is_cut(
     tape, macro = mixed_book(61), busy_macro(terms, months)
     where = {"paths": 5, "months": months, "seed": seed, "trace": tape["loan_id"].tolist()}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(engine, "LOAN_BLOCK", block)
-        patched.setattr(totals, "LOAN_BLOCK", block)
+        for room in (engine, scratch, totals):
+            patched.setattr(room, "LOAN_BLOCK", block)
         first = simulate(tape, macro, terms, size=RunSize(1, 5), **where)
         second = simulate(tape, macro, terms, size=RunSize(threads, path_block, month_major=True), **where)
     assert_same_bits(second, first)
@@ -207,9 +207,9 @@ def test_the_dense_pass_books_what_the_active_pass_would(monkeypatch: pytest.Mon
 
     def without_bound(*arguments: object, **options: object) -> ScenarioRun:
         run = prepare(*arguments, **options)
-        loans = run.book.loans._replace(risk_bound=np.full(len(tape), np.inf))
-        stepped.append(loans)
-        return engine.replace(run, book=engine.replace(run.book, loans=loans))
+        run.book.loans.fact["risk_bound"] = np.inf
+        stepped.append(run.book.loans)
+        return run
 
     monkeypatch.setattr(engine, "prepare", without_bound)
     active = simulate(tape, macro, parameters(), **where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,28 +9,30 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from known_cases import assert_shares, normal_bound
-from scenarios.vocabulary import BOOK_VARIABLES, CHARGED_OFF, EXIT_LABELS, MATURED, MAX_BUCKET, PREPAID, TOTAL_LOSS
-from simulator.kernels import booking
-from simulator.kernels.active import exit_column
-from simulator.kernels.amounts import accrued_interest, principal_behind
-from simulator.kernels.booking import (
-    book_cash,
-    book_default,
-    book_extension,
-    book_fee,
-    book_flags,
-    book_on_time,
-    book_stocks,
-    fold_lagged,
+from item_kernels import SCALE, close_stocks, empty_items, pay, settled, value_cars
+from scenarios.vocabulary import (
+    BOOK_VARIABLES,
+    CHARGED_OFF,
+    EXIT_LABELS,
+    EXTENDED,
+    MATURED,
+    MAX_BUCKET,
+    PREPAID,
+    TOTAL_LOSS,
 )
-from simulator.kernels.bundles import ENDLESS, Move, Terms
-from simulator.kernels.collateral import car_condition, car_is_found, car_is_seized, kept_proceeds
+from simulator.kernels import booking
+from simulator.kernels.amounts import accrued_interest, principal_behind
+from simulator.kernels.booking import book_default, book_fee, book_opening, fold_lagged
+from simulator.kernels.bundles import ENDLESS
+from simulator.kernels.close import EXIT_PLACE
 from small_books import fixed_examples
 
 MONTH = 7
 FALSE_ALARM = 1e-4
 """Chance that a statistical test of this file fails on a fresh seed although all is well."""
+
+QUANTA = 1e-11
+"""A few quanta and the rounding of a balance: sums are of whole quanta, cut off item by item."""
 
 ROWS = {variable.name: row for row, variable in enumerate(BOOK_VARIABLES)}
 
@@ -85,12 +86,31 @@ def booked(book: np.ndarray) -> dict[str, float]:
     return {name: float(book[row, MONTH]) for name, row in ROWS.items()}
 
 
-def settle(loan: Loan, state: int, nonaccrual: int = 99, term: int = ENDLESS) -> tuple[dict[str, float], tuple]:
-    """Run book_cash: cash flows by name, and what it returned."""
-    book = empty_book()
-    move = Move(loan.bucket, state, loan.owed[loan.bucket], loan.owed[loan.bucket + 1])
-    returned = book_cash(book, MONTH, move, Terms(loan.growth, loan.shrink, loan.step, term, nonaccrual))
-    return booked(book), returned
+def columns_of(some: list[Loan], drawn: list[int], term: int = ENDLESS, fee: float = 0.0) -> dict[str, list[float]]:
+    """Items as they are gathered: their tracks stand at the month's opening."""
+    return {
+        "track": [loan.owed[loan.bucket] for loan in some],
+        "shrink": [loan.shrink for loan in some],
+        "step": [loan.step for loan in some],
+        "rate": [loan.rate for loan in some],
+        "bucket": [loan.bucket for loan in some],
+        "due": [term] * len(some),
+        "fee": [fee] * len(some),
+        "drawn": drawn,
+    }
+
+
+def settle(
+    loan: Loan, drawn: int, nonaccrual: int = 99, term: int = ENDLESS, fee: float = 0.0
+) -> tuple[dict[str, float], tuple[int, float, float, float]]:
+    """Settle one item: amounts by name, and its state, principal, accrued interest and cash.
+
+    Principal and interest are those at month end, of a loan that is charged off or loses its car its claim.
+    """
+    book, items = settled(MONTH, columns_of([loan], [drawn], term, fee), nonaccrual=nonaccrual)
+    state = int(items.state[0, 0])
+    claim = (items.principal, items.interest) if state in (CHARGED_OFF, TOTAL_LOSS) else (items.close, items.accrued)
+    return booked(book), (state, float(claim[0][0, 0]), float(claim[1][0, 0]), float(items.cash[0, 0]))
 
 
 def months_owed(loan: Loan, nonaccrual: int) -> int:
@@ -109,10 +129,10 @@ def test_rows_stand_in_the_vocabularys_order() -> None:
 
 
 def test_columns_of_exits() -> None:
-    labels = ["current", "30-59", "60-89", "90-119", *EXIT_LABELS.values()]
-    assert [exit_column(state, 4) for state in range(4)] == [0, 1, 2, 3]
+    labels = list(EXIT_LABELS.values())
+    assert sorted(EXIT_PLACE) == list(range(len(labels)))
     for state, label in EXIT_LABELS.items():
-        assert labels[exit_column(state, 4)] == label
+        assert labels[EXIT_PLACE[state - MATURED]] == label
 
 
 # --- principal and interest ---------------------------------------------------------------------------------
@@ -150,7 +170,10 @@ def test_what_opens_and_accrues_is_paid_or_stays(loan: Loan, nonaccrual: int, st
     paid = flows["principal_paid"] + flows["prepaid"] + flows["interest_paid"]
     assert (cash, flows["cash"]) == (pytest.approx(paid, **scale), pytest.approx(paid, **scale))
     instalments = loan.bucket > 0 and state <= MAX_BUCKET
-    assert flows["collected"] == (flows["cash"] if instalments else 0.0)
+    assert flows["collected"] == pytest.approx(flows["cash"] if instalments else 0.0, abs=QUANTA)
+    live = principal if state <= MAX_BUCKET else 0.0
+    assert flows["balance"] == pytest.approx(live, abs=QUANTA)
+    assert flows["live_count"] == (state <= MAX_BUCKET)
 
 
 @fixed_examples
@@ -213,15 +236,14 @@ def test_a_prepaid_loan_pays_all_it_owes(loan: Loan, nonaccrual: int) -> None:
 @fixed_examples
 @given(loans(), st.integers(0, 8))
 def test_an_extension_brings_no_cash_and_capitalises_all_interest(loan: Loan, nonaccrual: int) -> None:
-    book = empty_book()
-    move = Move(loan.bucket, 0, loan.owed[loan.bucket], loan.owed[loan.bucket + 1])
-    terms = Terms(loan.growth, loan.shrink, loan.step, ENDLESS, nonaccrual)
-    principal = book_extension(book, MONTH, move, terms)
-    flows = booked(book)
+    assume(loan.bucket > 0)
+    flows, (state, principal, unpaid, cash) = settle(loan, EXTENDED, nonaccrual, fee=25.0)
+    assert (state, unpaid, cash) == (0, 0.0, 0.0)
     interest = loan.owed[0] * loan.rate * months_owed(loan, nonaccrual)
     assert principal == pytest.approx(loan.owed[0] + interest, rel=1e-9)
     accrued = loan.owed[0] * loan.rate * (loan.bucket < nonaccrual)
     expected = {"interest_accrued": accrued, "capitalised": interest, "modified_count": 1.0}
+    expected |= {"balance": principal, "live_count": 1.0}
     for name, amount in flows.items():
         assert amount == pytest.approx(expected.get(name, 0.0), rel=1e-9, abs=1e-9 * loan.owed[0]), name
 
@@ -229,32 +251,96 @@ def test_an_extension_brings_no_cash_and_capitalises_all_interest(loan: Loan, no
 # --- stocks, and who pays on time -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("bucket", "late", "serious"), [(0, 0.0, 0.0), (1, 100.0, 0.0), (2, 100.0, 100.0)])
-def test_stocks(bucket: int, late: float, serious: float) -> None:
-    book = empty_book()
-    book_stocks(book, MONTH, bucket, 100.0, 3.0, 70.0)
-    expected = {"balance": 100.0, "delinquent_balance": late, "seriously_delinquent_balance": serious}
-    expected |= {"accrued_interest": 3.0, "collateral_value": 70.0, "live_count": 1.0, "delinquent_count": late / 100.0}
-    assert booked(book) == {name: expected.get(name, 0.0) for name in ROWS}
+NO_FLAGS = (False, False, False)
 
 
-@pytest.mark.parametrize("flags", [(False, False, False), (True, False, True), (False, True, False), (True,) * 3])
-def test_flags_are_stocks_of_principal(flags: tuple[bool, bool, bool]) -> None:
+def stocks(bucket: int, late: float, serious: float) -> dict[str, float]:
+    """Stocks of one loan of 100 with 3 of accrued interest."""
+    found = {"balance": 100.0, "delinquent_balance": late, "seriously_delinquent_balance": serious}
+    return found | {"accrued_interest": 3.0 * (bucket > 0), "live_count": 1.0, "delinquent_count": late / 100.0}
+
+
+STOCKS = [(0, 0.0, 0.0), (1, 100.0, 0.0), (2, 100.0, 100.0), (MAX_BUCKET, 100.0, 100.0)]
+
+
+@pytest.mark.parametrize(("bucket", "late", "serious"), STOCKS)
+def test_closing_stocks(bucket: int, late: float, serious: float) -> None:
+    book, items = empty_book(), empty_items(1)
+    items.close[0, 0], items.accrued[0, 0], items.state[0, 0] = 100.0, 3.0 * (bucket > 0), bucket
+    close_stocks(book, MONTH, 1, SCALE, items)
+    assert booked(book) == {name: stocks(bucket, late, serious).get(name, 0.0) for name in ROWS}
+
+
+@pytest.mark.parametrize("state", EXIT_LABELS)
+def test_who_is_gone_is_in_no_closing_stock(state: int) -> None:
+    book, items = empty_book(), empty_items(1)
+    items.state[0, 0] = state  # amounts are not 0: `empty_items` fills them
+    close_stocks(book, MONTH, 1, SCALE, items)
+    assert not book.any()
+
+
+@pytest.mark.parametrize("flags", [NO_FLAGS, (True, False, True), (False, True, False), (True,) * 3])
+@pytest.mark.parametrize(("bucket", "late", "serious"), STOCKS)
+def test_opening_stocks_and_flags(bucket: int, late: float, serious: float, flags: tuple[bool, bool, bool]) -> None:
     book = empty_book()
-    book_flags(book, MONTH, 100.0, flags)
+    book_opening(book, bucket, 100.0, 3.0 * (bucket > 0), flags)
     names = ("defaulted_balance", "modified_balance", "repossessed_balance")
-    expected = {name: 100.0 * flag for name, flag in zip(names, flags, strict=True)}
-    assert booked(book) == {name: expected.get(name, 0.0) for name in ROWS}
+    expected = stocks(bucket, late, serious) | {n: 100.0 * flag for n, flag in zip(names, flags, strict=True)}
+    assert {name: book[row, 0] for name, row in ROWS.items()} == {name: expected.get(name, 0.0) for name in ROWS}
+    assert not book[:, 1:].any()
 
 
 def test_who_pays_on_time_is_booked_as_a_sum() -> None:
-    book = empty_book()
+    book, quanta = empty_book(), 4
+    sums = tuple(quanta * amount for amount in (900, 100, 8, 60, 40))
     for _ in range(2):
-        book_on_time(book, MONTH, (900.0, 100.0, 8.0, 700.0, 60.0, 40.0), 5)
+        assert pay(book, MONTH, (*sums, 5), 1.0 / quanta) == 900.0
     expected = {"balance": 1_800.0, "principal_paid": 200.0, "interest_paid": 16.0, "interest_accrued": 16.0}
-    expected |= {"cash": 216.0, "collateral_value": 1_400.0, "live_count": 10.0}
-    expected |= {"modified_balance": 120.0, "defaulted_balance": 80.0}
+    expected |= {"cash": 216.0, "live_count": 10.0, "modified_balance": 120.0, "defaulted_balance": 80.0}
     assert booked(book) == {name: expected.get(name, 0.0) for name in ROWS}
+
+
+def test_cars_are_worth_their_value_times_their_segments_index() -> None:
+    book, random = empty_book(), np.random.default_rng(5)
+    value = random.integers(2**40, 2**44, (3, MONTH + 9))  # what stands behind the last month means nothing
+    index = random.uniform(0.5, 1.5, (MONTH + 20, 3))
+    value_cars(book, MONTH, value, index, 2.0**-20)
+    expected = (value[:, : MONTH + 1] * 2.0**-20 * index[: MONTH + 1].T).sum(axis=0)
+    assert book[ROWS["collateral_value"], : MONTH + 1] == pytest.approx(expected, rel=1e-14)
+    assert np.count_nonzero(book) == MONTH + 1
+
+
+@fixed_examples
+@given(st.lists(loans(), min_size=2, max_size=70), st.data())
+def test_items_side_by_side_settle_as_each_alone(some: list[Loan], data: st.DataObject) -> None:
+    """Bit for bit by item; sums of quanta are exact, so the book is the sum of the books of one."""
+    choices = [*range(MAX_BUCKET + 1), PREPAID, CHARGED_OFF, TOTAL_LOSS, EXTENDED]
+    drawn = [
+        data.draw(st.sampled_from([s for s in choices if s > MAX_BUCKET or s <= loan.bucket + 1])) for loan in some
+    ]
+    term, fee, nonaccrual = MONTH - data.draw(st.integers(-2, 2)), 12.5, data.draw(st.integers(0, 8))
+    whole, items = settled(MONTH, columns_of(some, drawn, term, fee), nonaccrual=nonaccrual)
+    total = np.zeros_like(whole)
+    for place, (loan, move) in enumerate(zip(some, drawn, strict=True)):
+        book, alone = settled(MONTH, columns_of([loan], [move], term, fee), nonaccrual=nonaccrual)
+        for name in ("state", "principal", "interest", "accrual", "close", "accrued", "cash"):
+            assert getattr(items, name)[0, place] == getattr(alone, name)[0, 0], name
+        total += book
+    assert whole == pytest.approx(total, rel=1e-14, abs=1e-9)
+
+
+@fixed_examples
+@given(loans(), st.sampled_from([*range(MAX_BUCKET + 1), PREPAID, CHARGED_OFF, TOTAL_LOSS]))
+def test_each_instalment_that_is_paid_late_costs_a_fee(loan: Loan, state: int) -> None:
+    assume(state > MAX_BUCKET or state <= loan.bucket + 1)
+    flows, (_, _, _, cash) = settle(loan, state, fee=25.0)
+    free, (_, _, _, without) = settle(loan, state)
+    # All that were past due where the loan ends or stands without arrears; this month's own is in time only then.
+    paid = {PREPAID: loan.bucket, CHARGED_OFF: 0, TOTAL_LOSS: 0, 0: loan.bucket}.get(state, loan.bucket + 1 - state)
+    assert flows["fees"] == pytest.approx(25.0 * paid, abs=QUANTA)
+    assert cash == pytest.approx(without + 25.0 * paid, rel=1e-12, abs=QUANTA)
+    assert flows["cash"] == pytest.approx(free["cash"] + 25.0 * paid, rel=1e-12, abs=QUANTA)
+    assert flows["collected"] == free["collected"]
 
 
 def test_fees_and_defaults_are_booked_where_they_belong() -> None:
@@ -282,53 +368,3 @@ def test_cash_comes_in_its_month_after_the_charge_off() -> None:
     assert book[ROWS["deficiency_cash"]] == pytest.approx(deficiency, rel=1e-14)
     for name in ("recovery", "cash"):
         assert book[ROWS[name]] == pytest.approx(proceeds - cost + deficiency, rel=1e-12), name
-
-
-@pytest.mark.parametrize(
-    ("price", "claim", "floor", "kept"),
-    [
-        (10_000.0, 12_000.0, 0.0, 10_000.0),
-        (10_000.0, 8_000.0, 0.0, 9_100.0),  # what exceeds claim and costs is the borrower's
-        (10_000.0, 8_000.0, -math.inf, 10_000.0),
-        (10_000.0, 8_000.0, 0.25, 7_100.0),
-        (500.0, 8_000.0, 0.0, 500.0),  # costs exceed the price
-    ],
-)
-def test_kept_proceeds(price: float, claim: float, floor: float, kept: float) -> None:
-    cost = 1_100.0
-    proceeds = kept_proceeds(price, cost, claim, floor)
-    assert proceeds == kept
-    assert proceeds - cost <= claim * (1.0 - floor) or floor == -math.inf
-
-
-# --- cars -------------------------------------------------------------------------------------------------------
-
-
-def test_a_car_has_one_condition_a_path_with_mean_1() -> None:
-    """Mean and sd of the log of 40,000 cars; a fresh seed fails about once in 10,000."""
-    sd, count, seed = 0.2, 40_000, np.uint64(8)
-    found = np.log([car_condition(np.uint64(entity), 5, seed, sd) for entity in range(count)])
-    z = (found + 0.5 * sd**2) / sd
-    bound = normal_bound(FALSE_ALARM, 2)
-    assert abs(z.mean()) * math.sqrt(count) < bound
-    assert abs(z.var() - 1.0) * math.sqrt(count / 2.0) < bound
-    assert car_condition(np.uint64(3), 5, seed, 0.0) == 1.0
-
-
-@pytest.mark.parametrize("share", [0.17, 0.83])
-def test_the_share_of_cars_that_are_found_and_seized(share: float) -> None:
-    """Binomial counts of 40,000 cars; the four of both cases fail about once in 10,000 fresh seeds."""
-    count, seed = 40_000, np.uint64(8)
-    entities = np.arange(count, dtype=np.uint64)
-    found = sum(car_is_found(entity, 5, 9, seed, share) for entity in entities)
-    seized = sum(car_is_seized(entity, 5, 9, seed, -math.log1p(-share)) for entity in entities)
-    assert_shares(np.array([found, seized]), [share, share], count, normal_bound(FALSE_ALARM, 4))
-
-
-def test_nothing_is_found_or_seized_with_no_chance_and_all_with_certainty() -> None:
-    seed = np.uint64(8)
-    for entity in np.arange(1_000, dtype=np.uint64):
-        assert not car_is_found(entity, 5, 9, seed, 0.0)
-        assert car_is_found(entity, 5, 9, seed, 1.0)
-        assert not car_is_seized(entity, 5, 9, seed, 0.0)
-        assert car_is_seized(entity, 5, 9, seed, 50.0)

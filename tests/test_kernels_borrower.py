@@ -3,56 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import chi2
 
+from calibration.library import parameter_set_names
 from scenarios.vocabulary import (
-    CHARGE_OFF,
     CHARGED_OFF,
-    CURE,
     CURED,
-    ENTER,
     FORGETFUL,
     HARDSHIP,
     HISTORY_MONTHS,
-    MAX_BUCKET,
     MODIFIED,
     PREPAID,
-    PREPAY,
-    PURPOSE_BUCKET,
-    PURPOSE_CHARGE_OFF,
-    PURPOSE_MODIFY,
-    PURPOSE_PREPAY,
-    PURPOSE_TOTAL_LOSS,
-    ROLL,
     STRATEGIC,
     TOTAL_LOSS,
     TYPES,
 )
-from simulator.intensities import cause_classes, probabilities_from_intensities
-from simulator.kernels.active import still_in_default
-from simulator.kernels.borrower import entry_type, equity_effect, leave_arrears, leave_current, waiting_time
-from simulator.kernels.bundles import NO_MARK
+from simulator.book import build_book
+from simulator.hazards import build_hazards
+from simulator.kernels.borrower import entry_type, equity_effect, leave_current
+from simulator.kernels.bundles import GUIDE, NO_MARK
+from simulator.kernels.close import still_in_default
 from simulator.kernels.opening import drawn_kind, drawn_mark
-from simulator.kernels.random import event_uniform
-from small_books import fixed_examples
-
-SEED = np.uint64(20_250_101)
+from small_books import fixed_examples, macro_at, shipped, tape_of
 
 rates = st.floats(0.0, 4.0)
 shares = st.floats(0.0, 1.0)
 uniforms = st.floats(2.0**-33, 1.0 - 2.0**-33)
-
-
-def exits(worst: int) -> list[int]:
-    """Events by column of a row of intensities: buckets, charge-off, payoff; then total loss."""
-    return [*range(worst + 1), CHARGED_OFF, PREPAID, TOTAL_LOSS]
 
 
 # --- without arrears: one uniform -----------------------------------------------------------------------
@@ -177,25 +158,48 @@ def test_types_at_entry_are_stretches_of_one_uniform(
 # --- what nobody knows at the as-of date (3k) ------------------------------------------------------------------------
 
 
+def guide_to(cumulative: np.ndarray) -> np.ndarray:
+    """Where to begin to look for a uniform of so many parts: the first state whose stretch ends beyond them."""
+    ends = [[item for item, share in enumerate(cumulative) if share > part / GUIDE] for part in range(GUIDE)]
+    return np.array([found[0] if found else cumulative.size - 1 for found in ends], dtype=np.int16)
+
+
+def opening_mark(u: float, age: int, cumulative: np.ndarray) -> int:
+    return drawn_mark(u, age, cumulative, guide_to(cumulative))
+
+
+@pytest.mark.parametrize("name", parameter_set_names())
+def test_the_guide_to_opening_histories_leads_to_the_same_state_as_looking_from_the_first(name: str) -> None:
+    parameters = shipped(name)
+    book = build_book(tape_of([{"currency": parameters.currency}]), parameters)
+    hazards = build_hazards(book.cells, macro_at(parameters, 1), parameters, 1, 1)
+    uniforms = np.concatenate([np.random.default_rng(4).random(3_000), np.arange(GUIDE) / GUIDE, [1.0 - 2.0**-33]])
+    for shares, guide in zip(hazards.open_history, hazards.open_guide, strict=True):
+        borders = np.concatenate([uniforms, shares, np.nextafter(shares, 0.0)])
+        for u in borders[(borders > 0.0) & (borders < 1.0)]:
+            assert drawn_mark(u, 1_000, shares, guide) == drawn_mark(u, 1_000, shares, np.zeros(GUIDE, np.int16))
+        assert np.array_equal(guide, guide_to(shares))
+
+
 def test_an_opening_history_is_drawn_from_its_shares() -> None:
     """Each state of the pool stands on its own stretch; a share of 1 in 49 leaves room between them."""
     states = 1 + 2 * HISTORY_MONTHS
     cumulative = np.arange(1, states + 1) / states
     for state in range(states):
-        mark = drawn_mark((state + 0.5) / states, 1_000, cumulative)
+        mark = opening_mark((state + 0.5) / states, 1_000, cumulative)
         since, kind = (state - 1) % HISTORY_MONTHS, CURED if state <= HISTORY_MONTHS else MODIFIED
         assert mark == (NO_MARK if state == 0 else -2 * since + kind)
         # A mark is read as month and kind, months before the as-of date negative.
         assert state == 0 or (mark >> 1, mark & 1) == (-since, kind)
     # Shares that rounding leaves short of 1 leave nobody without a state.
-    assert drawn_mark(1.0 - 2.0**-33, 1_000, 0.999 * cumulative) == -2 * (HISTORY_MONTHS - 1) + MODIFIED
+    assert opening_mark(1.0 - 2.0**-33, 1_000, 0.999 * cumulative) == -2 * (HISTORY_MONTHS - 1) + MODIFIED
 
 
 @pytest.mark.parametrize("age", [0, 5, HISTORY_MONTHS])
 def test_nobody_returned_to_current_before_the_loan_was_made(age: int) -> None:
     states = 1 + 2 * HISTORY_MONTHS
     cumulative = np.arange(1, states + 1) / states
-    marks = [drawn_mark((state + 0.5) / states, age, cumulative) for state in range(1, states)]
+    marks = [opening_mark((state + 0.5) / states, age, cumulative) for state in range(1, states)]
     assert {-(mark >> 1) for mark in marks if mark != NO_MARK} == set(range(min(age + 1, HISTORY_MONTHS)))
 
 
@@ -221,115 +225,3 @@ def test_an_opening_type_is_drawn_from_its_shares() -> None:
 )
 def test_who_is_still_in_default(state: int, since: int, defaulted: int, probation: int, expected: bool) -> None:
     assert still_in_default(state, since, defaulted, probation) == expected
-
-
-# --- in arrears: one exponential a cause ---------------------------------------------------------------------
-
-
-Arrears = tuple[int, tuple[np.uint64, int, int, np.uint64], np.ndarray, tuple[float, ...], float]
-
-
-@st.composite
-def arrears(draw: st.DrawFn) -> Arrears:
-    """Bucket, address, row of intensities, multipliers by class, intensity of total loss."""
-    worst = draw(st.integers(1, MAX_BUCKET))
-    bucket = draw(st.integers(1, worst))
-    row = np.array(
-        draw(st.lists(st.one_of(st.just(0.0), st.floats(1e-9, 4.0)), min_size=worst + 3, max_size=worst + 3))
-    )
-    row[bucket] = 0.0
-    multiplier = draw(st.tuples(*[st.floats(0.1, 5.0)] * 5))
-    total_loss = draw(st.one_of(st.just(0.0), st.floats(1e-9, 2.0)))
-    entity, path, month = draw(st.integers(0, 2**63 - 1)), draw(st.integers(0, 2**32 - 1)), draw(st.integers(1, 1_224))
-    return bucket, (np.uint64(entity), path, month, SEED), row, multiplier, total_loss
-
-
-def state_after(case: Arrears) -> int:
-    return leave_arrears(*case)[0]
-
-
-def causes(case: Arrears) -> dict[int, tuple[int, float]]:
-    """Purpose of the draw and intensity of every cause that can happen."""
-    bucket, _, row, multiplier, total_loss = case
-    worst = row.size - 3
-    classes = cause_classes(worst + 1)[bucket]
-    purposes = [*(PURPOSE_BUCKET + target for target in range(worst + 1)), PURPOSE_CHARGE_OFF, PURPOSE_PREPAY]
-    rates = [rate * multiplier[kind] for rate, kind in zip(row.tolist(), classes, strict=True)]
-    drawn = zip(exits(worst), [*purposes, PURPOSE_TOTAL_LOSS], [*rates, total_loss], strict=True)
-    return {event: (purpose, rate) for event, purpose, rate in drawn if rate > 0.0}
-
-
-@fixed_examples
-@given(arrears())
-def test_the_shortest_waiting_time_wins_if_it_is_below_a_month(case: Arrears) -> None:
-    bucket, (entity, path, month, seed), *_ = case
-    waiting = {
-        event: -math.log(event_uniform(entity, path, month, purpose, seed)) / rate
-        for event, (purpose, rate) in causes(case).items()
-    }
-    first = min(waiting, key=waiting.__getitem__, default=bucket)
-    state, extension = leave_arrears(*case)
-    assert state == (first if waiting.get(first, 1.0) < 1.0 else bucket)
-    assert extension == event_uniform(entity, path, month, PURPOSE_MODIFY, seed)
-
-
-@fixed_examples
-@given(arrears(), st.integers(0, MAX_BUCKET + 3), st.floats(0.01, 5.0))
-def test_another_cause_leaves_the_draws_of_the_others_alone(case: Arrears, column: int, rate: float) -> None:
-    bucket, address, row, multiplier, total_loss = case
-    rates = np.append(row, total_loss)
-    assume(column < rates.size and column != bucket and rates[column] == 0.0)
-    rates[column] = rate
-    event = exits(row.size - 3)[column]
-    more = bucket, address, rates[:-1].copy(), multiplier, float(rates[-1])
-    assert state_after(more) in (state_after(case), event)
-
-
-@fixed_examples
-@given(arrears(), st.sampled_from([CURE, ROLL, CHARGE_OFF, PREPAY]), st.floats(1.0, 4.0))
-def test_a_multiplier_moves_its_own_class_alone(case: Arrears, cause: int, factor: float) -> None:
-    bucket, address, row, multiplier, total_loss = case
-    before = state_after(case)
-    raised = tuple(value * factor if place == cause else value for place, value in enumerate(multiplier))
-    after = state_after((bucket, address, row, raised, total_loss))
-    no_class = -9  # total loss answers to no multiplier
-    classes = dict(zip(exits(row.size - 3), [*cause_classes(row.size - 2)[bucket], no_class], strict=True))
-    assert after == before or classes[after] == cause
-    assert before == bucket or classes[before] != cause or after == before or classes[after] == cause
-
-
-@fixed_examples
-@given(arrears())
-def test_the_class_of_entry_does_not_touch_arrears(case: Arrears) -> None:
-    bucket, address, row, multiplier, total_loss = case
-    other = tuple(7.0 if place == ENTER else value for place, value in enumerate(multiplier))
-    assert leave_arrears(bucket, address, row, other, total_loss) == leave_arrears(*case)
-
-
-@fixed_examples
-@given(u=uniforms, rate=st.floats(0.0, 50.0))
-def test_waiting_time_is_exact_within_the_month(u: float, rate: float) -> None:
-    found = waiting_time(u, rate)
-    if rate > 0.0 and -math.log(u) / rate < 1.0:
-        assert found == -math.log(u) / rate
-    else:
-        assert found >= 1.0
-
-
-@pytest.mark.parametrize(("bucket", "scale"), [(1, 1.0), (3, 1.0), (6, 0.2), (6, 3.0)])
-def test_frequencies_are_those_of_equation_2(bucket: int, scale: float) -> None:
-    """Chi-square of 40,000 draws over all exits; four cases, a fresh seed fails about once in 10,000."""
-    worst, draws = 6, 40_000
-    row = scale * np.array([0.30, 0.12, 0.10, 0.08, 0.06, 0.05, 0.04, 0.25, 0.02])
-    row[bucket] = 0.0
-    multiplier, total_loss = (1.0, 0.8, 1.3, 1.1, 0.9), scale * 0.03
-    entities = np.arange(draws, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(1)
-    counts = Counter(state_after((bucket, (entity, 3, 5, SEED), row, multiplier, total_loss)) for entity in entities)
-    classes = cause_classes(worst + 1)[bucket]
-    rates = np.append(row * np.where(classes < 0, 1.0, np.array(multiplier)[classes]), total_loss)
-    moves = probabilities_from_intensities(rates)
-    moves[bucket] = 1.0 - moves.sum()
-    statistic = sum(
-        (counts[event] - draws * p) ** 2 / (draws * p) for event, p in zip(exits(worst), moves, strict=True)
-    )
-    assert statistic < chi2.isf(1e-4 / 4, df=len(moves) - 1)

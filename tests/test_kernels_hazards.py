@@ -54,8 +54,9 @@ def cell_intensities(parameters: Parameters, factor: np.ndarray, unemployment: f
     hazards = build_hazards(
         book.cells, macro_at(parameters, months, unemployment=unemployment), parameters, months, months
     )
-    entry = np.zeros((months + 1, 1))
-    fill_entry_intensities(0, hazards._replace(factor=np.ascontiguousarray(factor[None])), entry)
+    entry, top = np.zeros((months + 1, 1)), np.zeros(months + 1)
+    fill_entry_intensities(0, hazards._replace(factor=np.ascontiguousarray(factor[None])), entry, top)
+    assert np.array_equal(top, entry[:, 0])
     return entry[1:, 0]
 
 

@@ -45,18 +45,22 @@ def parameters(**changes: Any) -> Any:
 
 def loans(count: int, **changes: Any) -> Any:
     """What stages read of `Loans`; every field that is not stated is that of an ordinary loan."""
-    fields = {
-        "bucket": np.zeros(count, np.int8),
+    facts = {
         "cell": np.zeros(count, np.int32),
-        "tier": np.zeros(count, np.int32),
+        "tier": np.zeros(count, np.int16),
         "term": np.full(count, 48, np.int32),
         "age": np.full(count, 12, np.int32),
         "risk": np.ones(count),
+    }
+    fields = {
+        "bucket": np.zeros(count, np.int8),
         "mark": np.full(count, NO_MARK, np.int16),
         "repossessed": np.zeros(count, np.bool_),
     }
-    stated = {name: np.asarray(value, dtype=fields[name].dtype) for name, value in changes.items()}
-    return SimpleNamespace(**{**fields, **stated})
+    every = {**facts, **fields}
+    every |= {name: np.asarray(value, dtype=every[name].dtype) for name, value in changes.items()}
+    fact = SimpleNamespace(**{name: every.pop(name) for name in facts})
+    return SimpleNamespace(fact=fact, **every)
 
 
 def calm(months: int = MONTHS, cells: int = 1) -> np.ndarray:
@@ -132,15 +136,17 @@ def test_months_beyond_the_scenario_count_as_its_last() -> None:
 
 def brute_force(book: Any, terms: Any, multiplier: np.ndarray, place: int) -> float:
     """Chain of one loan forwards in time, with the mean multipliers of its life; default absorbs."""
-    life = max(int(book.term[place]), 12 if book.bucket[place] else 0)
+    life = max(int(book.fact.term[place]), 12 if book.bucket[place] else 0)
     months = np.minimum(np.arange(1, max(life, 1) + 1), multiplier.shape[0] - 1)
-    mean = multiplier[months, book.cell[place]].mean(axis=0)
+    mean = multiplier[months, book.fact.cell[place]].mean(axis=0)
     classes, first = cause_classes(4), terms.default_bucket
     state, defaulted = np.zeros(4), 0.0
     state[book.bucket[place]] = 1.0
     for month in range(1, life + 1):
-        chain = terms.published_intensity[book.tier[place]] * np.append(mean, 0.0)[classes]
-        chain[0, 1:-1] *= book.risk[place] * terms.seasoning[book.tier[place], min(book.age[place] + month, 360)]
+        chain = terms.published_intensity[book.fact.tier[place]] * np.append(mean, 0.0)[classes]
+        chain[0, 1:-1] *= (
+            book.fact.risk[place] * terms.seasoning[book.fact.tier[place], min(book.fact.age[place] + month, 360)]
+        )
         moved = state @ transition_matrix(chain)
         defaulted += moved[first:5].sum()
         state = np.append(moved[:first], np.zeros(4 - first))
@@ -170,8 +176,9 @@ def test_lifetime_default_is_that_of_the_chain_followed_loan_by_loan(seed: int, 
     by_hand = [brute_force(book, terms, multiplier, place) for place in places]
     np.testing.assert_allclose(now, by_hand, rtol=1e-12, atol=1e-15)
     bucket, fresh = book.bucket.copy(), np.zeros(count, np.int8)
-    lives = np.where(bucket > 0, np.maximum(book.term, 12), book.term)
-    origin = SimpleNamespace(**{**vars(book), "bucket": fresh, "term": lives})
+    lives = np.where(bucket > 0, np.maximum(book.fact.term, 12), book.fact.term)
+    fact = SimpleNamespace(**{**vars(book.fact), "term": lives})
+    origin = SimpleNamespace(**{**vars(book), "bucket": fresh, "fact": fact})
     by_hand = [brute_force(origin, terms, np.ones_like(multiplier), place) for place in places]
     np.testing.assert_allclose(expected, by_hand, rtol=1e-12, atol=1e-15)
 

@@ -62,19 +62,14 @@ def scheduled(*rows: dict[str, Any], bucket: Sequence[int] | int = 0) -> Amortis
 class Loans:
     """What `contractual` takes."""
 
-    shrink: Floats
-    step: Floats
-    growth: Floats
-    track: Floats
-    term: NDArray[np.int64]
-    renewal: Any
+    fact: Amortisation
+    contract: Amortisation
     bucket: NDArray[np.int64]
 
 
 def cash(*rows: dict[str, Any], bucket: int = 0, months: int = 200, nonaccrual: int = 4) -> tuple[Floats, Floats]:
     plan = scheduled(*rows, bucket=bucket)
-    loans = Loans(plan.shrink, plan.step, plan.growth, plan.track, plan.term, plan.renewal, np.full(len(rows), bucket))
-    return contractual(loans, months, nonaccrual)
+    return contractual(Loans(plan, plan, np.full(len(rows), bucket)), months, nonaccrual)
 
 
 def principal_by_month(row: dict[str, Any], months: int) -> list[float]:

@@ -96,9 +96,10 @@ def entries(response: Response, strength: float, shares: tuple[float, float, flo
     drawn = draw_systematic(cells.factor_names, parameters, range(5_000), 36, 36, seed=42)
     hazards = build_hazards(cells, macro_at(parameters, 36), parameters, 36, 36)._replace(factor=drawn.factor)
     assert cells.factor_names[-1] == factor_name("sector", "mining")
-    entry, found = np.zeros((37, 4)), np.empty((5_000, 3, 4))
+    entry, top, found = np.zeros((37, 4)), np.zeros(37), np.empty((5_000, 3, 4))
     for path in range(5_000):
-        fill_entry_intensities(path, hazards, entry)
+        fill_entry_intensities(path, hazards, entry, top)
+        assert np.array_equal(top, entry.max(axis=1))
         found[path] = entry[[1, 12, 36]]
     return float(parameters.intensity[0, 0, 1:-1].sum()), found
 

@@ -72,7 +72,7 @@ def test_worse_tiers_show_worse_levels(field: str) -> None:
 def test_the_average_synthetic_loan_is_the_tier_s_reference_loan(name: str) -> None:
     # .06: a reference is a sample's figure and a book is aged; the China set quotes a mean without its spread.
     item = find_parameter_set(name)
-    risk = build_book(baseline_book(item), build_parameters([item])).loans.risk
+    risk = build_book(baseline_book(item), build_parameters([item])).loans.fact.risk
     assert risk.mean() == pytest.approx(1.0, abs=0.06)
 
 

@@ -220,18 +220,26 @@ def test_paths_are_split_into_neighbours_of_nearly_equal_number() -> None:
     assert {len(batch) for batch in found} == {10, 11}
 
 
-def part(first: int, count: int) -> xr.Dataset:
-    """A result of `count` paths from `first` on, with means over its own paths."""
-    loss = np.random.default_rng(first).normal(size=(count, 3))
+def weighted_sd(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Standard deviation over paths, divisor n - 1 where weights are equal."""
+    share = weight / weight.sum()
+    return np.sqrt(share @ (values - share @ values) ** 2 / (1.0 - share @ share))
+
+
+def part(first: int, count: int, spread: float = 0.0) -> xr.Dataset:
+    """A result of `count` paths from `first` on, with means over its own paths; `spread` is that of its log weights."""
+    random = np.random.default_rng(first)
+    loss, log_weight = random.normal(size=(count, 3)), spread * random.normal(size=count)
+    weight = np.exp(log_weight)
     return xr.Dataset(
         {
             "loss": (("path", "month"), loss),
-            "flow_mean": ("month", loss.mean(axis=0)),
-            "flow_sd": ("month", loss.std(axis=0, ddof=1)),
+            "flow_mean": ("month", weight @ loss / weight.sum()),
+            "flow_sd": ("month", weighted_sd(loss, weight)),
             "macro": ("month", np.arange(3.0)),
             "stage_count": ("stage", np.array([float(first), 1.0])),
         },
-        {"path": np.arange(first, first + count), "month": [1, 2, 3]},
+        {"path": np.arange(first, first + count), "month": [1, 2, 3], "log_weight": ("path", log_weight)},
         {"note": "first" if first == 0 else "later"},
     )
 
@@ -249,6 +257,14 @@ def test_parts_become_the_whole() -> None:
     assert whole["batch"].to_numpy().tolist() == [0] * 5 + [1] * 2 + [2] * 9
     assert whole["parameter_draw"].dims == ("path",)
     assert whole.attrs == {"note": "first"}
+
+
+def test_parts_whose_paths_have_weights_become_the_whole() -> None:
+    parts = [mark_batch(part(0, 5, 1.0), 0), mark_batch(part(5, 2, 1.0), 1), mark_batch(part(7, 9, 1.0), 2)]
+    whole = join_batches(parts)
+    loss, weight = whole["loss"].to_numpy(), np.exp(whole["log_weight"].to_numpy())
+    np.testing.assert_allclose(whole["flow_mean"], weight @ loss / weight.sum(), rtol=1e-12)
+    np.testing.assert_allclose(whole["flow_sd"], weighted_sd(loss, weight), rtol=1e-12)
 
 
 def test_the_table_of_what_was_drawn() -> None:

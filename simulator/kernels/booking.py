@@ -5,8 +5,9 @@ The state says what was paid; amounts follow in closed form.
 
 from __future__ import annotations
 
-from scenarios.vocabulary import CHARGED_OFF, MATURED, MAX_BUCKET, PREPAID, TOTAL_LOSS
-from simulator.kernels.amounts import accrued_interest, principal_behind
+import numpy as np
+
+from scenarios.vocabulary import CHARGED_OFF, EXTENDED, MATURED, MAX_BUCKET, PREPAID, TOTAL_LOSS
 from simulator.kernels.compile import compiled
 
 # Rows of Result.book; a test holds them against vocabulary.BOOK_VARIABLES.
@@ -53,108 +54,124 @@ from simulator.kernels.compile import compiled
 
 
 @compiled()
-def book_stocks(book, month, bucket, principal, accrued, value):  # type: ignore[no-untyped-def]
-    """Add a live loan to the closing stocks of a month: ``book`` is float64[variable, month]."""
-    book[BALANCE, month] += principal
-    book[LIVE_COUNT, month] += 1.0
-    book[COLLATERAL_VALUE, month] += value
-    book[ACCRUED_INTEREST, month] += accrued
-    if bucket >= 1:
-        book[DELINQUENT_BALANCE, month] += principal
-        book[DELINQUENT_COUNT, month] += 1.0
-    if bucket >= 2:
-        book[SERIOUSLY_DELINQUENT_BALANCE, month] += principal
-
-
-@compiled()
-def book_flags(book, month, principal, flags):  # type: ignore[no-untyped-def]
-    """Add a live loan to the stocks of loans in default, modified lately, without their car: `flags` in that order."""
+def book_opening(book, bucket, principal, accrued, flags):  # type: ignore[no-untyped-def]
+    """Add a loan to the opening stocks; `flags`: in default, modified lately, without its car."""
     in_default, modified, repossessed = flags
+    book[BALANCE, 0] += principal
+    book[LIVE_COUNT, 0] += 1.0
+    if bucket >= 1:
+        book[ACCRUED_INTEREST, 0] += accrued
+        book[DELINQUENT_BALANCE, 0] += principal
+        book[DELINQUENT_COUNT, 0] += 1.0
+    if bucket >= 2:
+        book[SERIOUSLY_DELINQUENT_BALANCE, 0] += principal
     if in_default:
-        book[DEFAULTED_BALANCE, month] += principal
+        book[DEFAULTED_BALANCE, 0] += principal
     if modified:
-        book[MODIFIED_BALANCE, month] += principal
+        book[MODIFIED_BALANCE, 0] += principal
     if repossessed:
-        book[REPOSSESSED_BALANCE, month] += principal
+        book[REPOSSESSED_BALANCE, 0] += principal
 
 
-@compiled()
-def book_on_time(book, month, sums, count):  # type: ignore[no-untyped-def]
-    """Add the sums over a block's loans that paid on time: closing stocks, and the month's cash."""
-    balance, principal_paid, interest, value, modified, in_default = sums
-    book[BALANCE, month] += balance
-    book[PRINCIPAL_PAID, month] += principal_paid
-    book[INTEREST_PAID, month] += interest
-    book[INTEREST_ACCRUED, month] += interest
-    book[CASH, month] += principal_paid + interest
-    book[COLLATERAL_VALUE, month] += value
-    book[MODIFIED_BALANCE, month] += modified
-    book[DEFAULTED_BALANCE, month] += in_default
+@compiled(inner=True)
+def book_collateral(book, months, value, index, quantum):  # type: ignore[no-untyped-def]
+    """Book the value of live loans' cars in months 0..T: ``value`` int64[segment, month] quanta, ``index`` by month."""
+    for month in range(months + 1):
+        for segment in range(value.shape[0]):
+            book[COLLATERAL_VALUE, month] += value[segment, month] * quantum * index[month, segment]
+
+
+@compiled(inner=True)
+def book_on_time(book, month, sums, quantum):  # type: ignore[no-untyped-def]
+    """Add a block's loans that paid on time, `sums` as `dense.advance` returns them; return their balance."""
+    balance, paid, interest, modified, in_default, count = sums
+    book[BALANCE, month] += balance * quantum
+    book[PRINCIPAL_PAID, month] += paid * quantum
+    book[INTEREST_PAID, month] += interest * quantum
+    book[INTEREST_ACCRUED, month] += interest * quantum
+    book[CASH, month] += (paid + interest) * quantum
+    book[MODIFIED_BALANCE, month] += modified * quantum
+    book[DEFAULTED_BALANCE, month] += in_default * quantum
     book[LIVE_COUNT, month] += count
+    return balance * quantum
 
 
-@compiled()
-def claim_at_due(book, month, move, terms):  # type: ignore[no-untyped-def]
-    """Principal and unpaid interest, the month's own included, before anything is paid; books the accrual."""
-    principal = principal_behind(move.track_open, move.bucket, terms.shrink, terms.step)
-    interest = accrued_interest(principal, move.bucket, terms.growth, terms.nonaccrual_months)
-    if move.bucket < terms.nonaccrual_months:
-        interest += principal * (terms.growth - 1.0)
-        book[INTEREST_ACCRUED, month] += principal * (terms.growth - 1.0)
-    return principal, interest
+@compiled(inline=True, inner=True)
+def book_payments(book, month, count, scale, items):  # type: ignore[no-untyped-def]
+    """Book what the items' borrowers paid, and note it by item.
 
-
-@compiled()
-def book_cash(book, month, move, terms):  # type: ignore[no-untyped-def]
-    """Book what a month's state says was paid.
-
-    Interest paid is what was accrued less what stays accrued, so who pays late pays interest on the
-    principal for as long as it was owed.
-
-    Returns
-    -------
-    state : int
-        The move's state, or MATURED where nothing is left to pay.
-    principal, accrued : float
-        Principal and accrued interest: at month end of a live loan, at the end of a loan that is charged
-        off or loses its car, 0 otherwise.
-    cash : float
-        What the borrower paid.
+    Interest paid is what was accrued less what stays accrued, so who pays late pays interest on the principal for as
+    long as it was owed.
     """
-    state = move.state
-    principal, interest = claim_at_due(book, month, move, terms)
-    if state in (CHARGED_OFF, TOTAL_LOSS):
-        return state, principal, interest, 0.0
-    close, accrued = 0.0, 0.0
-    if state > MAX_BUCKET:
-        book[PREPAID_PRINCIPAL, month] += principal
-        book[PREPAID_COUNT, month] += 1.0
-        state = PREPAID
-    elif month - state >= terms.term:
-        book[PRINCIPAL_PAID, month] += principal
-        book[MATURED_COUNT, month] += 1.0
-        state = MATURED
-    else:
-        close = principal
-        if state <= move.bucket:
-            close = principal_behind(move.track_close, state, terms.shrink, terms.step)
-        accrued = accrued_interest(close, state, terms.growth, terms.nonaccrual_months)
-        book[PRINCIPAL_PAID, month] += principal - close
-    book[INTEREST_PAID, month] += interest - accrued
-    cash = (principal + interest) - (close + accrued)
-    book[CASH, month] += cash
-    if move.bucket > 0 and state != PREPAID:
-        book[COLLECTED, month] += cash
-    return state, close, accrued, cash
+    principal, interest, close, accrued = items.principal, items.interest, items.close, items.accrued
+    state, drawn, bucket, cash = items.state, items.drawn, items.bucket, items.cash
+    for item in range(count):
+        pays = (state[item] != CHARGED_OFF) & (state[item] != TOTAL_LOSS) & (drawn[item] != EXTENDED)
+        paid = (principal[item] + interest[item]) - (close[item] + accrued[item])
+        cash[item] = paid if pays else 0.0
+    all_principal, all_interest, prepaid, collected, fees = 0, 0, 0, 0, 0
+    for item in range(count):
+        pays = (state[item] != CHARGED_OFF) & (state[item] != TOTAL_LOSS) & (drawn[item] != EXTENDED)
+        of_principal = np.int64((principal[item] - close[item]) * scale) if pays else np.int64(0)
+        all_principal += of_principal
+        all_interest += np.int64((interest[item] - accrued[item]) * scale) if pays else np.int64(0)
+        prepaid += of_principal if state[item] == PREPAID else np.int64(0)
+        worked = (bucket[item] > 0) & (state[item] != PREPAID)
+        collected += np.int64(cash[item] * scale) if worked else np.int64(0)
+    for item in range(count):
+        late = bucket[item] + 1 - drawn[item] - np.int64(drawn[item] == 0)
+        late = bucket[item] if state[item] == PREPAID else (late if drawn[item] <= bucket[item] else np.int64(0))
+        fee = late * items.fee[item]
+        fees += np.int64(fee * scale)
+        cash[item] += fee
+    book[PREPAID_PRINCIPAL, month] += prepaid / scale
+    book[PRINCIPAL_PAID, month] += (all_principal - prepaid) / scale
+    book[INTEREST_PAID, month] += all_interest / scale
+    book[CASH, month] += (all_principal + all_interest + fees) / scale
+    book[FEES, month] += fees / scale
+    book[COLLECTED, month] += collected / scale
 
 
-@compiled()
-def book_extension(book, month, move, terms):  # type: ignore[no-untyped-def]
-    """Bring a loan in arrears to current without cash: unpaid interest joins the principal, which is returned (1b)."""
-    principal, interest = claim_at_due(book, month, move, terms)
-    book[CAPITALISED, month] += interest
-    book[MODIFIED_COUNT, month] += 1.0
-    return principal + interest
+@compiled(inline=True, inner=True)
+def book_accruals(book, month, count, scale, items):  # type: ignore[no-untyped-def]
+    """Book the items' interest of the month, what extensions bring to principal (1b), and who leaves without loss."""
+    interest, accrual, state, drawn = items.interest, items.accrual, items.state, items.drawn
+    accrues, capitalised, modified, prepaid, matured = 0, 0, 0, 0, 0
+    for item in range(count):
+        extended = drawn[item] == EXTENDED
+        accrues += np.int64(accrual[item] * scale)
+        capitalised += np.int64(interest[item] * scale) if extended else np.int64(0)
+        modified += np.int64(1) if extended else np.int64(0)
+        prepaid += np.int64(1) if state[item] == PREPAID else np.int64(0)
+        matured += np.int64(1) if state[item] == MATURED else np.int64(0)
+    book[INTEREST_ACCRUED, month] += accrues / scale
+    book[CAPITALISED, month] += capitalised / scale
+    book[MODIFIED_COUNT, month] += modified
+    book[PREPAID_COUNT, month] += prepaid
+    book[MATURED_COUNT, month] += matured
+
+
+@compiled(inline=True, inner=True)
+def book_closing(book, month, count, scale, items):  # type: ignore[no-untyped-def]
+    """Add the live ones among the first `count` items to the closing stocks of a month."""
+    close, accrued, state = items.close, items.accrued, items.state
+    balance, late, seriously, unpaid, live, arrears = 0, 0, 0, 0, 0, 0
+    for item in range(count):
+        quanta = np.int64(close[item] * scale)
+        lives = state[item] <= MAX_BUCKET
+        behind = lives & (state[item] >= 1)
+        balance += quanta if lives else np.int64(0)
+        late += quanta if behind else np.int64(0)
+        seriously += quanta if lives & (state[item] >= 2) else np.int64(0)
+        unpaid += np.int64(accrued[item] * scale) if lives else np.int64(0)
+        live += np.int64(1) if lives else np.int64(0)
+        arrears += np.int64(1) if behind else np.int64(0)
+    book[BALANCE, month] += balance / scale
+    book[DELINQUENT_BALANCE, month] += late / scale
+    book[SERIOUSLY_DELINQUENT_BALANCE, month] += seriously / scale
+    book[ACCRUED_INTEREST, month] += unpaid / scale
+    book[LIVE_COUNT, month] += live
+    book[DELINQUENT_COUNT, month] += arrears
 
 
 @compiled()

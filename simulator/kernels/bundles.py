@@ -12,13 +12,15 @@ vocabulary.HISTORIES; months before the as-of date are negative.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Records = np.recarray[Any, Any]
+"""Rows of a structured dtype, whose fields are attributes."""
 
 NO_MARK: Final = -32_000
 """Mark of a loan that was never in arrears: 16,000 months ago."""
@@ -32,51 +34,62 @@ UNSERVED: Final = 0
 SERVED: Final = 1
 NOT_CALLED: Final = 2
 """Treatment of a loan in arrears: asked a pool in vain or was not reached; was served; no pool calls its bucket."""
+GUIDE: Final = 256
+"""Parts of the unit interval in the guide to a table of cumulative shares."""
 PRIORITIES: Final = 1024
 """Levels of priority in a pool."""
+
+
+FACTS: Final = np.dtype(
+    [
+        ("entity", np.uint64),
+        ("risk", np.float64),
+        ("risk_bound", np.float64),
+        ("value_as_new", np.float64),
+        ("find", np.float64),
+        ("cell", np.int32),
+        ("car", np.int32),
+        ("age", np.int32),
+        ("renewal", np.int32),
+        ("term", np.int32),
+        ("tier", np.int16),
+        ("segment", np.int8),
+        ("stage", np.int8),
+    ],
+    align=True,
+)
+"""What never changes of a loan and decides its events, together because who needs one needs several: 64 bytes, a line
+of a cache.
+
+entity: hash of the loan's id, its address in the draws.  risk: exp(x'beta), multiplier of the intensity of entry
+(methodology (3)); risk_bound: that x the largest seasoning and the largest effect of negative equity that the loan can
+meet.  value_as_new: wholesale value at the as-of date over the depreciation reached, currency (6).  find: multiplier of
+the chance to find the car.  cell, tier, segment: their indices.  stage: index of vocabulary.STAGES at the as-of date.
+car: place of the car in the depreciation table: row of segment and usage x ages + months since new.  age: months since
+origination.  renewal: months between renewals of a single-payment loan, 0 for the others.  term: months to the last
+instalment's due date; of a loan that renews, to its first renewal.
+"""
+
+CONTRACT: Final = np.dtype(
+    [(name, np.float64) for name in ("track", "shrink", "step", "growth", "discount")],
+)
+"""Amounts of a loan.
+
+track: principal if all instalments due so far had been paid, currency (1).  shrink, step: a and b, currency a month, of
+B(t+1) = a B(t) - b.  growth: 1 + monthly contract rate.  discount: 1 + the monthly rate at which its recoveries are
+discounted.
+"""
 
 
 class Loans(NamedTuple):
     """What is known of each loan at the as-of date."""
 
-    entity: NDArray[np.uint64]
-    """[n] hash of the loan's id: its address in the draws."""
-    cell: NDArray[np.int32]
-    """[n] index of the loan's cell."""
-    tier: NDArray[np.int32]
-    """[n] index of the loan's parameter set."""
-    segment: NDArray[np.int32]
-    """[n] index of the vehicle's segment."""
+    fact: Records
+    """[n] FACTS."""
+    contract: Records
+    """[n] CONTRACT."""
     bucket: NDArray[np.int8]
     """[n] instalments past due."""
-    track: Floats
-    """[n] principal if all instalments due so far had been paid, currency (methodology (1))."""
-    growth: Floats
-    """[n] 1 + monthly contract rate."""
-    shrink: Floats
-    """[n] a of B(t+1) = a B(t) - b."""
-    step: Floats
-    """[n] b of the same, currency a month."""
-    term: NDArray[np.int32]
-    """[n] months to the last instalment's due date; of a loan that renews, to its first renewal."""
-    renewal: NDArray[np.int32]
-    """[n] months between renewals of a single-payment loan; 0 for the others."""
-    age: NDArray[np.int32]
-    """[n] months since origination."""
-    car: NDArray[np.int32]
-    """[n] place of the car in the depreciation table: row of segment and usage x ages + months since new."""
-    value_as_new: Floats
-    """[n] wholesale value at the as-of date over the depreciation reached, currency (methodology (6))."""
-    risk: Floats
-    """[n] exp(x'beta): multiplier of the intensity of entry (methodology (3))."""
-    risk_bound: Floats
-    """[n] risk x the largest seasoning and the largest effect of negative equity that the loan can meet."""
-    discount: Floats
-    """[n] 1 + the monthly rate at which its recoveries are discounted."""
-    find: Floats
-    """[n] multiplier of the chance to find the car: tracker and segment."""
-    stage: NDArray[np.int8]
-    """[n] index of vocabulary.STAGES at the as-of date."""
     mark: NDArray[np.int16]
     """[n] mark at the as-of date, NO_MARK, or DRAW_MARK where nothing is known."""
     repossessed: NDArray[np.bool_]
@@ -88,8 +101,9 @@ class Loans(NamedTuple):
 class Hazards(NamedTuple):
     """Intensities a month."""
 
-    intensity: Floats
-    """[tier, K+1, K+3] from bucket to bucket 0..K, charge-off, payoff without total loss; at reference macro."""
+    arrears: Floats
+    """[tier, type, treatment, K+1, K+3] intensities in arrears (3h): from bucket to bucket 0..K, charge-off, payoff
+    without total loss; at reference macro, what type and treatment do to them included; none to the own bucket."""
     class_multiplier: Floats
     """[E+1, c, class] exp(m'gamma) by class of cause."""
     payoff: Floats
@@ -111,7 +125,7 @@ class Hazards(NamedTuple):
     history: Floats
     """[tier, kind, H+1] multiplier of entry by months since the last return to current (3f)."""
     history_bound: Floats
-    """[kind, H+1] the largest of them."""
+    """[kind, H+1] the largest of any tier in this month or later."""
     equity: Floats
     """[tier, 4] threshold, slope, cap and mean of the effect of negative equity (4)."""
     type_share: Floats
@@ -120,12 +134,12 @@ class Hazards(NamedTuple):
     """[T+1, c] odds of hardship over those at reference."""
     spell_end: Floats
     """[tier] probability that hardship ends within a month."""
-    type_multiplier: Floats
-    """[tier, type, class] multipliers in arrears (3h)."""
     modified_share: Floats
     """[tier, K+1] share of cures to current that are extensions (3i)."""
     open_history: Floats
     """[tier, 2H+1] cumulative shares of current loans: clean, cured 0.., modified 0.. months ago (3k)."""
+    open_guide: NDArray[np.int16]
+    """[tier, GUIDE] where in these shares to begin to look for a uniform of so many GUIDE-ths."""
     open_type: Floats
     """[tier, K+1, type] cumulative shares of types by bucket (3k)."""
     response_table: Floats
@@ -179,13 +193,15 @@ class Workouts(NamedTuple):
     """[tier] fee for each instalment paid late, currency."""
     renewal_fee: Floats
     """[tier] fee for a renewal as a share of principal."""
+    value: NDArray[np.int64]
+    """[segment, T+1 and a stride] value of all cars of the book before the used-car index, quanta."""
+    find_bound: float
+    """Largest multiplier of the chance to find a car."""
 
 
 class Service(NamedTuple):
-    """Treatment: what it does to intensities, the pool that gives it, and what else couples loans."""
+    """Treatment: the pool that gives it, and what else couples loans."""
 
-    effect: Floats
-    """[3, type, class] multipliers of intensities in arrears (3h) of loans UNSERVED, SERVED, NOT_CALLED (1)."""
     pool: int
     """1 where there is a pool of finite capacity, else 0."""
     contacts: int
@@ -214,6 +230,8 @@ class Clock(NamedTuple):
     probation_months: int
     block: int
     """Loans that go through a month together."""
+    scale: float
+    """Quanta in one unit of currency, a power of 2: sums over loans are of whole quanta (D3)."""
 
 
 class Spot(NamedTuple):
@@ -230,25 +248,6 @@ class Spot(NamedTuple):
     stop: int
 
 
-class Terms(NamedTuple):
-    """One loan's contract, as scalars."""
-
-    growth: float
-    shrink: float
-    step: float
-    term: int
-    nonaccrual_months: int
-
-
-class Move(NamedTuple):
-    """One loan's month: opening bucket, state after it, fully paid principal before and after it."""
-
-    bucket: int
-    state: int
-    track_open: float
-    track_close: float
-
-
 class Loss(NamedTuple):
     """What a charge-off leaves to be collected: amounts and months to their cash."""
 
@@ -259,54 +258,6 @@ class Loss(NamedTuple):
     sale_lag: int
     deficiency: float
     deficiency_lag: int
-
-
-class Workspace(NamedTuple):
-    """Scratch, one row a worker; the second dimension of most is a chunk of loans."""
-
-    state: NDArray[np.int8]
-    track: Floats
-    term: NDArray[np.int32]
-    """[worker, chunk] last due date; extensions move it."""
-    mark: NDArray[np.int16]
-    kind: NDArray[np.int8]
-    """[worker, chunk] type of the borrower while in arrears."""
-    seized: NDArray[np.int16]
-    """[worker, chunk] month of the car's seizure, or NEVER."""
-    defaulted: NDArray[np.int16]
-    """[worker, chunk] month of default, or NEVER."""
-    treated: NDArray[np.int8]
-    """[worker, chunk] UNSERVED, SERVED or NOT_CALLED at the last close."""
-    waiting: NDArray[np.int16]
-    """[worker, chunk] months in which the loan asked the pool and was not served."""
-    loss: Floats
-    """[worker, chunk] discounted loss of the loan so far on this path (for traces)."""
-    cash: Floats
-    """[worker, chunk] cash of the month of loans that the active pass stepped (for traces)."""
-    word: NDArray[np.uint32]
-    """[worker, 4, chunk] dense draws of four months."""
-    alive: NDArray[np.int32]
-    """[worker, chunk] places of each block's loans that were alive when last looked at, in order."""
-    alive_count: NDArray[np.int32]
-    """[worker, block] how many of them."""
-    active: NDArray[np.int32]
-    """[worker, block] places of the loans that need more than the dense pass in this month."""
-    queue: NDArray[np.int32]
-    """[worker, chunk] places of the loans that ask the pool, in order."""
-    rank: NDArray[np.int16]
-    """[worker, chunk] their priorities."""
-    ranked: NDArray[np.int64]
-    """[worker, PRIORITIES] how many loans have each priority."""
-    entry: Floats
-    """[worker, T+1, c] intensity of entry on this path."""
-    lagged: Floats
-    """[worker, 3, E+1, lag] proceeds, costs and deficiency cash by month of charge-off and months to cash."""
-    shortfall: Floats
-    """[worker, E+1, stage, 2] losses discounted to the as-of date: defaults within 12 months, all."""
-    level_loss: Floats
-    """[worker, T+2, level] loss by month of charge-off, run-off last."""
-    fire: Floats
-    """[worker] factor of auction prices this month (7)."""
 
 
 class Result(NamedTuple):

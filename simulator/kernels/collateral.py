@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scenarios.vocabulary import PURPOSE_CONDITION, PURPOSE_SEIZE, PURPOSE_SOLD
+from scenarios.vocabulary import PURPOSE_CONDITION, PURPOSE_SOLD
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import event_uniform, normal_quantile
 
@@ -12,8 +12,8 @@ from simulator.kernels.random import event_uniform, normal_quantile
 @compiled(inline=True, inner=True)
 def car_value(loan, row, month, loans, workouts):  # type: ignore[no-untyped-def]
     """Wholesale value of a loan's car without its own condition (6); `row` is the path's in this block of paths."""
-    new = loans.value_as_new[loan] * workouts.depreciation[loans.car[loan] + month]
-    return new * workouts.index_level[row, month, loans.segment[loan]]
+    new = loans.fact[loan].value_as_new * workouts.depreciation[loans.fact[loan].car + month]
+    return new * workouts.index_level[row, month, loans.fact[loan].segment]
 
 
 @compiled()
@@ -24,9 +24,9 @@ def car_condition(entity, path, seed, sd):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def car_is_seized(entity, path, month, seed, intensity):  # type: ignore[no-untyped-def]
-    """Whether a car is seized at the close of `month`."""
-    return event_uniform(entity, path, month, PURPOSE_SEIZE, seed) < -math.expm1(-intensity)
+def car_is_seized(u, intensity):  # type: ignore[no-untyped-def]
+    """Whether a car is seized at a month's close; the intensity bounds the probability 1 - exp(-intensity)."""
+    return u < intensity and u < -math.expm1(-intensity)
 
 
 @compiled()

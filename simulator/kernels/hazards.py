@@ -31,11 +31,12 @@ def tabulated_response(x, table):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def fill_entry_intensities(path, hazards, entry):  # type: ignore[no-untyped-def]
-    """Fill ``entry[month, cell]`` with the intensity of entry of each cell on one path."""
+def fill_entry_intensities(path, hazards, entry, top):  # type: ignore[no-untyped-def]
+    """Fill ``entry[month, cell]`` with the intensity of entry of each cell on one path, ``top`` with the largest."""
     roots = hazards.factor_root
     factors = hazards.factor[path]
     for month in range(1, entry.shape[0]):
+        top[month] = 0.0
         for cell in range(entry.shape[1]):
             y = 0.0
             for part in range(roots.size):
@@ -45,3 +46,4 @@ def fill_entry_intensities(path, hazards, entry):  # type: ignore[no-untyped-def
                 entry[month, cell] = tabulated_response(x, hazards.response_table)
             else:
                 entry[month, cell] = math.exp(x)
+            top[month] = max(top[month], entry[month, cell])

@@ -1,25 +1,27 @@
-"""A chunk of loans as it stands at the as-of date, and the history that the tape does not tell (3k)."""
+"""A block of loans as it stands at the as-of date, and the history that the tape does not tell (3k)."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from scenarios.vocabulary import CURED, EVENT_SLOT, HISTORY_MONTHS, MODIFIED, PURPOSE_HISTORY, PURPOSE_TYPE
 from simulator.kernels.amounts import accrued_interest, principal_behind
-from simulator.kernels.booking import book_flags, book_stocks
-from simulator.kernels.bundles import DRAW_MARK, NEVER, NO_MARK, NOT_CALLED, SERVED
-from simulator.kernels.collateral import car_value
+from simulator.kernels.booking import book_opening
+from simulator.kernels.bundles import DRAW_MARK, ENDLESS, GUIDE, NEVER, NO_MARK, NOT_CALLED, SERVED
 from simulator.kernels.compile import compiled
-from simulator.kernels.random import WORDS, block_at, unit
+from simulator.kernels.random import WORDS, draw_blocks, unit
+from simulator.kernels.slots import entry_limit, next_due, remember
 
 
 @compiled()
-def drawn_mark(u, age, shares):  # type: ignore[no-untyped-def]
+def drawn_mark(u, age, shares, guide):  # type: ignore[no-untyped-def]
     """Mark of a current loan of unknown history: `shares` cumulative, clean first, then cured and modified by months.
 
     A loan cannot have returned to current before it was made: such a draw counts as clean.
     """
     if u < shares[0]:
         return NO_MARK
-    item = 1
+    item = np.int64(guide[int(u * GUIDE)])
     while item < shares.size - 1 and u >= shares[item]:
         item += 1
     since, kind = (item - 1) % HISTORY_MONTHS, CURED if item <= HISTORY_MONTHS else MODIFIED
@@ -35,49 +37,76 @@ def drawn_kind(u, shares):  # type: ignore[no-untyped-def]
     return kind
 
 
-@compiled(inner=True)
-def open_loan(loan, place, spot, bundles, work):  # type: ignore[no-untyped-def]
-    """Set one loan to its state at the as-of date and draw what nobody knows of it."""
+@compiled(inline=True, inner=True)
+def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-untyped-def]
+    """Set one loan to its state at the as-of date and draw what nobody knows of it; `words` are (type, history)."""
     loans, hazards, _, service, clock = bundles
-    worker, bucket, tier, mark = spot.worker, loans.bucket[loan], loans.tier[loan], loans.mark[loan]
-    slot = EVENT_SLOT + PURPOSE_TYPE // WORDS  # type and history stand in one block of words
-    words = block_at(loans.entity[loan], clock.first_path + spot.row, slot, clock.seed)
+    bucket, tier, mark = loans.bucket[loan], loans.fact[loan].tier, loans.mark[loan]
     if mark == DRAW_MARK:
         mark = NO_MARK
         if bucket == 0:
-            mark = drawn_mark(unit(words[PURPOSE_HISTORY % WORDS]), loans.age[loan], hazards.open_history[tier])
-    work.state[worker, place] = bucket
-    work.track[worker, place] = loans.track[loan]
-    work.term[worker, place] = loans.term[loan]
-    work.mark[worker, place] = mark
-    work.kind[worker, place] = drawn_kind(unit(words[PURPOSE_TYPE % WORDS]), hazards.open_type[tier, bucket])
-    work.seized[worker, place] = 0 if loans.repossessed[loan] else NEVER
+            mark = drawn_mark(
+                unit(words[1]), loans.fact[loan].age, hazards.open_history[tier], hazards.open_guide[tier]
+            )
+    work.path[worker, place].state = bucket
+    work.path[worker, place].term = loans.fact[loan].term
+    work.path[worker, place].last_due = ENDLESS if loans.fact[loan].renewal > 0 else loans.fact[loan].term
+    work.path[worker, place].tier = tier
+    work.path[worker, place].mark = mark
+    if bucket > 0:
+        work.path[worker, place].kind = drawn_kind(unit(words[0]), hazards.open_type[tier, bucket])
+    work.path[worker, place].seized = 0 if loans.repossessed[loan] else NEVER
     in_default = bucket >= clock.default_bucket or loans.repossessed[loan]
-    work.defaulted[worker, place] = 0 if in_default else NEVER
+    work.path[worker, place].defaulted = 0 if in_default else NEVER
     called = service.pool == 0 or service.first_bucket <= bucket <= service.last_bucket
-    work.treated[worker, place] = SERVED if called else NOT_CALLED
-    work.waiting[worker, place] = 0
-    work.loss[worker, place] = 0.0
-    work.cash[worker, place] = 0.0
+    work.path[worker, place].treated = SERVED if called else NOT_CALLED
+    work.path[worker, place].waiting = 0
+    work.path[worker, place].loss = 0.0
+    work.path[worker, place].cash = 0.0
+
+
+@compiled(inline=True, inner=True)
+def open_slot(loan, place, worker, bundles, work):  # type: ignore[no-untyped-def]
+    """Give a loan its slot: a block's slots open in the order of places."""
+    loans, hazards, _, _, clock = bundles
+    slots, mark = work.slots, work.path[worker, place].mark
+    work.path[worker, place].slot = place
+    slots.place[worker, place] = place
+    slots.cell[worker, place] = loans.fact[loan].cell
+    slots.track[worker, place] = loans.contract[loan].track
+    slots.shrink[worker, place] = loans.contract[loan].shrink
+    slots.step[worker, place] = loans.contract[loan].step
+    slots.rate[worker, place] = loans.contract[loan].growth - 1.0
+    slots.limit[worker, place] = entry_limit(loan, 1, mark, loans, hazards)
+    slots.due[worker, place] = next_due(0, loans.fact[loan].term, loans.fact[loan].renewal)
+    slots.late[worker, place] = 1 if loans.bucket[loan] > 0 else 0
+    remember(place, worker, mark, 0, work.path[worker, place].defaulted, clock, slots)
 
 
 @compiled(inner=True)
 def open_block(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Set a block of loans to its state at the as-of date and book the opening stocks (month 0)."""
-    loans, _, workouts, _, clock = bundles
+    loans, _, _, _, clock = bundles
     book, buckets, worker = result.book[spot.row], result.bucket_balance[spot.row], spot.worker
-    first = spot.start - spot.origin
+    first, stop, slot = spot.start - spot.origin, spot.stop - spot.origin, EVENT_SLOT + PURPOSE_TYPE // WORDS
+    word = work.word[worker]
+    address = (clock.first_path + spot.row, slot, clock.seed)  # type and history stand in one block of words
+    entity = work.slots.entity[worker, first:stop]
+    for place in range(first, stop):
+        work.slots.entity[worker, place] = loans.fact[spot.origin + place].entity
+    draw_blocks(entity, address, word[0][first:stop], word[1][first:stop], word[2][first:stop], word[3][first:stop])
+    type_word, history_word = word[PURPOSE_TYPE % WORDS], word[PURPOSE_HISTORY % WORDS]
     for loan in range(spot.start, spot.stop):
         place, bucket = loan - spot.origin, loans.bucket[loan]
-        open_loan(loan, place, spot, bundles, work)
-        work.alive[worker, place] = place
-        principal = principal_behind(loans.track[loan], bucket, loans.shrink[loan], loans.step[loan])
-        value = car_value(loan, spot.row, 0, loans, workouts)
-        accrued = accrued_interest(principal, bucket, loans.growth[loan], clock.nonaccrual_months)
-        book_stocks(book, 0, bucket, principal, accrued, value)
-        mark = work.mark[worker, place]
+        open_loan(loan, place, worker, (type_word[place], history_word[place]), bundles, work)
+        open_slot(loan, place, worker, bundles, work)
+        principal = principal_behind(
+            loans.contract[loan].track, bucket, loans.contract[loan].shrink, loans.contract[loan].step
+        )
+        accrued = accrued_interest(principal, bucket, loans.contract[loan].growth, clock.nonaccrual_months)
+        mark = work.path[worker, place].mark
         modified = (mark & 1) == MODIFIED and -(mark >> 1) < HISTORY_MONTHS
-        flags = (work.defaulted[worker, place] >= 0, modified, loans.repossessed[loan])
-        book_flags(book, 0, principal, flags)
+        flags = (work.path[worker, place].defaulted >= 0, modified, loans.repossessed[loan])
+        book_opening(book, bucket, principal, accrued, flags)
         buckets[0, bucket] += principal
-    work.alive_count[worker, first // clock.block] = spot.stop - spot.start
+    work.standing[worker, first // clock.block] = stop - first

@@ -10,12 +10,12 @@
                 prices under the book's own sales               fire_factor
                 for each block of the chunk, while it sits in cache
                     dense draws, four months at a time          random.py
-                    dense pass: instalments paid on time        dense.py
-                    active pass: whoever may move               active.py
-                        no arrears: exact competing intensities borrower.leave_current
-                        arrears: competing exponentials         borrower.leave_arrears
-                        cash, interest, default                 booking.py
-                        charge-off, total loss, sale            workout.py, collateral.py
+                    who is in arrears, who may move             dense.py     find_movers
+                    arrears: competing exponentials             items.py     decide_late
+                    no arrears: exact competing intensities     current.py   decide_current
+                    cash, interest, amounts of both             items.py     settle; booking.py
+                    all others: an instalment paid on time      dense.py     pay_on_time
+                    cars, defaults, losses, who leaves          close.py; workout.py, collateral.py, slots.py
                 the pool serves who asks                        treatment.py
             for each block, months T+1..E: loans in default     run_off.py
     ->  Result: sums by month, by bucket, by level; nothing by loan x path x month
@@ -23,8 +23,8 @@
 Chunks of one block are the block-major schedule, one chunk of all blocks is the month-major one; where nothing
 couples loans they give the same bits, since every sum's terms come in the order of blocks in both.
 
-A function that is called once a block and month takes bundles; one that is called for every loan in arrears
-takes scalars and at most one array, or is inlined by the compiler.
+A call with all bundles copies the headers of two hundred arrays: what is called for a block and month, or for a loan,
+is inlined or takes few arrays (measured: docs/decisions).
 """
 
 from __future__ import annotations
@@ -32,31 +32,30 @@ from __future__ import annotations
 import math
 
 from scenarios.vocabulary import HISTORY_MONTHS, MAX_BUCKET, MODIFIED
-from simulator.kernels.active import active_pass, still_in_default
 from simulator.kernels.amounts import principal_behind
-from simulator.kernels.booking import LIVE_COUNT, SOLD_COUNT, fold_lagged
+from simulator.kernels.booking import LIVE_COUNT, SOLD_COUNT, book_collateral, fold_lagged
 from simulator.kernels.bundles import SERVED, Spot
+from simulator.kernels.close import close_items, still_in_default
 from simulator.kernels.collateral import car_value
 from simulator.kernels.compile import compiled
-from simulator.kernels.dense import dense_pass
+from simulator.kernels.current import decide_current
+from simulator.kernels.dense import find_movers, pay_on_time
 from simulator.kernels.hazards import fill_entry_intensities
+from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, settle_books
 from simulator.kernels.opening import open_block
-from simulator.kernels.random import WORDS, block_at
+from simulator.kernels.random import WORDS, draw_blocks
 from simulator.kernels.run_off import run_off
+from simulator.kernels.slots import open_values
 from simulator.kernels.treatment import serve
 
 
-@compiled(inner=True)
-def fill_words(spot, loans, clock, work):  # type: ignore[no-untyped-def]
-    """Draw the dense words of four months, from the spot's month on, for a block of loans."""
-    entity, words = loans.entity, work.word[spot.worker]
-    path, slot = clock.first_path + spot.row, spot.month // WORDS
-    for place in range(spot.start - spot.origin, spot.stop - spot.origin):
-        w0, w1, w2, w3 = block_at(entity[spot.origin + place], path, slot, clock.seed)
-        words[0, place] = w0
-        words[1, place] = w1
-        words[2, place] = w2
-        words[3, place] = w3
+@compiled(inline=True, inner=True)
+def fill_words(spot, count, clock, work):  # type: ignore[no-untyped-def]
+    """Draw the dense words of four months, from the spot's month on, for the slots of a block."""
+    worker, first, word = spot.worker, spot.start - spot.origin, work.word[spot.worker]
+    stop, address = first + count, (clock.first_path + spot.row, spot.month // WORDS, clock.seed)
+    entity = work.slots.entity[worker, first:stop]
+    draw_blocks(entity, address, word[0][first:stop], word[1][first:stop], word[2][first:stop], word[3][first:stop])
 
 
 @compiled()
@@ -79,45 +78,56 @@ def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
         loan = result.traced[item]
         if spot.start <= loan < spot.stop:
             place = loan - spot.origin
-            state, track = work.state[worker, place], work.track[worker, place]
-            shrink, step = loans.shrink[loan], loans.step[loan]
+            state, track = work.path[worker, place].state, work.slots.track[worker, work.path[worker, place].slot]
+            shrink, step = loans.contract[loan].shrink, loans.contract[loan].step
             record = result.trace[item, spot.row, month]
             record[0] = state
-            record[2] = work.loss[worker, place]
-            record[4] = work.cash[worker, place]
+            record[2] = work.path[worker, place].loss
+            record[4] = work.path[worker, place].cash
             record[5] = -1.0
             if state <= MAX_BUCKET:
                 record[1] = principal_behind(track, state, shrink, step)
                 record[3] = car_value(loan, spot.row, month, loans, workouts)
                 if state > 0:
-                    record[5] = work.kind[worker, place]
+                    record[5] = work.path[worker, place].kind
                 elif math.isnan(record[4]):
-                    record[4] = (track + step) / shrink * loans.growth[loan] - track
-                since = month - (work.mark[worker, place] >> 1)
-                modified = (work.mark[worker, place] & 1) == MODIFIED and since < HISTORY_MONTHS
-                served = state > 0 and work.treated[worker, place] == SERVED
-                in_default = still_in_default(state, since, work.defaulted[worker, place], clock.probation_months)
-                seized = work.seized[worker, place] >= 0
+                    record[4] = (track + step) / shrink * loans.contract[loan].growth - track
+                since = month - (work.path[worker, place].mark >> 1)
+                modified = (work.path[worker, place].mark & 1) == MODIFIED and since < HISTORY_MONTHS
+                served = state > 0 and work.path[worker, place].treated == SERVED
+                in_default = still_in_default(state, since, work.path[worker, place].defaulted, clock.probation_months)
+                seized = work.path[worker, place].seized >= 0
                 record[6] = modified * 1.0 + seized * 2.0 + served * 4.0 + in_default * 8.0
             else:
                 record[4] = 0.0 if math.isnan(record[4]) else record[4]
-            work.cash[worker, place] = math.nan
+            work.path[worker, place].cash = math.nan
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
+def step_block(spot, number, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Take one block of a chunk through one month."""
+    worker, clock, items = spot.worker, bundles[4], items_of(spot.worker, work.items)
+    count = work.standing[worker, number]
+    if spot.month == 1 or spot.month % WORDS == 0:
+        fill_words(spot, count, clock, work)
+    late, movers = find_movers(spot, count, bundles, work)
+    decide_late(spot, late, bundles, work, items)
+    found = decide_current(spot, movers, late, bundles, work, items)
+    full = fill_lanes(found, items)
+    settle(spot, full, bundles, items)
+    settle_books(spot, full, clock, items, result)
+    pay_on_time(spot, count, clock, work, result)
+    close_items(spot, found, bundles, work, result)
+
+
+@compiled(inline=True, inner=True)
 def step_blocks(chunk, month, bundles, work, result):  # type: ignore[no-untyped-def]
     """Take all blocks of a chunk through one month; `chunk` is (row, worker, first loan, end)."""
-    loans, _, _, _, clock = bundles
     row, worker, origin, end = chunk
-    for start in range(origin, end, clock.block):
-        spot = Spot(row, month, worker, origin, start, min(start + clock.block, end))
-        if month == 1 or month % WORDS == 0:
-            fill_words(spot, loans, clock, work)
-        number = (start - origin) // clock.block
-        alive = work.alive_count[worker, number]
-        active, alive = dense_pass(spot, alive, bundles, work, result)
-        work.alive_count[worker, number] = alive
-        active_pass(spot, active, bundles, work, result)
+    block = bundles[4].block
+    for start in range(origin, end, block):
+        spot = Spot(row, month, worker, origin, start, min(start + block, end))
+        step_block(spot, (start - origin) // block, bundles, work, result)
 
 
 @compiled(inner=True)
@@ -163,28 +173,42 @@ def simulate_paths(worker, bundles, work, result):  # type: ignore[no-untyped-de
     one thread a worker.  Each path's sums run over blocks of loans in canonical order, so no bit depends
     on the number of workers or on the block of paths.
     """
-    workers, chunk = work.state.shape
-    loans, hazards, _, _, _ = bundles
+    workers, chunk = work.path.shape
+    loans, hazards, workouts, _, clock = bundles
     count = loans.bucket.size
     for row in range(worker, result.book.shape[0], workers):
         work.lagged[worker] = 0.0
         work.shortfall[worker] = 0.0
         work.level_loss[worker] = 0.0
-        fill_entry_intensities(row, hazards, work.entry[worker])
+        open_values(workouts.value, work.value[worker])
+        fill_entry_intensities(row, hazards, work.entry[worker], work.entry_top[worker])
         for origin in range(0, count, chunk):
             simulate_chunk((row, worker, origin, min(origin + chunk, count)), bundles, work, result)
         fold_path(row, worker, work, result)
+        book_collateral(
+            result.book[row], clock.months, work.value[worker], workouts.index_level[row], 1.0 / clock.scale
+        )
 
 
 @compiled()
-def fold_moments(values, seen, mean, squares):  # type: ignore[no-untyped-def]
-    """Add paths to running means and sums of squared deviations (Welford), path by path in order.
+def fold_moments(values, weight, held, mean, squares):  # type: ignore[no-untyped-def]
+    """Add weighted paths to running means and sums of squared deviations (West 1979), path by path in order.
 
-    `values` is float64[path, item]; `mean` and `squares` float64[item] hold `seen` paths already.
-    The order of additions is that of the paths, whatever the block.
+    `values` is float64[path, item], `weight` float64[path]; `mean` and `squares` float64[item] hold paths that weigh
+    `held` together already.  The order of additions is that of the paths, whatever the block; with weights of 1 each
+    of them is Welford's.
     """
     for path in range(values.shape[0]):
+        held += weight[path]
         for item in range(values.shape[1]):
             step = values[path, item] - mean[item]
-            mean[item] += step / (seen + path + 1)
-            squares[item] += step * (values[path, item] - mean[item])
+            mean[item] += step * weight[path] / held
+            squares[item] += weight[path] * step * (values[path, item] - mean[item])
+
+
+@compiled()
+def fold_counts(counts, weight, total):  # type: ignore[no-untyped-def]
+    """Add weighted paths to sums, path by path in order: int32[path, item], float64[path], float64[item]."""
+    for path in range(counts.shape[0]):
+        for item in range(counts.shape[1]):
+            total[item] += weight[path] * counts[path, item]

@@ -56,6 +56,18 @@ def block_at(entity, path, slot, seed):  # type: ignore[no-untyped-def]
     return philox(entity & MASK, entity >> SHIFT, np.uint64(path), np.uint64(slot), seed & MASK, seed >> SHIFT)
 
 
+@compiled(inner=True)
+def draw_blocks(entity, address, word_0, word_1, word_2, word_3):  # type: ignore[no-untyped-def]
+    """Draw the four words of each entity's block at an address (path, slot, seed): ``uint32[entity]`` each."""
+    path, slot, seed = address
+    for item in range(entity.size):
+        w0, w1, w2, w3 = block_at(entity[item], path, slot, seed)
+        word_0[item] = w0
+        word_1[item] = w1
+        word_2[item] = w2
+        word_3[item] = w3
+
+
 @compiled()
 def event_uniform(entity, path, month, purpose, seed):  # type: ignore[no-untyped-def]
     """Uniform of an event draw: slot = 2**16 + month * 16 + purpose // 4, word = purpose % 4."""

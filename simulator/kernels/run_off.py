@@ -3,53 +3,53 @@
 from __future__ import annotations
 
 from scenarios.vocabulary import MAX_BUCKET
-from simulator.kernels.active import active_pass
 from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.bundles import NOT_CALLED, Spot
+from simulator.kernels.close import close_items
 from simulator.kernels.compile import compiled
+from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, settle_books
 
 
 @compiled(inner=True)
-def enter_run_off(spot, loans, clock, work, result):  # type: ignore[no-untyped-def]
+def enter_run_off(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """List the block's loans in arrears that are in default at the horizon; book what enters, return how many.
 
     A loan in default that is current serves its probation: it has cured.
     """
+    loans, _, _, _, clock = bundles
     late, worker = 0, spot.worker
-    states, tracks = work.state[worker], work.track[worker]
     entered = result.run_off[spot.row]
     for place in range(spot.start - spot.origin, spot.stop - spot.origin):
-        bucket = states[place]
-        if 1 <= bucket <= MAX_BUCKET and work.defaulted[worker, place] >= 0:
-            work.active[worker, late] = place
+        bucket = work.path[worker, place].state
+        if 1 <= bucket <= MAX_BUCKET and work.path[worker, place].defaulted >= 0:
+            work.listed[worker, late] = place
             late += 1
             loan = spot.origin + place
-            growth = loans.growth[loan]
-            principal = principal_behind(tracks[place], bucket, loans.shrink[loan], loans.step[loan])
+            growth, track = loans.contract[loan].growth, work.slots.track[worker, work.path[worker, place].slot]
+            principal = principal_behind(track, bucket, loans.contract[loan].shrink, loans.contract[loan].step)
             entered[0] += principal
             entered[1] += accrued_interest(principal, bucket, growth, clock.nonaccrual_months)
             entered[2] += 1.0
-            work.treated[worker, place] = NOT_CALLED
+            work.path[worker, place].treated = NOT_CALLED
     return late
 
 
 @compiled(inner=True)
-def step_run_off(spot, late, loans, work, result):  # type: ignore[no-untyped-def]
-    """Advance the tracks of the loans in run-off; return how many after dropping those that ended.
+def stay_in_run_off(spot, listed, work, result):  # type: ignore[no-untyped-def]
+    """Drop the places that ended from ``work.listed``, list the others' slots in ``work.late``; return how many.
 
-    Called before each month's active pass; a loan that has cured leaves with its principal.
+    A loan that has cured leaves with its principal.
     """
-    left, states, tracks = 0, work.state[spot.worker], work.track[spot.worker]
-    active = work.active[spot.worker]
-    for item in range(late):
-        place = active[item]
-        if states[place] == 0:
-            result.run_off[spot.row, 3] += tracks[place]
+    left, worker, tracks = 0, spot.worker, work.slots.track[spot.worker]
+    for item in range(listed):
+        place = work.listed[worker, item]
+        state, slot = work.path[worker, place].state, work.path[worker, place].slot
+        if state == 0:
+            result.run_off[spot.row, 3] += tracks[slot]
             result.run_off[spot.row, 4] += 1.0
-        elif states[place] <= MAX_BUCKET:
-            loan = spot.origin + place
-            tracks[place] = tracks[place] * loans.shrink[loan] - loans.step[loan]
-            active[left] = place
+        elif state <= MAX_BUCKET:
+            work.listed[worker, left] = place
+            work.late[worker, left] = slot
             left += 1
     return left
 
@@ -57,12 +57,22 @@ def step_run_off(spot, late, loans, work, result):  # type: ignore[no-untyped-de
 @compiled(inner=True)
 def run_off(place, bundles, work, result):  # type: ignore[no-untyped-def]
     """Run a block's loans in default off; `place` is (row, worker, origin, start, stop)."""
-    loans, _, _, _, clock = bundles
+    clock, slots = bundles[4], work.slots
     row, worker, origin, start, stop = place
-    late = enter_run_off(Spot(row, clock.months, worker, origin, start, stop), loans, clock, work, result)
+    items = items_of(worker, work.items)
+    late = enter_run_off(Spot(row, clock.months, worker, origin, start, stop), bundles, work, result)
     for month in range(clock.months + 1, clock.months + clock.run_off + 2):
         spot = Spot(row, month, worker, origin, start, stop)
-        late = step_run_off(spot, late, loans, work, result)
+        late = stay_in_run_off(spot, late, work, result)
         if late == 0:
             break
-        active_pass(spot, late, bundles, work, result)
+        decide_late(spot, late, bundles, work, items)
+        full = fill_lanes(late, items)
+        settle(spot, full, bundles, items)
+        settle_books(spot, full, clock, items, result)
+        for item in range(late):
+            slot = work.late[worker, item]
+            slots.track[worker, slot] = (
+                slots.track[worker, slot] * slots.shrink[worker, slot] - slots.step[worker, slot]
+            )
+        close_items(spot, late, bundles, work, result)

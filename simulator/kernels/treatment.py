@@ -24,10 +24,11 @@ ASKED, GIVEN, WAITING, WAITED = range(4)
 @compiled(inner=True)
 def priority(loan, place, worker, loans, service, work):  # type: ignore[no-untyped-def]
     """Priority of a loan: a weighted sum of arrears, months waited and principal, in whole steps (P1)."""
-    bucket, weights = work.state[worker, place], service.weights
-    score = weights[0] * bucket + weights[1] * work.waiting[worker, place]
+    bucket, weights = work.path[worker, place].state, service.weights
+    score = weights[0] * bucket + weights[1] * work.path[worker, place].waiting
     if weights[2] != 0.0:
-        principal = principal_behind(work.track[worker, place], bucket, loans.shrink[loan], loans.step[loan])
+        track = work.slots.track[worker, work.path[worker, place].slot]
+        principal = principal_behind(track, bucket, loans.contract[loan].shrink, loans.contract[loan].step)
         score += weights[2] * principal
     return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)
 
@@ -43,10 +44,10 @@ def ask(spot, count, loans, service, work):  # type: ignore[no-untyped-def]
     ranked = work.ranked[worker]
     ranked[:] = 0
     for place in range(count):
-        state = work.state[worker, place]
+        state = work.path[worker, place].state
         if not 1 <= state <= MAX_BUCKET:
             continue
-        work.treated[worker, place] = UNSERVED
+        work.path[worker, place].treated = UNSERVED
         if service.first_bucket <= state <= service.last_bucket:
             level = priority(spot.origin + place, place, worker, loans, service, work)
             work.queue[worker, asked] = place
@@ -54,8 +55,8 @@ def ask(spot, count, loans, service, work):  # type: ignore[no-untyped-def]
             ranked[level] += 1
             asked += 1
         else:
-            work.treated[worker, place] = NOT_CALLED
-            work.waiting[worker, place] = 0
+            work.path[worker, place].treated = NOT_CALLED
+            work.path[worker, place].waiting = 0
     return asked
 
 
@@ -83,11 +84,11 @@ def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
         pool[ASKED, month] += 1.0
         if served:
             pool[GIVEN, month] += 1.0
-            work.waiting[worker, place] = 0
-            entity = loans.entity[spot.origin + place]
+            work.path[worker, place].waiting = 0
+            entity = loans.fact[spot.origin + place].entity
             if event_uniform(entity, path, month, PURPOSE_REACH, clock.seed) < service.reach:
-                work.treated[worker, place] = SERVED
+                work.path[worker, place].treated = SERVED
         else:
-            work.waiting[worker, place] += 1
+            work.path[worker, place].waiting += 1
             pool[WAITING, month] += 1.0
-            pool[WAITED, month] += work.waiting[worker, place]
+            pool[WAITED, month] += work.path[worker, place].waiting

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scenarios.vocabulary import PURPOSE_INSURED
 from simulator.kernels.booking import (
     CASH,
@@ -25,26 +27,43 @@ YEAR = 12
 """Months of the horizon of a one-year expected credit loss."""
 
 
-@compiled(inner=True)
+LEVEL_BITS = 2.0**-7
+"""Of a quantum's: sums by level are floating-point sums of multiples of so many quanta, exact in any order (D3)."""
+
+
+@compiled(inline=True)
+def whole(amount, scale):  # type: ignore[no-untyped-def]
+    """An amount to whole quanta of the sums by level, so that a level's sum does not depend on other levels' loans."""
+    return np.rint(amount * (scale * LEVEL_BITS)) / (scale * LEVEL_BITS)
+
+
+@compiled(inline=True, inner=True)
+def book_new_default(loan, spot, exposure, bundles, result):  # type: ignore[no-untyped-def]
+    """Book a default, in the month and by level."""
+    loans, _, _, _, clock = bundles
+    book_default(result.book[spot.row], spot.month, exposure)
+    if spot.month <= clock.months:
+        rounded = whole(exposure, clock.scale)
+        for cut in range(loans.level.shape[1]):
+            result.level_flow[spot.row, 2, spot.month, np.uint64(loans.level[loan, cut])] += rounded
+
+
+@compiled(inline=True, inner=True)
 def enter_default(loan, place, spot, exposure, bundles, work, result):  # type: ignore[no-untyped-def]
     """Note and book a default, unless the loan is in one."""
-    loans, _, _, _, clock = bundles
-    if work.defaulted[spot.worker, place] < 0:
-        work.defaulted[spot.worker, place] = spot.month
-        book_default(result.book[spot.row], spot.month, exposure)
-        if spot.month <= clock.months:
-            for cut in range(loans.level.shape[1]):
-                result.level_flow[spot.row, 2, spot.month, loans.level[loan, cut]] += exposure
+    if work.path[spot.worker, place].defaulted < 0:
+        work.path[spot.worker, place].defaulted = spot.month
+        book_new_default(loan, spot, exposure, bundles, result)
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def sell_car(loan, held, spot, exposure, bundles, work):  # type: ignore[no-untyped-def]
     """Proceeds, costs and months to the cash of the sale of a car that is held or will be found (8b).
 
     `held` is the number of months since its seizure, negative where it has not been seized.
     """
     loans, _, workouts, _, clock = bundles
-    tier, lag = loans.tier[loan], workouts.sale_lag[loans.tier[loan]]
+    tier, lag = loans.fact[loan].tier, workouts.sale_lag[loans.fact[loan].tier]
     stored = lag
     if held >= 0:
         lag = max(lag - held, 0)
@@ -54,51 +73,52 @@ def sell_car(loan, held, spot, exposure, bundles, work):  # type: ignore[no-unty
     month, path = spot.month + lag, clock.first_path + spot.row
     price = car_value(loan, spot.row, month, loans, workouts) * workouts.haircut[tier]
     price *= workouts.season[month] * work.fire[spot.worker]
-    price *= car_condition(loans.entity[loan], path, clock.seed, workouts.condition_sd[tier])
+    price *= car_condition(loans.fact[loan].entity, path, clock.seed, workouts.condition_sd[tier])
     cost = workouts.cost[tier] + workouts.cost_share[tier] * price + workouts.storage[tier] * stored
     return kept_proceeds(price, cost, exposure, workouts.lgd_floor[tier]), cost, lag
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def book_loss(loan, place, spot, claim, bundles, work, result):  # type: ignore[no-untyped-def]
     """Book a claim that is written off with what will be collected on it, by month, level and stage."""
     loans, _, _, _, clock = bundles
-    row, month, worker, discount = spot.row, spot.month, spot.worker, loans.discount[loan]
+    row, month, worker, discount = spot.row, spot.month, spot.worker, loans.contract[loan].discount
     book, net = result.book[row], claim.proceeds - claim.cost
     loss = claim.exposure - net / discount**claim.sale_lag - claim.deficiency / discount**claim.deficiency_lag
     book[CHARGE_OFF, month] += claim.exposure
     book[CHARGE_OFF_INTEREST, month] += claim.accrued
     book[ULTIMATE_LOSS, month] += loss
-    book[DEFAULT_LOSS, month] += loss / discount ** (month - work.defaulted[worker, place])
+    book[DEFAULT_LOSS, month] += loss / discount ** (month - work.path[worker, place].defaulted)
     work.lagged[worker, 0, month, claim.sale_lag] += claim.proceeds
     work.lagged[worker, 1, month, claim.sale_lag] += claim.cost
     work.lagged[worker, 2, month, claim.deficiency_lag] += claim.deficiency
-    work.loss[worker, place] += loss
-    shortfall, stage = loss / discount**month, loans.stage[loan]
+    work.path[worker, place].loss += loss
+    shortfall, stage = loss / discount**month, loans.fact[loan].stage
     work.shortfall[worker, month, stage, 1] += shortfall
-    if work.defaulted[worker, place] <= YEAR:
+    if work.path[worker, place].defaulted <= YEAR:
         work.shortfall[worker, month, stage, 0] += shortfall
-    when = min(month, clock.months + 1)
+    when, lost = min(month, clock.months + 1), whole(loss, clock.scale)
+    charged, recovered = whole(claim.exposure, clock.scale), whole(net + claim.deficiency, clock.scale)
     for cut in range(loans.level.shape[1]):
         level = loans.level[loan, cut]
-        work.level_loss[worker, when, level] += loss
+        work.level_loss[worker, when, level] += lost
         if month <= clock.months:
-            result.level_flow[row, 0, month, level] += claim.exposure
-            result.level_flow[row, 1, month, level] += net + claim.deficiency
+            result.level_flow[row, 0, month, level] += charged
+            result.level_flow[row, 1, month, level] += recovered
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def charge_off(loan, place, spot, claim, bundles, work, result):  # type: ignore[no-untyped-def]
     """Charge a loan off: its car is sold if held or found, the deficiency pursued; `claim` is (principal, interest)."""
     loans, _, workouts, _, clock = bundles
     principal, accrued = claim
-    exposure, tier = principal + accrued, loans.tier[loan]
+    exposure, tier = principal + accrued, loans.fact[loan].tier
     enter_default(loan, place, spot, exposure, bundles, work, result)
     proceeds, cost, lag = 0.0, 0.0, 0
-    held = spot.month - work.seized[spot.worker, place] if work.seized[spot.worker, place] >= 0 else -1
-    share = workouts.found_share[tier] * loans.find[loan]
+    held = spot.month - work.path[spot.worker, place].seized if work.path[spot.worker, place].seized >= 0 else -1
+    share = workouts.found_share[tier] * loans.fact[loan].find
     path = clock.first_path + spot.row
-    if held >= 0 or car_is_found(loans.entity[loan], path, spot.month, clock.seed, share):
+    if held >= 0 or car_is_found(loans.fact[loan].entity, path, spot.month, clock.seed, share):
         proceeds, cost, lag = sell_car(loan, held, spot, exposure, bundles, work)
         result.book[spot.row, SOLD_COUNT, spot.month] += 1.0
     deficiency = max(exposure - (proceeds - cost), 0.0) * workouts.deficiency_share[tier]
@@ -107,16 +127,16 @@ def charge_off(loan, place, spot, claim, bundles, work, result):  # type: ignore
     book_loss(loan, place, spot, left, bundles, work, result)
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def lose_car(loan, place, spot, claim, bundles, work, result):  # type: ignore[no-untyped-def]
     """Total loss of the car: its own insurance may pay, what it leaves is written off (3j); return its cash."""
     loans, _, workouts, _, clock = bundles
     principal, accrued = claim
-    month, tier, path, book = spot.month, loans.tier[loan], clock.first_path + spot.row, result.book[spot.row]
+    month, tier, path, book = spot.month, loans.fact[loan].tier, clock.first_path + spot.row, result.book[spot.row]
     exposure, paid = principal + accrued, 0.0
-    if event_uniform(loans.entity[loan], path, month, PURPOSE_INSURED, clock.seed) < workouts.insured_share[tier]:
+    if event_uniform(loans.fact[loan].entity, path, month, PURPOSE_INSURED, clock.seed) < workouts.insured_share[tier]:
         value = car_value(loan, spot.row, month, loans, workouts) * workouts.retail
-        value *= car_condition(loans.entity[loan], path, clock.seed, workouts.condition_sd[tier])
+        value *= car_condition(loans.fact[loan].entity, path, clock.seed, workouts.condition_sd[tier])
         paid = min(max(value - workouts.deductible[tier], 0.0), exposure)
     interest = min(paid, accrued)
     book[TOTAL_LOSS_COUNT, month] += 1.0

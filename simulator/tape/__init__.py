@@ -7,7 +7,7 @@ from simulator.tape.read import read_tape
 from simulator.tape.rejects import load_summary, reject_reasons
 from simulator.tape.report import CellFault, LoadReport, RejectedRow
 from simulator.tape.synthetic import synthetic_tape
-from simulator.tape.tape import LoanTape, make_tape, tape_from_arrays, tape_to_arrays
+from simulator.tape.tape import LoanTape, make_tape, part_of, tape_from_arrays, tape_to_arrays
 from simulator.tape.write import write_tape
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "load_summary",
     "make_tape",
     "mapping_names",
+    "part_of",
     "profile_names",
     "read_tape",
     "reject_reasons",

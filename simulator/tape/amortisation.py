@@ -214,31 +214,15 @@ def _absent_notes(terms: _Terms) -> Iterator[str]:
 
 
 class Scheduled(Protocol):
-    """Arrays of loans as the engine holds them: some of `Amortisation`, and instalments past due."""
+    """Loans as the engine holds them."""
 
     @property
-    def shrink(self) -> Floats:
-        """See `Amortisation`."""
+    def contract(self) -> Any:
+        """Columns `track`, `shrink`, `step`, `growth`: see `Amortisation`."""
 
     @property
-    def step(self) -> Floats:
-        """See `Amortisation`."""
-
-    @property
-    def growth(self) -> Floats:
-        """See `Amortisation`."""
-
-    @property
-    def track(self) -> Floats:
-        """See `Amortisation`."""
-
-    @property
-    def term(self) -> NDArray[Any]:
-        """See `Amortisation`."""
-
-    @property
-    def renewal(self) -> NDArray[Any]:
-        """See `Amortisation`."""
+    def fact(self) -> Any:
+        """Columns `term`, `renewal`: see `Amortisation`."""
 
     @property
     def bucket(self) -> NDArray[Any]:
@@ -265,15 +249,15 @@ def contractual(loans: Scheduled, months: int, nonaccrual_months: int) -> tuple[
         Currency; months 1, 2, ... after the as-of date.
     """
     principal, interest = np.zeros(months), np.zeros(months)
-    behind = loans.track.copy()
+    behind = loans.contract.track.copy()
     for arrears in range(1, int(loans.bucket.max(initial=0)) + 1):
-        behind = np.where(loans.bucket >= arrears, (behind + loans.step) / loans.shrink, behind)
-    monthly = loans.growth - 1.0
+        behind = np.where(loans.bucket >= arrears, (behind + loans.contract.step) / loans.contract.shrink, behind)
+    monthly = loans.contract.growth - 1.0
     opening, accruing = behind, np.minimum(loans.bucket + 1, nonaccrual_months)
-    balance = loans.track
+    balance = loans.contract.track
     for month in range(1, months + 1):
-        goes_on = (month < loans.term) | (loans.renewal > 0)
-        balance = np.where(goes_on, loans.shrink * balance - loans.step, 0.0)
+        goes_on = (month < loans.fact.term) | (loans.fact.renewal > 0)
+        balance = np.where(goes_on, loans.contract.shrink * balance - loans.contract.step, 0.0)
         principal[month - 1] = np.sum(opening - balance)
         interest[month - 1] = np.sum(opening * monthly * accruing)
         opening, accruing = balance, np.ones_like(accruing)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scenarios.counted import counted
 from scenarios.vocabulary import CUTS
 from simulator.tape.report import CENTS
-from simulator.tape.tape import LoanTape, balance_cents, loan_age, loan_to_value
+from simulator.tape.tape import Coded, LoanTape, balance_cents, loan_age, loan_to_value, vintages
 
 Floats = NDArray[np.float64]
 
@@ -54,12 +54,12 @@ def describe_tape(tape: LoanTape) -> dict[str, Any]:
         "original_balance": balance_cents(columns["original_balance"]) / CENTS,
         "balloons": balance_cents(np.nan_to_num(columns["balloon"], nan=0.0)) / CENTS,
         "averages": _averages(tape, balance),
-        "cuts": {cut: _levels(labels, balance, by_size=True) for cut, labels in _cut_labels(tape).items()},
-        "amortisation": _levels(columns["amortisation"], balance, by_size=True),
+        "cuts": {cut: _levels(*labels, balance, by_size=True) for cut, labels in _cut_labels(tape).items()},
+        "amortisation": _levels(*tape.codes("amortisation"), balance, by_size=True),
         "flags": _flags(tape, balance),
-        "days_past_due": _levels(_bands(columns["days_past_due"], DAYS_EDGES, "{:.0f}", whole=True), balance),
-        "loan_to_value": _levels(_bands(loan_to_value(tape), LTV_EDGES, "{:.0%}"), balance),
-        "score": _levels(_bands(columns["score"], SCORE_EDGES, "{:.0f}", whole=True), balance),
+        "days_past_due": _levels(*_bands(columns["days_past_due"], DAYS_EDGES, "{:.0f}", whole=True), balance),
+        "loan_to_value": _levels(*_bands(loan_to_value(tape), LTV_EDGES, "{:.0%}"), balance),
+        "score": _levels(*_bands(columns["score"], SCORE_EDGES, "{:.0f}", whole=True), balance),
         "load_report": tape.report.to_dict(),
     }
 
@@ -98,15 +98,13 @@ def _weighted(values: Floats, weights: Floats) -> float | None:
     return float(np.average(values[known], weights=weights[known])) if known.any() else None
 
 
-def _cut_labels(tape: LoanTape) -> dict[str, NDArray[np.str_]]:
-    """Labels of the cuts that a tape alone knows; tiers belong to a parameter set."""
-    labels = {cut: tape.columns[cut] for cut in CUTS if cut in tape.columns}
-    labels["vintage"] = np.datetime_as_string(tape.columns["origination_date"], unit="Y")
-    return labels
+def _cut_labels(tape: LoanTape) -> dict[str, Coded]:
+    """Levels of the cuts that a tape alone knows; tiers belong to a parameter set."""
+    return {cut: tape.codes(cut) for cut in CUTS if cut in tape.columns} | {"vintage": vintages(tape)}
 
 
-def _bands(values: NDArray[Any], edges: Sequence[float], form: str, *, whole: bool = False) -> NDArray[np.str_]:
-    """Label of each value's band, with a number in front so that text order is band order."""
+def _bands(values: NDArray[Any], edges: Sequence[float], form: str, *, whole: bool = False) -> Coded:
+    """Bands by name, and the place of each value's among them."""
     step = 1 if whole else 0
     texts = [form.format(edge) for edge in edges]
     upper = [form.format(edge - step) for edge in edges[1:]]
@@ -114,24 +112,25 @@ def _bands(values: NDArray[Any], edges: Sequence[float], form: str, *, whole: bo
     names = [*names, f"{texts[-1]} and more", "not stated"]
     index = np.searchsorted(edges, values, side="right") - 1
     index[~np.isfinite(values.astype(np.float64))] = len(names) - 1
-    ordered = np.array([f"{place:02d}|{name}" for place, name in enumerate(names)])
-    chosen: NDArray[np.str_] = ordered[index]
-    return chosen
+    return np.array(names), index
 
 
-def _levels(labels: NDArray[np.str_], balance: Floats, *, by_size: bool = False) -> dict[str, dict[str, float]]:
-    names, code = np.unique(labels, return_inverse=True)
-    loans = np.bincount(code)
+def _levels(
+    names: NDArray[np.str_], code: NDArray[np.integer[Any]], balance: Floats, *, by_size: bool = False
+) -> dict[str, dict[str, float]]:
+    """Loans, balance and share of each level that some loan has, in the order of the names or by falling balance."""
+    loans = np.bincount(code, minlength=names.size)
     cents = [balance_cents(balance[code == level]) for level in range(names.size)]
     order = sorted(range(names.size), key=lambda level: -cents[level]) if by_size else range(names.size)
     total = max(sum(cents), 1)
     return {
-        str(names[level]).split("|", 1)[-1] if not by_size else str(names[level]): {
+        str(names[level]): {
             "loans": int(loans[level]),
             "balance": cents[level] / CENTS,
             "share": cents[level] / total,
         }
         for level in order
+        if loans[level]
     }
 
 

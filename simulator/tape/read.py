@@ -101,7 +101,8 @@ def read_tape(
         notes=(*told, *notes, *table.notes, *_book_notes(columns)),
         position=raw.position,
     )
-    return make_tape(columns, as_of=date, currency=currency, report=report)
+    del raw, table
+    return make_tape(columns, as_of=date, currency=currency, report=report, consume=True)
 
 
 def _read(path: Path, layout: Layout, as_of: datetime.date | None) -> tuple[RawTable, Layout, tuple[str, ...]]:

@@ -115,22 +115,33 @@ def synthetic_tape(
     arrears = _arrears(bucket_shares, bucket_edges)
     least = 1 if minimum_remaining_term is None else minimum_remaining_term
     _refuse_wishes(profile, n_loans, seed, least, as_of)
-    blocks: list[dict[str, Column]] = []
+    columns: dict[str, Column] = {}
     found = 0
     for number, block in enumerate(_blocks(profile, market, arrears, seed=seed, as_of=as_of)):
-        kept = (block["remaining_term"] >= least) | (block["amortisation"] == "single_payment")
-        blocks.append({name: column[kept] for name, column in block.items()})
-        found += int(kept.sum())
+        kept = np.flatnonzero((block["remaining_term"] >= least) | (block["amortisation"] == "single_payment"))
+        _fill(columns, {name: column[kept[: n_loans - found]] for name, column in block.items()}, found, n_loans)
+        found += kept.size
         if found >= n_loans:
             break
         if found < FEWEST_OF_BLOCK * BLOCK * (number + 1):
             wish, title = f"minimum_remaining_term = {least}", profile.name
             raise InputError(Fault(title, wish, "a term that more loans reach", "Ask for fewer months left."))
-    columns = {name: np.concatenate([block[name] for block in blocks])[:n_loans] for name in FIELDS}
     cents = balance_cents(columns["current_balance"])
     note = f"Synthetic loans of profile {profile.name}, market {market.name}, seed {seed}; they name no make or model."
     report = LoadReport("synthetic", f"profile {profile.name}", n_loans, n_loans, cents, cents, notes=(note,))
-    return make_tape(columns, as_of=as_of, currency=market.currency, report=report)
+    return make_tape(columns, as_of=as_of, currency=market.currency, report=report, consume=True)
+
+
+def _fill(columns: dict[str, Column], block: dict[str, Column], first: int, count: int) -> None:
+    """Write a block's loans from the `first` of `count` on; columns are made by the first block, texts widen later."""
+    for name in FIELDS:
+        part = block[name]
+        whole = columns.get(name)
+        if whole is None:
+            whole = columns[name] = np.empty(count, part.dtype)
+        elif part.dtype != whole.dtype:
+            whole = columns[name] = whole.astype(np.result_type(whole, part), copy=False)
+        whole[first : first + part.size] = part
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ from scenarios.vocabulary import TAPE_FIELDS, FieldKind, TapeField
 from simulator.tape.report import CENTS, LoadReport
 
 Column = NDArray[Any]
+Found = TypeVar("Found")
+Coded = tuple[Column, NDArray[np.integer[Any]]]
+"""Distinct values, and the place of each loan's among them."""
 
 KIND_DTYPES: Final[dict[FieldKind, str]] = {
     "text": "U",
@@ -70,7 +73,10 @@ A flag is what is known to be so: where nothing is said of a tracker none is cou
 modified nor its car repossessed. Loans repay in level instalments, as nearly all auto loans do.
 """
 
-FIELDS: Final[Mapping[str, TapeField]] = MappingProxyType({field.name: field for field in TAPE_FIELDS})
+FIELDS: Final[Mapping[str, TapeField]] = MappingProxyType({item.name: item for item in TAPE_FIELDS})
+
+CODED_ROWS: Final = 65_536
+"""Rows whose texts are sorted together: sorting those of a whole book would write them all out twice."""
 
 METADATA = "tape_metadata"
 """Name of the array that carries what is not a column: as-of date, currency and load report, as JSON."""
@@ -97,6 +103,7 @@ class LoanTape:
     as_of: datetime.date
     currency: str
     report: LoadReport
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a tape that breaks the promises above."""
@@ -116,6 +123,17 @@ class LoanTape:
     def __getitem__(self, name: str) -> Column:
         return self.columns[name]
 
+    def once(self, name: str, make: Callable[[LoanTape], Found]) -> Found:
+        """What follows from the tape alone: made when it is first asked for by its name, then kept."""
+        if name not in self._made:
+            self._made[name] = make(self)
+        found: Found = self._made[name]
+        return found
+
+    def codes(self, name: str) -> Coded:
+        """Distinct values of a column in ascending order, and the place of each loan's among them, int32[loan]."""
+        return self.once(f"codes of {name}", lambda tape: _codes(tape.columns[name]))
+
     @property
     def opening_balance(self) -> float:
         """Unpaid principal of all loans, in currency, exact to the cent."""
@@ -130,7 +148,9 @@ class LoanTape:
         )
 
 
-def make_tape(columns: Mapping[str, Column], *, as_of: datetime.date, currency: str, report: LoadReport) -> LoanTape:
+def make_tape(
+    columns: Mapping[str, Column], *, as_of: datetime.date, currency: str, report: LoadReport, consume: bool = False
+) -> LoanTape:
     """Put columns into canonical order and dtype, and freeze them.
 
     Parameters
@@ -139,19 +159,61 @@ def make_tape(columns: Mapping[str, Column], *, as_of: datetime.date, currency: 
         One array a tape field, in any row order, with unique ids.
     as_of, currency, report
         See `LoanTape`.
+    consume : bool
+        The arrays are given up: `columns`, then a dict, is emptied, and what needs no change goes to the tape as it is,
+        so that a large book does not lie in memory twice.
     """
-    order = np.argsort(columns["loan_id"], kind="stable")
+    ids = columns["loan_id"]
+    order = None if consume and bool(np.all(ids[1:] > ids[:-1])) else np.argsort(ids, kind="stable")
     frozen: dict[str, Column] = {}
-    for name, field in FIELDS.items():
-        column = np.ascontiguousarray(np.asarray(columns[name])[order].astype(KIND_DTYPES[field.kind]))
+    for name, tape_field in FIELDS.items():
+        column = np.asarray(columns.pop(name) if consume and isinstance(columns, dict) else columns[name])
+        ordered = column if order is None else column[order]
+        column = np.ascontiguousarray(ordered.astype(KIND_DTYPES[tape_field.kind], copy=False))
         column.flags.writeable = False
         frozen[name] = column
     return LoanTape(MappingProxyType(frozen), as_of, currency, report)
 
 
+def _codes(column: Column) -> Coded:
+    starts = range(0, column.size, CODED_ROWS)
+    parts = [np.unique(column[first : first + CODED_ROWS], return_inverse=True) for first in starts]
+    found = np.unique(np.concatenate([column[:0], *(names for names, _ in parts)]))
+    code = np.empty(column.size, np.int32)
+    for first, (names, places) in zip(starts, parts, strict=True):
+        code[first : first + places.size] = np.searchsorted(found, names)[places]
+    for array in (found, code):
+        array.flags.writeable = False
+    return found, code
+
+
+def vintages(tape: LoanTape) -> Coded:
+    """Years of origination as text, and the place of each loan's among them."""
+
+    def by_year(some: LoanTape) -> Coded:
+        months, code = some.codes("origination_date")
+        years, place = np.unique(months.astype("datetime64[Y]"), return_inverse=True)
+        return years.astype(str), place.astype(np.int32)[code]
+
+    return tape.once("vintages", by_year)
+
+
+def part_of(tape: LoanTape, count: int) -> LoanTape:
+    """So many of a tape's loans, spread evenly over it; the tape itself where it has no more."""
+    if count >= len(tape):
+        return tape
+    places = np.linspace(0, len(tape), count, endpoint=False).astype(np.int64)
+    columns = {name: column[places] for name, column in tape.columns.items()}
+    for column in columns.values():
+        column.flags.writeable = False  # as a tape's are: kernels are compiled for arrays that may be written, or not
+    return LoanTape(MappingProxyType(columns), tape.as_of, tape.currency, tape.report)
+
+
 def balance_cents(balances: NDArray[np.float64]) -> int:
     """Sum of amounts in whole cents, as a Python int: no rounding error however many there are."""
-    return sum(np.rint(balances * CENTS).astype(np.int64).tolist())
+    cents = np.rint(balances * CENTS).astype(np.int64)
+    largest = int(np.abs(cents).max(initial=0))
+    return int(cents.sum()) if largest * cents.size < 1 << 63 else sum(cents.tolist())
 
 
 def loan_age(tape: LoanTape) -> NDArray[np.int64]:
@@ -181,7 +243,8 @@ def tape_to_arrays(tape: LoanTape) -> dict[str, Column]:
     arrays: dict[str, Column] = {}
     for name, column in tape.columns.items():
         if column.dtype.kind == "M":
-            arrays[name] = np.datetime_as_string(column)
+            found, code = tape.codes(name)  # each date once: numpy makes texts of 28 characters of all of them
+            arrays[name] = np.array(np.datetime_as_string(found).tolist(), dtype=str)[code]
         else:
             arrays[name] = column.astype(np.int8) if column.dtype.kind == "b" else column
     metadata = {"as_of": tape.as_of.isoformat(), "currency": tape.currency, "report": tape.report.to_dict()}

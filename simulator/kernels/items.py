@@ -1,0 +1,241 @@
+"""The items of a month: the loans of a block that are in arrears or move, gathered side by side.
+
+Each step of an item's month is a loop over all items with nothing but arithmetic in it, so that it runs eight at a
+time; what branches (who dies, who defaults) is left to `close.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scenarios.vocabulary import (
+    CHARGE_OFF,
+    CHARGED_OFF,
+    CURE,
+    EVENT_SLOT,
+    EXTENDED,
+    FORGETFUL,
+    HARDSHIP,
+    MATURED,
+    MAX_BUCKET,
+    PREPAID,
+    PREPAY,
+    PURPOSE_BUCKET,
+    PURPOSE_CHARGE_OFF,
+    PURPOSE_MODIFY,
+    PURPOSE_PREPAY,
+    PURPOSE_SPELL,
+    PURPOSE_TOTAL_LOSS,
+    ROLL,
+    TOTAL_LOSS,
+)
+from simulator.kernels.booking import book_accruals, book_closing, book_payments
+from simulator.kernels.bundles import ENDLESS
+from simulator.kernels.compile import compiled
+from simulator.kernels.logarithm import waiting
+from simulator.kernels.random import SLOTS_PER_MONTH, WORDS, draw_blocks, unit
+from simulator.kernels.workspace import EVENT_WORDS, LANES, Items
+
+
+@compiled(inline=True, inner=True)
+def items_of(worker, items):  # type: ignore[no-untyped-def]
+    """One worker's items."""
+    return Items(
+        items.slot[worker],
+        items.place[worker],
+        items.entity[worker],
+        items.word[worker],
+        items.cause[worker],
+        items.soonest[worker],
+        items.modified[worker],
+        items.bucket[worker],
+        items.drawn[worker],
+        items.state[worker],
+        items.due[worker],
+        items.fee[worker],
+        items.track[worker],
+        items.shrink[worker],
+        items.step[worker],
+        items.rate[worker],
+        items.principal[worker],
+        items.interest[worker],
+        items.accrual[worker],
+        items.close[worker],
+        items.accrued[worker],
+        items.cash[worker],
+    )
+
+
+@compiled(inline=True, inner=True)
+def draw_events(count, address, group, items):  # type: ignore[no-untyped-def]
+    """Draw four words for each item: rows 4 group .. of ``items.word``; `address` is (path, month, seed)."""
+    path, month, seed = address
+    slot, row, word = EVENT_SLOT + month * SLOTS_PER_MONTH + group, group * WORDS, items.word
+    draw_blocks(items.entity[:count], (path, slot, seed), word[row], word[row + 1], word[row + 2], word[row + 3])
+
+
+@compiled(inner=True)
+def race(state, word, rate, soonest, drawn, count):  # type: ignore[no-untyped-def]
+    """Let one cause compete: where its waiting time E / rate is less than what came first, it leads to `state`."""
+    for item in range(count):
+        time = waiting(word[item]) / rate[item] if rate[item] > 0.0 else 1.0
+        sooner = time < soonest[item]
+        soonest[item] = time if sooner else soonest[item]
+        drawn[item] = state if sooner else drawn[item]
+
+
+@compiled(inline=True, inner=True)
+def gather(item, slot, place, worker, workouts, work):  # type: ignore[no-untyped-def]
+    """Bring what the settlement of a slot's month needs to its item; return the loan's PATH_STATE."""
+    slots, items, path = work.slots, work.items, work.path[worker, place]
+    items.slot[worker, item] = slot
+    items.place[worker, item] = place
+    items.track[worker, item] = slots.track[worker, slot]
+    items.shrink[worker, item] = slots.shrink[worker, slot]
+    items.step[worker, item] = slots.step[worker, slot]
+    items.rate[worker, item] = slots.rate[worker, slot]
+    items.bucket[worker, item] = path.state
+    items.due[worker, item] = path.last_due
+    items.fee[worker, item] = workouts.late_fee[np.uint64(path.tier)]
+    return path
+
+
+@compiled(inline=True, inner=True)
+def gather_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-def]
+    """Gather the loans in arrears that ``work.late`` lists and their intensities of every cause (3h)."""
+    _, hazards, workouts, _, _ = bundles
+    month, worker, buckets, cause = spot.month, np.uint64(spot.worker), hazards.arrears.shape[3], items.cause
+    for item in range(late):
+        slot = np.uint64(work.late[worker, item])
+        path = gather(item, slot, np.uint64(work.slots.place[worker, slot]), worker, workouts, work)
+        tier, cell, bucket = np.uint64(path.tier), np.uint64(work.slots.cell[worker, slot]), np.uint64(path.state)
+        ends = (path.kind == HARDSHIP) & (unit(items.word[PURPOSE_SPELL, item]) < hazards.spell_end[tier])
+        path.kind = FORGETFUL if ends else path.kind
+        own = hazards.arrears[tier, np.uint64(path.kind), np.uint64(path.treated), bucket]
+        macro = hazards.class_multiplier[month, cell]
+        cure, roll = macro[CURE], macro[ROLL]
+        for target in range(buckets):
+            cause[target, item] = own[target] * (cure if target < bucket else roll)
+        cause[buckets, item] = own[buckets] * macro[CHARGE_OFF]
+        cause[buckets + 1, item] = own[buckets + 1] * macro[PREPAY]
+        cause[buckets + 2, item] = hazards.total_loss[tier]
+        items.modified[item] = hazards.modified_share[tier, bucket] if month < path.term else 0.0
+        items.drawn[item] = bucket
+
+
+@compiled(inline=True, inner=True)
+def decide_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-def]
+    """What the loans in arrears do: the least of E_k / lambda_k if below 1, else they stay (2), (3h), (3i).
+
+    Each cause k has its own keyed exponential E_k, so another cause leaves the draws of the others alone.
+    """
+    _, hazards, _, _, clock = bundles
+    buckets, address = hazards.arrears.shape[3], (clock.first_path + spot.row, spot.month, clock.seed)
+    full = (late + LANES - 1) // LANES * LANES
+    for item in range(late):
+        items.entity[item] = work.slots.entity[spot.worker, work.late[spot.worker, item]]
+    for item in range(full):
+        items.soonest[item] = 1.0
+    for group in range(EVENT_WORDS // WORDS):
+        if group != 1 or buckets > WORDS:
+            draw_events(full, address, group, items)
+    gather_late(spot, late, bundles, work, items)
+    word, cause, soonest, drawn = items.word, items.cause, items.soonest, items.drawn
+    for target in range(buckets):
+        race(target, word[PURPOSE_BUCKET + target], cause[target], soonest, drawn, full)
+    race(CHARGED_OFF, word[PURPOSE_CHARGE_OFF], cause[buckets], soonest, drawn, full)
+    race(PREPAID, word[PURPOSE_PREPAY], cause[buckets + 1], soonest, drawn, full)
+    race(TOTAL_LOSS, word[PURPOSE_TOTAL_LOSS], cause[buckets + 2], soonest, drawn, full)
+    finish_decision(spot, late, clock, items)
+
+
+@compiled(inline=True, inner=True)
+def finish_decision(spot, late, clock, items):  # type: ignore[no-untyped-def]
+    """A cure to current may be an extension (3i); who is in arrears when the run-off ends is charged off."""
+    month, drawn, word = spot.month, items.drawn, items.word[PURPOSE_MODIFY]
+    for item in range(late):
+        extended = (drawn[item] == 0) & (unit(word[item]) < items.modified[item])
+        drawn[item] = EXTENDED if extended else drawn[item]
+    if month == clock.months + clock.run_off:
+        for item in range(late):
+            if 1 <= drawn[item] <= MAX_BUCKET and month - drawn[item] < items.due[item]:
+                drawn[item] = CHARGED_OFF
+
+
+@compiled(inner=True)
+def step_back(times, deepest, step, shrink, principal, count):  # type: ignore[no-untyped-def]
+    """Principal of the items as many instalments behind their track as `times` says (1): ``principal`` is updated."""
+    for back in range(deepest):
+        for item in range(count):
+            earlier = (principal[item] + step[item]) / shrink[item]
+            principal[item] = earlier if back < times[item] else principal[item]
+
+
+@compiled(inline=True, inner=True)
+def settle_claims(count, deepest, clock, items):  # type: ignore[no-untyped-def]
+    """Principal and unpaid interest of each item, the month's own included, before anything is paid; the accrual."""
+    track, rate, bucket, principal = items.track, items.rate, items.bucket, items.principal
+    interest, accrual, most = items.interest, items.accrual, clock.nonaccrual_months
+    for item in range(count):
+        principal[item] = track[item]
+    step_back(bucket, deepest, items.step, items.shrink, principal, count)
+    for item in range(count):
+        accrual[item] = principal[item] * rate[item] if bucket[item] < most else 0.0
+    for item in range(count):
+        interest[item] = principal[item] * rate[item] * min(bucket[item], most) + accrual[item]
+
+
+@compiled(inline=True, inner=True)
+def settle_states(spot, count, deepest, clock, items):  # type: ignore[no-untyped-def]
+    """State, principal and accrued interest of each item at the month's close."""
+    month, most, drawn, state, close = spot.month, clock.nonaccrual_months, items.drawn, items.state, items.close
+    track, shrink, step, due, principal = items.track, items.shrink, items.step, items.due, items.principal
+    for item in range(count):
+        matures = (drawn[item] <= MAX_BUCKET) & (month - drawn[item] >= due[item])
+        state[item] = MATURED if matures else (0 if drawn[item] == EXTENDED else drawn[item])
+    for item in range(count):
+        close[item] = track[item] * shrink[item] - step[item]
+    step_back(state, deepest, step, shrink, close, count)
+    for item in range(count):
+        owed = principal[item] if state[item] > items.bucket[item] else close[item]
+        owed = principal[item] + items.interest[item] if drawn[item] == EXTENDED else owed
+        close[item] = owed if state[item] <= MAX_BUCKET else 0.0
+    for item in range(count):
+        items.accrued[item] = close[item] * items.rate[item] * min(state[item], most)
+
+
+@compiled(inline=True, inner=True)
+def fill_lanes(count, items):  # type: ignore[no-untyped-def]
+    """Follow `count` items by such as leave nothing in any sum, up to a full step of the loops; return how many."""
+    full = (count + LANES - 1) // LANES * LANES
+    for item in range(count, full):
+        items.track[item] = 0.0
+        items.shrink[item] = 1.0
+        items.step[item] = 0.0
+        items.rate[item] = 0.0
+        items.bucket[item] = 0
+        items.due[item] = ENDLESS
+        items.fee[item] = 0.0
+        items.drawn[item] = CHARGED_OFF
+    return full
+
+
+@compiled(inline=True, inner=True)
+def settle(spot, count, bundles, items):  # type: ignore[no-untyped-def]
+    """Settle the month of all items in closed form (1): who ends in `state` has paid what lies between."""
+    _, hazards, _, _, clock = bundles
+    deepest = 0
+    for item in range(count):
+        deepest = max(deepest, items.bucket[item])
+    settle_claims(count, deepest, clock, items)
+    deepest = min(deepest + 1, hazards.arrears.shape[3] - 1)
+    settle_states(spot, count, deepest, clock, items)
+
+
+@compiled(inline=True, inner=True)
+def settle_books(spot, count, clock, items, result):  # type: ignore[no-untyped-def]
+    """Add the settled month of all items to the book."""
+    book, month, scale = result.book[spot.row], spot.month, clock.scale
+    book_payments(book, month, count, scale, items)
+    book_accruals(book, month, count, scale, items)
+    book_closing(book, month, count, scale, items)

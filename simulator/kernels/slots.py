@@ -1,0 +1,134 @@
+"""Slots: the live loans of a block side by side, in no order, as the dense pass reads them.
+
+A loan that dies leaves its slot to the block's last one, so no pass ever meets a dead loan.  What only the active
+pass needs stays at the loan's place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scenarios.vocabulary import HISTORY_MONTHS, MODIFIED
+from simulator.kernels.compile import compiled
+from simulator.kernels.workspace import Slots
+
+STRIDE = 8
+"""Months whose values are taken out together."""
+
+
+@compiled(inline=True, inner=True)
+def slots_of(worker, first, count, slots):  # type: ignore[no-untyped-def]
+    """The slots of one block: views of `count` of them from `first` on; `word` is left whole."""
+    stop = first + count
+    return Slots(
+        slots.place[worker, first:stop],
+        slots.entity[worker, first:stop],
+        slots.cell[worker, first:stop],
+        slots.track[worker, first:stop],
+        slots.shrink[worker, first:stop],
+        slots.step[worker, first:stop],
+        slots.rate[worker, first:stop],
+        slots.limit[worker, first:stop],
+        slots.due[worker, first:stop],
+        slots.late[worker, first:stop],
+        slots.modified_until[worker, first:stop],
+        slots.default_until[worker, first:stop],
+    )
+
+
+@compiled(inline=True, inner=True)
+def remember(slot, worker, mark, month, defaulted, clock, slots):  # type: ignore[no-untyped-def]
+    """Note for how long a loan without arrears counts as modified and, after a default, as in probation."""
+    since = mark >> 1
+    modified = (mark & 1) == MODIFIED and month - since < HISTORY_MONTHS
+    slots.modified_until[worker, slot] = since + HISTORY_MONTHS if modified else 0
+    slots.default_until[worker, slot] = since + clock.probation_months - 1 if defaulted >= 0 else 0
+
+
+@compiled(inline=True, inner=True)
+def entry_limit(loan, month, mark, loans, hazards):  # type: ignore[no-untyped-def]
+    """Bound, from `month` on, of the loan's multiplier of entry: what it had in arrears before it wears off."""
+    since = month - 1 - (mark >> 1)
+    limit = loans.fact[loan].risk_bound
+    if since < HISTORY_MONTHS:
+        limit *= hazards.history_bound[mark & 1, since]
+    return np.float32(limit)
+
+
+@compiled(inline=True, inner=True)
+def next_due(month, term, renewal):  # type: ignore[no-untyped-def]
+    """First month after `month` in which a loan that pays on time matures or renews."""
+    if renewal == 0 or month < term:
+        return term
+    return term + ((month - term) // renewal + 1) * renewal
+
+
+@compiled(inline=True, inner=True)
+def leave_slot(place, spot, bundles, work):  # type: ignore[no-untyped-def]
+    """Take a dead loan out: the block's last loan moves into its slot, and its car out of the lender's collateral."""
+    loans, _, workouts, _, clock = bundles
+    worker, slots, first = spot.worker, work.slots, spot.start - spot.origin
+    loan, number = spot.origin + place, first // clock.block
+    slot, last = work.path[worker, place].slot, first + work.standing[worker, number] - 1
+    work.standing[worker, number] -= 1
+    moved = slots.place[worker, last]
+    slots.place[worker, slot] = moved
+    work.path[worker, moved].slot = slot
+    slots.entity[worker, slot] = slots.entity[worker, last]
+    slots.cell[worker, slot] = slots.cell[worker, last]
+    slots.track[worker, slot] = slots.track[worker, last]
+    slots.shrink[worker, slot] = slots.shrink[worker, last]
+    slots.step[worker, slot] = slots.step[worker, last]
+    slots.rate[worker, slot] = slots.rate[worker, last]
+    slots.limit[worker, slot] = slots.limit[worker, last]
+    slots.due[worker, slot] = slots.due[worker, last]
+    slots.late[worker, slot] = slots.late[worker, last]
+    slots.modified_until[worker, slot] = slots.modified_until[worker, last]
+    slots.default_until[worker, slot] = slots.default_until[worker, last]
+    for row in range(work.word.shape[1]):
+        work.word[worker, row, slot] = work.word[worker, row, last]
+    take_value(
+        work.value[worker, loans.fact[loan].segment],
+        spot.month,
+        workouts.depreciation[loans.fact[loan].car :],
+        loans.fact[loan].value_as_new * clock.scale,
+    )
+
+
+@compiled(inline=True)
+def take_value(value, month, depreciation, scaled):  # type: ignore[no-untyped-def]
+    """Take a car's value, in quanta, out of the stocks of `month` and all later ones: int64[T+1 and a stride].
+
+    Written out, all reads before all writes: the compiler cannot know that the two arrays differ, and would go one by
+    one.  What is taken behind month T means nothing.
+    """
+    for at in range(month, value.size - STRIDE, STRIDE):
+        d0, d1, d2, d3 = depreciation[at], depreciation[at + 1], depreciation[at + 2], depreciation[at + 3]
+        d4, d5, d6, d7 = depreciation[at + 4], depreciation[at + 5], depreciation[at + 6], depreciation[at + 7]
+        v0, v1, v2, v3 = value[at], value[at + 1], value[at + 2], value[at + 3]
+        v4, v5, v6, v7 = value[at + 4], value[at + 5], value[at + 6], value[at + 7]
+        value[at] = v0 - np.int64(d0 * scaled)
+        value[at + 1] = v1 - np.int64(d1 * scaled)
+        value[at + 2] = v2 - np.int64(d2 * scaled)
+        value[at + 3] = v3 - np.int64(d3 * scaled)
+        value[at + 4] = v4 - np.int64(d4 * scaled)
+        value[at + 5] = v5 - np.int64(d5 * scaled)
+        value[at + 6] = v6 - np.int64(d6 * scaled)
+        value[at + 7] = v7 - np.int64(d7 * scaled)
+
+
+@compiled()
+def open_values(value, standing):  # type: ignore[no-untyped-def]
+    """Let the cars of all loans stand: copy ``int64[segment, T+1]``."""
+    for segment in range(value.shape[0]):
+        for month in range(value.shape[1]):
+            standing[segment, month] = value[segment, month]
+
+
+@compiled()
+def add_values(value, loans, depreciation, scale):  # type: ignore[no-untyped-def]
+    """Fill ``int64[segment, T+1]`` with the value of all cars before the used-car index, in quanta."""
+    for loan in range(loans.fact.size):
+        segment, car, scaled = loans.fact[loan].segment, loans.fact[loan].car, loans.fact[loan].value_as_new * scale
+        for month in range(value.shape[1]):
+            value[segment, month] += np.int64(depreciation[car + month] * scaled)

@@ -1,0 +1,177 @@
+"""The scratch of a worker: a path's loans as places, slots, items and movers.
+
+A loan's *place* in its chunk never changes; what only some months touch is kept there.  Its *slot* is where the dense
+pass meets it: live loans stand side by side, and a dead one leaves its slot to the last.  *Movers* and *items* are
+gathered anew each month.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.kernels.bundles import Floats, Records
+
+EVENT_WORDS: Final = 16
+"""Words of a month's first four event slots: a row each in ``Items.word``, numbered as the purposes are."""
+LANES: Final = 32
+"""Items are filled up to a multiple of this: a vectorised loop would step what remains one by one."""
+
+PATH_STATE: Final = np.dtype(
+    [
+        ("state", np.int8),
+        ("kind", np.int8),
+        ("treated", np.int8),
+        ("mark", np.int16),
+        ("seized", np.int16),
+        ("defaulted", np.int16),
+        ("waiting", np.int16),
+        ("tier", np.int16),
+        ("term", np.int32),
+        ("last_due", np.int32),
+        ("slot", np.int32),
+        ("loss", np.float64),
+        ("cash", np.float64),
+    ],
+    align=True,
+)
+"""What a loan is on a path.
+
+state: bucket or exit.  kind: type of the borrower while in arrears.  treated: UNSERVED, SERVED or NOT_CALLED at the
+last close.  mark: see bundles.py.  seized, defaulted: months of the car's seizure and of default, or NEVER.  waiting:
+months in which the loan asked the pool and was not served.  tier: that of the loan.  term: last due date, extensions
+move it; last_due: the same, ENDLESS for a loan that renews.  slot: where the dense pass finds the loan.  loss:
+discounted loss so far; cash: that of the last month in which the loan was an item (for traces).
+"""
+
+
+class Slots(NamedTuple):
+    """Live loans side by side, [worker, slot of the chunk]; a block's come first to last, then empty slots."""
+
+    place: NDArray[np.int32]
+    """Place of the loan in the chunk."""
+    entity: NDArray[np.uint64]
+    cell: NDArray[np.int32]
+    track: Floats
+    """Principal if all instalments due had been paid, at the opening of the month; moved on by the dense pass."""
+    shrink: Floats
+    step: Floats
+    rate: Floats
+    """Monthly contract rate."""
+    limit: NDArray[np.float32]
+    """Bound of the multiplier of entry."""
+    due: NDArray[np.int32]
+    """Month of the last instalment or the next renewal."""
+    late: NDArray[np.uint8]
+    """1 in arrears, else 0."""
+    modified_until: NDArray[np.int16]
+    """The loan counts as modified in months before this one, while without arrears."""
+    default_until: NDArray[np.int16]
+    """The loan counts as in default in months before this one, while without arrears."""
+
+
+class Items(NamedTuple):
+    """Loans of a block that are in arrears or move this month, side by side: [worker, item]."""
+
+    slot: NDArray[np.int32]
+    place: NDArray[np.int32]
+    entity: NDArray[np.uint64]
+    word: NDArray[np.uint32]
+    """[worker, purpose, item] event draws."""
+    cause: Floats
+    """[worker, K+4, item] intensities of arrival in bucket 0..K, charge-off, payoff, total loss."""
+    soonest: Floats
+    """Waiting time of the cause that comes first, months; 1 where none comes."""
+    modified: Floats
+    """Share of cures to current that are extensions."""
+    bucket: NDArray[np.int64]
+    drawn: NDArray[np.int64]
+    state: NDArray[np.int64]
+    due: NDArray[np.int64]
+    """Month of the last instalment, ENDLESS of a loan that renews."""
+    fee: Floats
+    """Fee for each instalment paid late, currency."""
+    track: Floats
+    shrink: Floats
+    step: Floats
+    rate: Floats
+    principal: Floats
+    """Claim before anything is paid, currency."""
+    interest: Floats
+    """Unpaid interest before anything is paid, the month's own included."""
+    accrual: Floats
+    """The month's own interest."""
+    close: Floats
+    """Principal at the month's close; 0 of who is gone."""
+    accrued: Floats
+    """Unpaid interest at the month's close."""
+    cash: Floats
+    """What the borrower paid, late fees included."""
+
+
+class Movers(NamedTuple):
+    """Loans of a block without arrears that may move this month, side by side: [worker, mover]."""
+
+    worse: Floats
+    """Intensity of entry, direct charge-off included."""
+    equity: Floats
+    """Effect of negative equity on it."""
+    drawn: NDArray[np.int64]
+    """State to which the loan moves; 0 where it pays."""
+    entered: NDArray[np.int32]
+    """Movers that fall behind."""
+    entity: NDArray[np.uint64]
+    word: NDArray[np.uint32]
+    """[worker, 4, mover] the draws of those, one after another."""
+
+
+class Workspace(NamedTuple):
+    """Scratch, one row a worker; the second dimension of most is a chunk of loans."""
+
+    slots: Slots
+    items: Items
+    movers: Movers
+    standing: NDArray[np.int32]
+    """[worker, block] slots in use."""
+    path: Records
+    """[worker, chunk] PATH_STATE, by place."""
+    flag: NDArray[np.uint8]
+    """[worker, block] not 0 where a slot needs more than the dense pass: FLAG_LATE, FLAG_DUE, FLAG_MOVES."""
+    listed: NDArray[np.int32]
+    """[worker, block] flagged slots, numbered within their block."""
+    mover: NDArray[np.int32]
+    """[worker, block] slots without arrears that may move."""
+    late: NDArray[np.int32]
+    """[worker, block] slots of the loans in arrears."""
+    behind: NDArray[np.int32]
+    """[worker, block] items that close the month in arrears."""
+    paid: NDArray[np.int32]
+    """[worker, block] items that close it without."""
+    dead: NDArray[np.int32]
+    """[worker, block] items that are gone."""
+    defaulting: NDArray[np.int32]
+    """[worker, block] items that default."""
+    word: NDArray[np.uint32]
+    """[worker, 4, chunk] dense draws of four months, by slot."""
+    queue: NDArray[np.int32]
+    """[worker, chunk] places of the loans that ask the pool, in order."""
+    rank: NDArray[np.int16]
+    """[worker, chunk] their priorities."""
+    ranked: NDArray[np.int64]
+    """[worker, PRIORITIES] how many loans have each priority."""
+    entry: Floats
+    """[worker, T+1, c] intensity of entry on this path."""
+    entry_top: Floats
+    """[worker, T+1] the largest of them."""
+    value: NDArray[np.int64]
+    """[worker, segment, T+1 and a stride] value of the cars of live loans before the used-car index, quanta."""
+    lagged: Floats
+    """[worker, 3, E+1, lag] proceeds, costs and deficiency cash by month of charge-off and months to cash."""
+    shortfall: Floats
+    """[worker, E+1, stage, 2] losses discounted to the as-of date: defaults within 12 months, all."""
+    level_loss: Floats
+    """[worker, T+2, level] loss by month of charge-off, run-off last."""
+    fire: Floats
+    """[worker] factor of auction prices this month (7)."""

@@ -1,0 +1,119 @@
+"""A worker's scratch: every array that the kernels write between a run's inputs and its results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scenarios.vocabulary import STAGES
+from simulator.horizon import RUN_OFF_MONTHS, longest_lag
+from simulator.kernels.bundles import PRIORITIES
+from simulator.kernels.workspace import EVENT_WORDS, LANES, PATH_STATE, Items, Movers, Slots, Workspace
+from simulator.shapes import Shape
+from simulator.totals import LOAN_BLOCK, ScenarioRun, count_levels
+
+SLOTS = {
+    "place": np.int32,
+    "entity": np.uint64,
+    "cell": np.int32,
+    "track": np.float64,
+    "shrink": np.float64,
+    "step": np.float64,
+    "rate": np.float64,
+    "limit": np.float32,
+    "due": np.int32,
+    "late": np.uint8,
+    "modified_until": np.int16,
+    "default_until": np.int16,
+}
+"""Arrays of `Slots`, by slot of a chunk."""
+
+ITEMS = {
+    "slot": np.int32,
+    "place": np.int32,
+    "entity": np.uint64,
+    "word": np.uint32,
+    "cause": np.float64,
+    "soonest": np.float64,
+    "modified": np.float64,
+    "bucket": np.int64,
+    "drawn": np.int64,
+    "state": np.int64,
+    "due": np.int64,
+    "fee": np.float64,
+    "track": np.float64,
+    "shrink": np.float64,
+    "step": np.float64,
+    "rate": np.float64,
+    "principal": np.float64,
+    "interest": np.float64,
+    "accrual": np.float64,
+    "close": np.float64,
+    "accrued": np.float64,
+    "cash": np.float64,
+}
+"""Arrays of `Items`, by item of a block; of `word` and `cause` several."""
+
+MOVERS = {
+    "worse": np.float64,
+    "equity": np.float64,
+    "drawn": np.int64,
+    "entered": np.int32,
+    "entity": np.uint64,
+    "word": np.uint32,
+}
+"""Arrays of `Movers`, by mover of a block; of `word` four."""
+
+GROUPS = {"slots": Slots, "items": Items, "movers": Movers}
+
+
+def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans: int | None = None) -> dict[str, Shape]:
+    """Scratch of a run by field: a worker holds a block of loans, or the whole book where its loans meet each month.
+
+    `loans` if the book has another number of them than the run, which then is one of its like.
+    """
+    loans = run.book.loans.bucket.size if loans is None else loans
+    chunk = loans if whole_book else min(LOAN_BLOCK, loans)
+    block, buckets = min(LOAN_BLOCK, chunk) + LANES, len(run.parameters.bucket_edges)
+    several = {"items.word": EVENT_WORDS, "items.cause": buckets + 3, "movers.word": 4}
+    end, lags, months = run.months + RUN_OFF_MONTHS + 1, longest_lag(run.parameters) + 1, run.months
+
+    def grouped(group: str, arrays: dict[str, Any], size: int) -> dict[str, Shape]:
+        names = {f"{group}.{name}": dtype for name, dtype in arrays.items()}
+        rows = {name: (several[name],) if name in several else () for name in names}
+        return {name: Shape((threads, *rows[name], size), dtype) for name, dtype in names.items()}
+
+    def lists(*names: str) -> dict[str, Shape]:
+        return {name: Shape((threads, block), np.int32) for name in names}
+
+    return {
+        **grouped("slots", SLOTS, chunk),
+        **grouped("items", ITEMS, block),
+        **grouped("movers", MOVERS, block),
+        "standing": Shape((threads, chunk // LOAN_BLOCK + 1), np.int32),
+        "path": Shape((threads, chunk), PATH_STATE),
+        "flag": Shape((threads, block), np.uint8),
+        **lists("listed", "mover", "late", "behind", "paid", "dead", "defaulting"),
+        "word": Shape((threads, 4, chunk), np.uint32),
+        "queue": Shape((threads, chunk), np.int32),
+        "rank": Shape((threads, chunk), np.int16),
+        "ranked": Shape((threads, PRIORITIES), np.int64),
+        "entry": Shape((threads, months + 1, run.book.cells.tier.size)),
+        "entry_top": Shape((threads, months + 1)),
+        "value": Shape((threads, *run.value.shape), np.int64),
+        "lagged": Shape((threads, 3, end, lags)),
+        "shortfall": Shape((threads, end, len(STAGES), 2)),
+        "level_loss": Shape((threads, months + 2, count_levels(run))),
+        "fire": Shape((threads,), fill=1.0),
+    }
+
+
+def workspace(run: ScenarioRun, threads: int, *, whole_book: bool) -> Workspace:
+    """The scratch of `workspace_shapes`."""
+    fields: dict[str, Any] = {}
+    grouped: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
+    for name, shape in workspace_shapes(run, threads, whole_book=whole_book).items():
+        group, _, field = name.rpartition(".")
+        (grouped[group] if group else fields)[field] = shape.filled()
+    return Workspace(**{name: GROUPS[name](**arrays) for name, arrays in grouped.items()}, **fields)

@@ -1,7 +1,7 @@
 """The pilot of a tail method: paths of the study's own book that find where its factors have to go.
 
 Its paths are numbered from 2^31 on, beyond any path of a study, so they share no draw with the run, and what is found
-is independent of it. Half of them are drawn plainly; from them comes a direction: least squares of the normal scores
+is independent of it. Half of them are drawn plainly; from them comes a direction: ridge regression of the normal scores
 of the loss on the coordinates of the shocks. The other half is drawn with a first shift along that direction; from all
 of them come the direction again and the length of the shift (`tail_shift`). The scenarios of a study have one direction
 and one length, the mean of what each would have, so that their paths stay paired.

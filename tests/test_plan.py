@@ -7,9 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -93,8 +91,10 @@ def test_the_kernels_arrays_are_made_from_the_forecasts_shapes(tmp_path: Path, k
     shapes = workspace_shapes(run, threads, whole_book=whole_book)
     assert bytes_of(shapes) == _bytes(workspace(run, threads, whole_book=whole_book))
     assert bytes_of(result_shapes(run, 7)) == _bytes(empty_result(run, 7)) - run.traced.nbytes
-    larger = bytes_of(workspace_shapes(run, threads, whole_book=whole_book, loans=9_000))
-    assert larger > 20 * bytes_of(shapes) if whole_book else larger < 20 * bytes_of(shapes)
+    half, all_of_it = (
+        bytes_of(workspace_shapes(run, threads, whole_book=whole_book, loans=loans)) for loans in (200_000, 400_000)
+    )
+    assert all_of_it / half == pytest.approx(2.0 if whole_book else 1.0, rel=0.05)
 
 
 def _bytes(bundle: object) -> int:
@@ -109,18 +109,14 @@ def test_a_plan_is_told_and_nothing_is_left(here: Path) -> None:
     study_file(here, PLAIN)
     answer = carstress("plan", "study.yaml", "--paths", 60, "--threads", 2)
     assert answer.code == 0
-    for words in (
-        "loans",
-        "60   under baseline, severely_adverse",
-        "further paths",
-        "memory at the peak",
-        "results.nc",
-    ):
+    for words in ("60   under baseline, severely_adverse", "further paths", "memory at the peak", "results.nc"):
         assert words in answer.out
     assert answer.out.endswith("The run fits.\n")
     assert "Rehearsing some paths" in answer.err
-    assert [path.name for path in here.iterdir()] == ["temporary", "study.yaml"] or not files_below(here / "temporary")
+    assert os.environ["CARSTRESS_KERNEL_CACHE"] == "0"
+    assert "more in every run, since compiled kernels are not kept" in answer.out
     assert set(files_below(here)) == {"study.yaml"}
+    assert not list((here / "temporary").iterdir())
 
 
 def test_a_plan_as_data_names_all_runs_and_takes_what_run_takes(here: Path) -> None:
@@ -225,7 +221,7 @@ def test_a_book_that_does_not_fit_is_not_drawn(here: Path, monkeypatch: pytest.M
     for command in ("run", "plan"):
         answer = carstress(command, "study.yaml", "--memory-limit", "4GiB")
         assert answer.code == 3
-        assert "study.yaml:4:51: a book of 9,000,000 loans, which takes about 7.5 GiB" in answer.err
+        assert "study.yaml:4:49: a book of 9,000,000 loans, which takes about 7.5 GiB" in answer.err
 
 
 @pytest.mark.usefixtures("no_run")
@@ -304,25 +300,14 @@ RUNS = {
 """Where the Dataset is large; where two workers hold the whole of a large book; where many parts become one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A plan and the run that followed: the plan, peak memory of the run's process, its Dataset and files, bytes."""
-
-    plan: Mapping[str, Any]
-    peak: int
-    dataset: int
-    files: Mapping[str, int]
-
-
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """Environment with kernels on disk, as all processes but the first have it."""
     folder = tmp_path_factory.mktemp("kernels")
     variables = environment(CARSTRESS_KERNEL_CACHE="1", XDG_CACHE_HOME=str(folder))
     study_file(folder, SMALL_STUDY.replace("paths: 100", "paths: 4"))
-    for _ in range(2):  # the first compiles
-        command = [*COMMAND, "plan", "study.yaml", "--threads", "2", "-q"]
-        subprocess.run(command, cwd=folder, env=variables, check=True, timeout=600)
+    command = [*COMMAND, "plan", "study.yaml", "--threads", "2", "-q"]
+    subprocess.run(command, cwd=folder, env=variables, check=True, timeout=600)
     return variables
 
 
@@ -349,17 +334,9 @@ def test_a_run_takes_what_its_plan_says(tmp_path: Path, kernels: Mapping[str, st
     _, peak = measured(["run", *words, "--out", "r"], tmp_path, kernels)
     memory, output = plan["memory"], plan["output"]
     assert memory["total_bytes"] == pytest.approx(peak, rel=MEMORY_BAND)
-    assert memory["dataset_bytes"] == pytest.approx(read_results(tmp_path / "r").nbytes, rel=0.02)
+    assert memory["dataset_bytes"] == pytest.approx(read_results(tmp_path / "r").nbytes, rel=0.02, abs=4096)
     sizes = {name: len(content) for name, content in files_below(tmp_path / "r").items()}
     assert output["bytes"] == pytest.approx(sum(sizes.values()), rel=FILES_BAND)
     assert output["results_bytes"] == pytest.approx(sizes["results.nc"], rel=FILES_BAND)
     assert sum(sizes.values()) - sizes["results.nc"] < room.DOCUMENTS
     assert plan["seconds"]["compile_now"] == plan["seconds"]["compile_every_run"] == 0.0
-
-
-def test_where_kernels_are_not_kept_every_run_compiles(here: Path) -> None:
-    study_file(here, SMALL_STUDY.replace("paths: 100", "paths: 4"))
-    assert os.environ["CARSTRESS_KERNEL_CACHE"] == "0"
-    answer = carstress("plan", "study.yaml")
-    assert "compile the kernels" in answer.out
-    assert "more in every run, since compiled kernels are not kept" in answer.out

@@ -240,7 +240,7 @@ def test_a_book_to_draw_is_refused_by_its_size_alone(inputs: StudyInputs) -> Non
     assert book_shortage(inputs.study, Allowance(200 * room.BOOK_LOAN, "free")) is None
     fault = book_shortage(inputs.study, Allowance(100_000, "free"))
     assert fault is not None
-    assert "study.yaml:4:51: a book of 200 loans, which takes about 176 kiB of memory by itself" in str(fault)
+    assert "study.yaml:4:49: a book of 200 loans, which takes about 176 kiB of memory by itself" in str(fault)
     assert "111 loans fit, without results." in fault.remedy
 
 

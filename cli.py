@@ -111,14 +111,17 @@ def plan(
     Reads the book, runs some paths of every scenario on this machine, and rehearses pictures, report and files in a
     folder that is removed. Says whether the run fits, and if not, what would.
     """
+    from outputs.run_folder import check_destination
     from simulator.engine import RunSize, available_cores
 
     started = time.perf_counter()
     inputs = study_inputs(study, memory_limit).with_run(paths=paths, seed=seed)
+    folder = out or RUNS / inputs.study.name
+    check_destination(folder, force=True)  # an earlier run there is no fault of a plan
     seconds = time.perf_counter() - started
     announce(inputs)
     size = RunSize(threads=threads or available_cores())
-    show_plan(inputs, size, out or RUNS / inputs.study.name, memory_limit, seconds)
+    show_plan(inputs, size, folder, memory_limit, seconds)
 
 
 def study_inputs(reference: str, memory_limit: int | None = None) -> StudyInputs:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import xarray as xr
 
+from outputs.limits import check_limits
 from outputs.publish import publish_run
 from outputs.room import Output, stored_a_path
 from outputs.run_folder import RESULTS
 from outputs.store import stored_by_path
+from outputs.terminal import further_lines, measures_document
 from simulator.plan import Need
 from simulator.rehearsal import Rehearsal, Span, simulation_span
 
@@ -99,7 +101,11 @@ def _published(rehearsal: Rehearsal, paths: int) -> tuple[float, int, int]:
     """Seconds that the files of so many paths take; bytes of results.nc less what paths take in it; of all others."""
     with tempfile.TemporaryDirectory(prefix="carstress-") as folder:
         started = time.perf_counter()
-        written = publish_run(Path(folder) / "run", rehearsal.inputs, _repeated(rehearsal.results, paths))
+        results = _repeated(rehearsal.results, paths)
+        limits = check_limits(results, rehearsal.inputs.study.limits)
+        written = publish_run(Path(folder) / "run", rehearsal.inputs, results, limits)
+        measures_document(results, limits, rehearsal.inputs)
+        further_lines(results)
         seconds = time.perf_counter() - started
         sizes = {path: path.stat().st_size for path in written}
         (file,) = (path for path in written if path.name == RESULTS)

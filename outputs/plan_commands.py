@@ -160,10 +160,7 @@ def show_plan(inputs: StudyInputs, size: RunSize, folder: Path, limit: int | Non
     with progress_bars(few[0].runs()) as advance:
         rehearsal = interruptible(lambda: rehearse(inputs, few, advance))
     plan = make_plan(inputs, size, need, kernels=kernels, trial=trial, rehearsal=rehearsal, book=book)
-    told = (
-        _allowed(limit),
-        folder,
-        free_disk(folder),
-        shortages(inputs, need, trial, size, folder, limit),
-    )
+    faults = shortages(inputs, need, trial, size, folder, limit)
+    shown = _allowed(None if limit == NO_LIMIT else limit)
+    told = (shown, folder, free_disk(folder), faults)
     VOICE.report(plan_text(plan, *told), plan_document(plan, *told))

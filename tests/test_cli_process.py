@@ -15,7 +15,7 @@ import pytest
 from command_line import COMMAND, SMALL_STUDY, environment, process, study_file
 
 HEAVY = ("numpy", "numba", "xarray", "scipy", "matplotlib", "pandas", "pydantic", "duckdb", "h5py", "jinja2", "rich")
-LONG_STUDY = SMALL_STUDY.replace("paths: 100", "paths: 1000000").replace("loans: 200", "loans: 2000")
+LONG_STUDY = SMALL_STUDY.replace("paths: 100", "paths: 100000").replace("loans: 200", "loans: 2000")
 
 PROMPT_SECONDS = 5.0
 """Far less than compiling the kernels takes, and far more than a loaded machine needs to end a process."""
@@ -189,7 +189,7 @@ cli.main()
 def test_progress_is_drawn_on_a_terminal_and_an_interrupt_gives_it_back(tmp_path: Path, started: Running) -> None:
     running, reader = started(terminal=True, NUMBA_DISABLE_JIT="1")
     read_until(reader, "severely_adverse ")
-    drawn = read_until(reader, "0/1000000")
+    drawn = read_until(reader, "0/100000")
     after, seconds = interrupt(running, reader)
     assert (running.returncode, seconds < PROMPT_SECONDS) == (130, True)
     assert "\x1b[" in drawn

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +15,10 @@ import xarray as xr
 import outputs.plan
 import outputs.publish
 import simulator.study
+import simulator.trial
 from calibration.library import find_parameter_set
-from command_line import COMMAND, SMALL_STUDY, carstress, environment, files_below, study_file
+from command_line import SMALL_STUDY, carstress, files_below, study_file
+from measured_runs import MEMORY_BAND, kernels_on_disk, measured
 from outputs import room
 from outputs.room import PUBLISHING
 from outputs.store import read_results
@@ -157,6 +158,7 @@ def test_a_plan_of_an_earlier_run_and_of_drawn_parameters(here: Path) -> None:
         (("--paths", "0"), 2, "0 is not in the range 1<=x<="),
         (("--force",), 2, "No such option '--force'"),
         (("gone.yaml",), 3, "gone.yaml does not exist"),
+        (("--out", "/dev/null/x"), 3, "/dev/null/x: no folder can be made there"),
     ],
 )
 def test_wrong_words(here: Path, words: tuple[str, ...], code: int, said: str) -> None:
@@ -179,7 +181,14 @@ def no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulator.study, "run_study", fail)
 
 
-@pytest.mark.usefixtures("no_run")
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that holds what one does which has just begun, however many tests this one has run."""
+    for name in ("resident_memory", "peak_memory"):
+        monkeypatch.setattr(simulator.trial, name, lambda: 180 << 20)
+
+
+@pytest.mark.usefixtures("no_run", "fresh")
 def test_a_run_that_does_not_fit_is_refused_before_it_starts(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study_file(here)
     answer = carstress("run", "study.yaml", "--paths", 300_000, "--memory-limit", "1GiB", "--out", "r")
@@ -193,25 +202,18 @@ def test_a_run_that_does_not_fit_is_refused_before_it_starts(here: Path, monkeyp
     assert set(files_below(here)) == {"study.yaml"}
 
 
-@pytest.mark.usefixtures("no_run")
+@pytest.mark.usefixtures("no_run", "fresh")
 def test_what_is_suggested_fits_and_not_much_more_does(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study_file(here)
     allowed = 2 << 30
     words = ("plan", "study.yaml", "--memory-limit", "2GiB", "--json")
-    monkeypatch.setattr(outputs.plan, "publish_run", lambda folder, *_: _pretended(folder))
+    monkeypatch.setattr(outputs.plan, "_published", lambda *_: (1.0, 0, 0))
     monkeypatch.setattr("simulator.rehearsal.run_study", run_study)
     paths = carstress(*words).document["memory"]["most_paths"]
     assert carstress(*words, "--paths", paths).document["fits"]
     beyond = carstress(*words, "--paths", round(1.2 * paths)).document
     assert not beyond["fits"]
     assert beyond["memory"]["total_bytes"] > allowed
-
-
-def _pretended(folder: Path) -> tuple[Path, ...]:
-    """A run's folder with results of no variable."""
-    folder.mkdir()
-    xr.Dataset({"none": 0.0}).to_netcdf(folder / "results.nc", group="results", engine="h5netcdf")
-    return (folder / "results.nc",)
 
 
 @pytest.mark.usefixtures("no_run")
@@ -289,8 +291,8 @@ def test_the_band_is_never_narrow(tmp_path: Path) -> None:
 
 # --- forecast and run, each a process of its own ------------------------------------------------------------------
 
-MEMORY_BAND = 0.20
 FILES_BAND = 0.10
+"""By which a plan may miss the files of its run."""
 
 RUNS = {
     "many paths": SMALL_STUDY.replace("paths: 100", "paths: 6000").replace("months: 6", "months: 24"),
@@ -302,27 +304,7 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """Environment with kernels on disk, as all processes but the first have it."""
-    folder = tmp_path_factory.mktemp("kernels")
-    variables = environment(CARSTRESS_KERNEL_CACHE="1", XDG_CACHE_HOME=str(folder))
-    study_file(folder, SMALL_STUDY.replace("paths: 100", "paths: 4"))
-    command = [*COMMAND, "plan", "study.yaml", "--threads", "2", "-q"]
-    subprocess.run(command, cwd=folder, env=variables, check=True, timeout=600)
-    return variables
-
-
-def measured(words: list[str], folder: Path, variables: Mapping[str, str]) -> tuple[str, int]:
-    """What a command prints, and the most memory that its process held."""
-    program = (
-        "import resource, subprocess, sys\n"
-        "code = subprocess.run(sys.argv[1:]).returncode\n"
-        "most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n"
-        "print(most * (1 if sys.platform == 'darwin' else 1024), file=sys.stderr)\n"
-        "sys.exit(code)\n"
-    )
-    command = [sys.executable, "-c", program, *COMMAND, *words]
-    answer = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=True)
-    return answer.stdout, int(answer.stderr.splitlines()[-1])
+    return kernels_on_disk(tmp_path_factory.mktemp("kernels"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource module")

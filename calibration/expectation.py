@@ -107,7 +107,7 @@ def expected_book(tape: LoanTape, parameters: Parameters) -> ExpectedBook:
         Its tiers.
     """
     loans, months = build_book(tape, parameters).loans, run_off_months(tape)
-    cars = book_cars(loans, parameters, tape.as_of.month)
+    cars = book_cars(loans, parameters, tape.as_of.month, months)
     population, standing = Population(loans, parameters), opening(loans, parameters)
     flows = np.zeros((len(FLOWS), months + 1))
     flows[:3, 0] = _stocks(standing)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from simulator.horizon import longest_sale
 from simulator.kernels.bundles import Loans
 from simulator.parameters import Parameters
-from simulator.workouts import MONTHS_A_YEAR, long_depreciation
+from simulator.workouts import MONTHS_A_YEAR, car_depreciation
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +29,7 @@ class Cars:
         The book.
     parameters : Parameters
         Its tiers.
-    depreciation : float64[(segment, usage) x age]
+    depreciation : float64[month, car]
         Value relative to new.
     first_month : int
         Calendar month of the as-of date, 1 to 12.
@@ -41,7 +42,7 @@ class Cars:
 
     def value(self, month: int | NDArray[np.int64]) -> Floats:
         """Wholesale value in a month, without the car's own condition: float64[loan]."""
-        return np.asarray(self.loans.fact.value_as_new * self.depreciation[self.loans.fact.car + month])
+        return np.asarray(self.loans.fact.value_as_new * self.depreciation[month, self.loans.fact.car])
 
     def after_sale(self, month: int, claim: Floats, held: int | None) -> Floats:
         """Cash after a charge-off whose car is sold, net of costs: proceeds, and collections on the rest.
@@ -92,9 +93,10 @@ class Cars:
         return np.asarray(claim - terms.insured_share[tier][:, None] * paid)
 
 
-def book_cars(loans: Loans, parameters: Parameters, first_month: int) -> Cars:
+def book_cars(loans: Loans, parameters: Parameters, first_month: int, months: int) -> Cars:
     """Cars of a book whose as-of date lies in a calendar month."""
-    return Cars(loans, parameters, long_depreciation(parameters.depreciation), first_month)
+    last = months + longest_sale(parameters)
+    return Cars(loans, parameters, car_depreciation(loans, parameters, last + 1), first_month)
 
 
 def capped_sale(price: Floats, cost: Floats, cap: Floats, sd: Floats) -> Floats:

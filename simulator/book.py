@@ -64,6 +64,7 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
     cars = value_cars(tape, segment, parameters)
     level, levels, opening = _cut_levels(tape, parameters, tier)
     risk = _risk(tape, parameters, tier)
+    places, car = np.unique(cars.curve * OLDEST_MONTH + np.minimum(cars.age, OLDEST_AGE), return_inverse=True)
     loans = Loans(
         fact=_records(
             FACTS,
@@ -76,7 +77,7 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
             tier=tier,
             stage=np.zeros(len(tape)),
             segment=segment,
-            car=cars.curve * OLDEST_MONTH + np.minimum(cars.age, OLDEST_AGE),
+            car=car,
             age=np.maximum(loan_age(tape), 0),
             renewal=schedule.renewal,
             term=schedule.term,
@@ -86,6 +87,7 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
         mark=np.where(tape["modified"], MODIFIED, DRAW_MARK).astype(np.int16),
         repossessed=np.ascontiguousarray(tape["repossessed"]),
         level=level,
+        car=places,
     )
     notes = (*_tape_notes(tape, parameters, assignment), *schedule.notes, *cars.notes)
     return Book(loans, cells, levels, opening, notes)

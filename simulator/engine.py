@@ -40,7 +40,7 @@ from simulator.totals import (
     empty_totals,
     keep,
 )
-from simulator.workouts import build_service, build_workouts, couples, quanta_scale, value_quanta
+from simulator.workouts import build_service, build_workouts, couples, quanta_scale
 
 Floats = NDArray[np.float64]
 
@@ -165,7 +165,6 @@ def prepare(
         months=months,
         seed=np.uint64(seed),
         scale=scale,
-        value=value_quanta(book.loans, parameters, scale, months),
         traced=_positions(tape, trace),
         mix=(tier_mix(book.loans.fact.tier, balance, tiers), by_count),
         proposal=None,
@@ -284,7 +283,7 @@ def _run_block(
     )
     hazards = run.hazards._replace(factor=np.ascontiguousarray(drawn.factor))
     result = empty_result(run, len(chunk))
-    workouts = build_workouts(index, run.parameters, run.as_of_month, run.value, float(run.book.loans.fact.find.max()))
+    workouts = build_workouts(index, run.parameters, run.as_of_month, run.book.loans, run.scale)
     bundles = (run.book.loans, hazards, workouts, run.service, clock)
     shares = [pool.submit(simulate_paths, worker, bundles, work, result) for worker in range(work.path.shape[0])]
     for share in shares:

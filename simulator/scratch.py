@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.vocabulary import STAGES
-from simulator.horizon import RUN_OFF_MONTHS, longest_lag
+from simulator.horizon import RUN_OFF_MONTHS, longest_lag, months_needed
 from simulator.kernels.bundles import PRIORITIES
 from simulator.kernels.workspace import EVENT_WORDS, LANES, PATH_STATE, Items, Movers, Slots, Workspace
 from simulator.shapes import Shape
@@ -77,6 +77,7 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
     chunk = loans if whole_book else min(LOAN_BLOCK, loans)
     block, buckets = min(LOAN_BLOCK, chunk) + LANES, len(run.parameters.bucket_edges)
     several = {"items.word": EVENT_WORDS, "items.cause": buckets + 3, "movers.word": 4}
+    cars = run.book.loans.car.size
     end, lags, months = run.months + RUN_OFF_MONTHS + 1, longest_lag(run.parameters) + 1, run.months
 
     def grouped(group: str, arrays: dict[str, Any], size: int) -> dict[str, Shape]:
@@ -101,7 +102,8 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
         "ranked": Shape((threads, PRIORITIES), np.int64),
         "entry": Shape((threads, months + 1, run.book.cells.tier.size)),
         "entry_top": Shape((threads, months + 1)),
-        "value": Shape((threads, *run.value.shape), np.int64),
+        "price": Shape((threads, months_needed(run.parameters, months) + 1, cars)),
+        "gone": Shape((threads, months + 2, cars), np.int64),
         "lagged": Shape((threads, 3, end, lags)),
         "shortfall": Shape((threads, end, len(STAGES), 2)),
         "level_loss": Shape((threads, months + 2, count_levels(run))),

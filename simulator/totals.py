@@ -76,7 +76,6 @@ class ScenarioRun:
     months: int
     seed: np.uint64
     scale: float
-    value: NDArray[np.int64]
     traced: NDArray[np.int64]
     mix: tuple[Floats, Floats]
     proposal: Proposal | None

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.vocabulary import SEGMENTS
 from simulator.collateral import OLDEST_MONTH
 from simulator.kernels.bundles import Loans, Service, Workouts
-from simulator.kernels.slots import STRIDE, add_values
-from simulator.parameters import Parameters
+from simulator.parameters import USAGE_CLASSES, Parameters
 from simulator.servicing import Servicing
 
 Floats = NDArray[np.float64]
@@ -21,9 +19,7 @@ SLACK = 1e-9
 MONTHS_A_YEAR = 12
 
 
-def build_workouts(
-    index: Floats, parameters: Parameters, first_month: int, value: Integers, find_bound: float
-) -> Workouts:
+def build_workouts(index: Floats, parameters: Parameters, first_month: int, loans: Loans, scale: float) -> Workouts:
     """Workouts bundle of a block of paths.
 
     Parameters
@@ -34,14 +30,18 @@ def build_workouts(
         Its `workout` group and the depreciation of cars.
     first_month : int
         Calendar month of month 0, 1 to 12.
-    value : int64[segment, T+1]
-        From `value_quanta`.
+    loans : Loans
+        The book.
+    scale : float
+        Quanta in one unit of currency.
     """
     terms, borrower = parameters.workout, parameters.borrower
     calendar = (first_month - 1 + np.arange(index.shape[1])) % MONTHS_A_YEAR
     return Workouts(
         index_level=np.ascontiguousarray(index),
-        depreciation=long_depreciation(parameters.depreciation),
+        depreciation=car_depreciation(loans, parameters, index.shape[1]),
+        car_segment=car_segment(loans),
+        stock=car_stock(loans, scale),
         season=np.ascontiguousarray(terms.season[calendar]),
         seizure=np.ascontiguousarray(terms.seizure),
         found_share=terms.found_share,
@@ -60,15 +60,28 @@ def build_workouts(
         deductible=terms.insurance_deductible,
         late_fee=borrower.late_fee,
         renewal_fee=borrower.renewal_fee,
-        value=value,
-        find_bound=find_bound,
+        find_bound=float(loans.fact.find.max()),
     )
 
 
-def long_depreciation(depreciation: Floats) -> Floats:
-    """``float64[segment x usage x OLDEST_MONTH]``: the curves, each followed by its last value for older cars."""
-    ages = np.minimum(np.arange(OLDEST_MONTH), depreciation.shape[-1] - 1)
-    return np.ascontiguousarray(depreciation[..., ages].reshape(-1))
+def car_depreciation(loans: Loans, parameters: Parameters, months: int) -> Floats:
+    """``float64[month from the as-of date, car]`` value relative to new; behind a curve's end its last value."""
+    curves = parameters.depreciation.reshape(-1, parameters.depreciation.shape[-1])
+    curve, age = np.divmod(loans.car, OLDEST_MONTH)
+    ages = np.minimum(age + np.arange(months)[:, None], curves.shape[1] - 1)
+    return np.ascontiguousarray(curves[curve, ages])
+
+
+def car_segment(loans: Loans) -> Integers:
+    """``int64[car]`` segments."""
+    return loans.car // (USAGE_CLASSES * OLDEST_MONTH)
+
+
+def car_stock(loans: Loans, scale: float) -> Integers:
+    """``int64[car]`` values as new of all cars of the book, in quanta."""
+    stock = np.zeros(loans.car.size, np.int64)
+    np.add.at(stock, loans.fact.car, (loans.fact.value_as_new * scale).astype(np.int64))
+    return stock
 
 
 QUANTA_BITS = 58
@@ -79,13 +92,6 @@ def quanta_scale(loans: Loans) -> float:
     """Quanta in one unit of currency: the power of 2 with which principal, or value, of all loans has 58 bits (D3)."""
     largest = max(float(np.sum(np.abs(loans.contract.track))), float(np.sum(loans.fact.value_as_new)), 1.0)
     return float(2.0 ** np.floor(QUANTA_BITS - np.log2(largest)))
-
-
-def value_quanta(loans: Loans, parameters: Parameters, scale: float, months: int) -> Integers:
-    """``int64[segment, month 0..months and a stride]`` value of all cars before the used-car index, in quanta."""
-    value = np.zeros((len(SEGMENTS), months + 1 + STRIDE), np.int64)
-    add_values(value, loans, long_depreciation(parameters.depreciation), scale)
-    return value
 
 
 def build_service(servicing: Servicing, loans: Loans, principal: Floats, parameters: Parameters) -> Service:

@@ -74,14 +74,6 @@ def book_opening(book, bucket, principal, accrued, flags):  # type: ignore[no-un
 
 
 @compiled(inner=True)
-def book_collateral(book, months, value, index, quantum):  # type: ignore[no-untyped-def]
-    """Book the value of live loans' cars in months 0..T: ``value`` int64[segment, month] quanta, ``index`` by month."""
-    for month in range(months + 1):
-        for segment in range(value.shape[0]):
-            book[COLLATERAL_VALUE, month] += value[segment, month] * quantum * index[month, segment]
-
-
-@compiled(inner=True)
 def book_on_time(book, month, sums, quantum):  # type: ignore[no-untyped-def]
     """Add a block's loans that paid on time, `sums` as `dense.advance` returns them; return their balance."""
     balance, paid, interest, modified, in_default, count = sums

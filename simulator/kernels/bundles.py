@@ -65,9 +65,9 @@ entity: hash of the loan's id, its address in the draws.  risk: exp(x'beta), mul
 (methodology (3)); risk_bound: that x the largest seasoning and the largest effect of negative equity that the loan can
 meet.  value_as_new: wholesale value at the as-of date over the depreciation reached, currency (6).  find: multiplier of
 the chance to find the car.  cell, tier, segment: their indices.  stage: index of vocabulary.STAGES at the as-of date.
-car: place of the car in the depreciation table: row of segment and usage x ages + months since new.  age: months since
-origination.  renewal: months between renewals of a single-payment loan, 0 for the others.  term: months to the last
-instalment's due date; of a loan that renews, to its first renewal.
+car: column of the car in the tables of depreciation and prices: cars of one segment, usage and age share one.  age:
+months since origination.  renewal: months between renewals of a single-payment loan, 0 for the others.  term: months
+to the last instalment's due date; of a loan that renews, to its first renewal.
 """
 
 CONTRACT: Final = np.dtype(
@@ -96,6 +96,8 @@ class Loans(NamedTuple):
     """[n] the car is seized at the as-of date."""
     level: NDArray[np.int32]
     """[n, cut] index of the loan's level of each cut, counted through all cuts."""
+    car: Integers
+    """[car] place in the table of curves: row of segment and usage x ages + months since new at the as-of date."""
 
 
 class Hazards(NamedTuple):
@@ -156,7 +158,11 @@ class Workouts(NamedTuple):
     index_level: Floats
     """[path, X+1, segment] used-car index, 1 at month 0."""
     depreciation: Floats
-    """[(segment, usage) x age] value relative to new by months since new, long enough for every car's last month."""
+    """[X+1, car] value relative to new."""
+    car_segment: Integers
+    """[car] segment."""
+    stock: Integers
+    """[car] values as new of all cars of the book, quanta."""
     season: Floats
     """[X+1] auction price over its yearly mean."""
     seizure: Floats
@@ -193,8 +199,6 @@ class Workouts(NamedTuple):
     """[tier] fee for each instalment paid late, currency."""
     renewal_fee: Floats
     """[tier] fee for a renewal as a share of principal."""
-    value: NDArray[np.int64]
-    """[segment, T+1 and a stride] value of all cars of the book before the used-car index, quanta."""
     find_bound: float
     """Largest multiplier of the chance to find a car."""
 

@@ -24,14 +24,13 @@ def weigh(mover, slot, place, spot, bundles, work):  # type: ignore[no-untyped-d
 
     1 - exp(-x) lies between x - x^2/2 and x, which tells nearly all moves without the exponential.
     """
-    loans, hazards, workouts, _, _ = bundles
+    loans, hazards, _, _, _ = bundles
     month, worker, movers = spot.month, np.uint64(spot.worker), work.movers
     fact, mark = loans.fact[np.uint64(spot.origin) + place], work.path[worker, place].mark
     tier, cell = np.uint64(fact.tier), np.uint64(fact.cell)
     kind, since = np.uint64(mark & 1), np.uint64(min(month - 1 - (mark >> 1), HISTORY_MONTHS))
     age = np.uint64(min(fact.age + month, hazards.seasoning.shape[1] - 1))
-    depreciation = workouts.depreciation[np.uint64(fact.car + month)]
-    value = fact.value_as_new * depreciation * workouts.index_level[spot.row, month, np.uint64(fact.segment)]
+    value = fact.value_as_new * work.price[worker, month, np.uint64(fact.car)]
     equity = equity_effect(work.slots.track[worker, slot], value, hazards.equity[tier])
     worse = work.entry[worker, month, cell] * fact.risk * hazards.seasoning[tier, age]
     worse *= hazards.history[tier, kind, since] * (equity / hazards.equity[tier, np.uint64(3)])

@@ -33,10 +33,10 @@ import math
 
 from scenarios.vocabulary import HISTORY_MONTHS, MAX_BUCKET, MODIFIED
 from simulator.kernels.amounts import principal_behind
-from simulator.kernels.booking import LIVE_COUNT, SOLD_COUNT, book_collateral, fold_lagged
+from simulator.kernels.booking import COLLATERAL_VALUE, LIVE_COUNT, SOLD_COUNT, fold_lagged
 from simulator.kernels.bundles import SERVED, Spot
 from simulator.kernels.close import close_items, still_in_default
-from simulator.kernels.collateral import car_value
+from simulator.kernels.collateral import car_value, fill_prices, fold_collateral
 from simulator.kernels.compile import compiled
 from simulator.kernels.current import decide_current
 from simulator.kernels.dense import find_movers, pay_on_time
@@ -45,7 +45,6 @@ from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, s
 from simulator.kernels.opening import open_block
 from simulator.kernels.random import WORDS, draw_blocks
 from simulator.kernels.run_off import run_off
-from simulator.kernels.slots import open_values
 from simulator.kernels.treatment import serve
 
 
@@ -72,7 +71,7 @@ def fire_factor(book, month, power, baseline):  # type: ignore[no-untyped-def]
 @compiled(inner=True)
 def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Copy the traced loans of a chunk after a month: vocabulary.TRACE_VARIABLES."""
-    loans, _, workouts, _, clock = bundles
+    loans, _, _, _, clock = bundles
     worker, month = spot.worker, spot.month
     for item in range(result.traced.size):
         loan = result.traced[item]
@@ -87,7 +86,7 @@ def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
             record[5] = -1.0
             if state <= MAX_BUCKET:
                 record[1] = principal_behind(track, state, shrink, step)
-                record[3] = car_value(loan, spot.row, month, loans, workouts)
+                record[3] = car_value(loan, worker, month, loans, work)
                 if state > 0:
                     record[5] = work.path[worker, place].kind
                 elif math.isnan(record[4]):
@@ -180,14 +179,14 @@ def simulate_paths(worker, bundles, work, result):  # type: ignore[no-untyped-de
         work.lagged[worker] = 0.0
         work.shortfall[worker] = 0.0
         work.level_loss[worker] = 0.0
-        open_values(workouts.value, work.value[worker])
+        work.gone[worker] = 0
+        fill_prices(workouts.depreciation, workouts.index_level[row], workouts.car_segment, work.price[worker])
         fill_entry_intensities(row, hazards, work.entry[worker], work.entry_top[worker])
         for origin in range(0, count, chunk):
             simulate_chunk((row, worker, origin, min(origin + chunk, count)), bundles, work, result)
         fold_path(row, worker, work, result)
-        book_collateral(
-            result.book[row], clock.months, work.value[worker], workouts.index_level[row], 1.0 / clock.scale
-        )
+        value = result.book[row, COLLATERAL_VALUE, : clock.months + 1]
+        fold_collateral(workouts.stock, work.gone[worker], work.price[worker], 1.0 / clock.scale, value)
 
 
 @compiled()

@@ -12,9 +12,6 @@ from scenarios.vocabulary import HISTORY_MONTHS, MODIFIED
 from simulator.kernels.compile import compiled
 from simulator.kernels.workspace import Slots
 
-STRIDE = 8
-"""Months whose values are taken out together."""
-
 
 @compiled(inline=True, inner=True)
 def slots_of(worker, first, count, slots):  # type: ignore[no-untyped-def]
@@ -66,7 +63,7 @@ def next_due(month, term, renewal):  # type: ignore[no-untyped-def]
 @compiled(inline=True, inner=True)
 def leave_slot(place, spot, bundles, work):  # type: ignore[no-untyped-def]
     """Take a dead loan out: the block's last loan moves into its slot, and its car out of the lender's collateral."""
-    loans, _, workouts, _, clock = bundles
+    loans, _, _, _, clock = bundles
     worker, slots, first = spot.worker, work.slots, spot.start - spot.origin
     loan, number = spot.origin + place, first // clock.block
     slot, last = work.path[worker, place].slot, first + work.standing[worker, number] - 1
@@ -87,48 +84,5 @@ def leave_slot(place, spot, bundles, work):  # type: ignore[no-untyped-def]
     slots.default_until[worker, slot] = slots.default_until[worker, last]
     for row in range(work.word.shape[1]):
         work.word[worker, row, slot] = work.word[worker, row, last]
-    take_value(
-        work.value[worker, loans.fact[loan].segment],
-        spot.month,
-        workouts.depreciation[loans.fact[loan].car :],
-        loans.fact[loan].value_as_new * clock.scale,
-    )
-
-
-@compiled(inline=True)
-def take_value(value, month, depreciation, scaled):  # type: ignore[no-untyped-def]
-    """Take a car's value, in quanta, out of the stocks of `month` and all later ones: int64[T+1 and a stride].
-
-    Written out, all reads before all writes: the compiler cannot know that the two arrays differ, and would go one by
-    one.  What is taken behind month T means nothing.
-    """
-    for at in range(month, value.size - STRIDE, STRIDE):
-        d0, d1, d2, d3 = depreciation[at], depreciation[at + 1], depreciation[at + 2], depreciation[at + 3]
-        d4, d5, d6, d7 = depreciation[at + 4], depreciation[at + 5], depreciation[at + 6], depreciation[at + 7]
-        v0, v1, v2, v3 = value[at], value[at + 1], value[at + 2], value[at + 3]
-        v4, v5, v6, v7 = value[at + 4], value[at + 5], value[at + 6], value[at + 7]
-        value[at] = v0 - np.int64(d0 * scaled)
-        value[at + 1] = v1 - np.int64(d1 * scaled)
-        value[at + 2] = v2 - np.int64(d2 * scaled)
-        value[at + 3] = v3 - np.int64(d3 * scaled)
-        value[at + 4] = v4 - np.int64(d4 * scaled)
-        value[at + 5] = v5 - np.int64(d5 * scaled)
-        value[at + 6] = v6 - np.int64(d6 * scaled)
-        value[at + 7] = v7 - np.int64(d7 * scaled)
-
-
-@compiled()
-def open_values(value, standing):  # type: ignore[no-untyped-def]
-    """Let the cars of all loans stand: copy ``int64[segment, T+1]``."""
-    for segment in range(value.shape[0]):
-        for month in range(value.shape[1]):
-            standing[segment, month] = value[segment, month]
-
-
-@compiled()
-def add_values(value, loans, depreciation, scale):  # type: ignore[no-untyped-def]
-    """Fill ``int64[segment, T+1]`` with the value of all cars before the used-car index, in quanta."""
-    for loan in range(loans.fact.size):
-        segment, car, scaled = loans.fact[loan].segment, loans.fact[loan].car, loans.fact[loan].value_as_new * scale
-        for month in range(value.shape[1]):
-            value[segment, month] += np.int64(depreciation[car + month] * scaled)
+    month, car = min(spot.month, clock.months + 1), np.uint64(loans.fact[loan].car)
+    work.gone[worker, month, car] += np.int64(loans.fact[loan].value_as_new * clock.scale)

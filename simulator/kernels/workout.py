@@ -71,7 +71,7 @@ def sell_car(loan, held, spot, exposure, bundles, work):  # type: ignore[no-unty
     else:
         lag += workouts.search_lag[tier]
     month, path = spot.month + lag, clock.first_path + spot.row
-    price = car_value(loan, spot.row, month, loans, workouts) * workouts.haircut[tier]
+    price = car_value(loan, spot.worker, month, loans, work) * workouts.haircut[tier]
     price *= workouts.season[month] * work.fire[spot.worker]
     price *= car_condition(loans.fact[loan].entity, path, clock.seed, workouts.condition_sd[tier])
     cost = workouts.cost[tier] + workouts.cost_share[tier] * price + workouts.storage[tier] * stored
@@ -135,7 +135,7 @@ def lose_car(loan, place, spot, claim, bundles, work, result):  # type: ignore[n
     month, tier, path, book = spot.month, loans.fact[loan].tier, clock.first_path + spot.row, result.book[spot.row]
     exposure, paid = principal + accrued, 0.0
     if event_uniform(loans.fact[loan].entity, path, month, PURPOSE_INSURED, clock.seed) < workouts.insured_share[tier]:
-        value = car_value(loan, spot.row, month, loans, workouts) * workouts.retail
+        value = car_value(loan, spot.worker, month, loans, work) * workouts.retail
         value *= car_condition(loans.fact[loan].entity, path, clock.seed, workouts.condition_sd[tier])
         paid = min(max(value - workouts.deductible[tier], 0.0), exposure)
     interest = min(paid, accrued)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kernels.bundles import Floats, Records
+from simulator.kernels.bundles import Floats, Integers, Records
 
 EVENT_WORDS: Final = 16
 """Words of a month's first four event slots: a row each in ``Items.word``, numbered as the purposes are."""
@@ -165,8 +165,10 @@ class Workspace(NamedTuple):
     """[worker, T+1, c] intensity of entry on this path."""
     entry_top: Floats
     """[worker, T+1] the largest of them."""
-    value: NDArray[np.int64]
-    """[worker, segment, T+1 and a stride] value of the cars of live loans before the used-car index, quanta."""
+    price: Floats
+    """[worker, X+1, car] wholesale value of a car on this path over its value as new (6)."""
+    gone: Integers
+    """[worker, T+2, car] values as new of the cars of loans that end in a month, quanta; those of the run-off last."""
     lagged: Floats
     """[worker, 3, E+1, lag] proceeds, costs and deficiency cash by month of charge-off and months to cash."""
     shortfall: Floats

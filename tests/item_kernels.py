@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.vocabulary import BOOK_VARIABLES, CAUSE_CLASSES, MAX_BUCKET, TYPES
-from simulator.kernels.booking import book_closing, book_collateral, book_on_time
+from simulator.kernels.booking import book_closing, book_on_time
 from simulator.kernels.bundles import DRAW_MARK, Clock, Spot
 from simulator.kernels.compile import compiled
 from simulator.kernels.items import decide_late, fill_lanes, items_of, race, settle, settle_books
@@ -78,12 +78,6 @@ def close_stocks(book, month, count, scale, items):  # type: ignore[no-untyped-d
 def pay(book, month, sums, quantum):  # type: ignore[no-untyped-def]
     """Book a block's loans that paid on time."""
     return book_on_time(book, month, sums, quantum)
-
-
-@compiled()
-def value_cars(book, months, value, index, quantum):  # type: ignore[no-untyped-def]
-    """Book the value of live loans' cars."""
-    book_collateral(book, months, value, index, quantum)
 
 
 @compiled()

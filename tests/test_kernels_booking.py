@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from item_kernels import SCALE, close_stocks, empty_items, pay, settled, value_cars
+from item_kernels import SCALE, close_stocks, empty_items, pay, settled
 from scenarios.vocabulary import (
     BOOK_VARIABLES,
     CHARGED_OFF,
@@ -25,6 +25,7 @@ from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.booking import book_default, book_fee, book_opening, fold_lagged
 from simulator.kernels.bundles import ENDLESS
 from simulator.kernels.close import EXIT_PLACE
+from simulator.kernels.collateral import fold_collateral
 from small_books import fixed_examples
 
 MONTH = 7
@@ -300,14 +301,15 @@ def test_who_pays_on_time_is_booked_as_a_sum() -> None:
     assert booked(book) == {name: expected.get(name, 0.0) for name in ROWS}
 
 
-def test_cars_are_worth_their_value_times_their_segments_index() -> None:
-    book, random = empty_book(), np.random.default_rng(5)
-    value = random.integers(2**40, 2**44, (3, MONTH + 9))  # what stands behind the last month means nothing
-    index = random.uniform(0.5, 1.5, (MONTH + 20, 3))
-    value_cars(book, MONTH, value, index, 2.0**-20)
-    expected = (value[:, : MONTH + 1] * 2.0**-20 * index[: MONTH + 1].T).sum(axis=0)
-    assert book[ROWS["collateral_value"], : MONTH + 1] == pytest.approx(expected, rel=1e-14)
-    assert np.count_nonzero(book) == MONTH + 1
+def test_live_cars_are_worth_their_values_as_new_times_their_prices() -> None:
+    random, months, cars, quantum = np.random.default_rng(5), 9, 4, 2.0**-20
+    stock = random.integers(2**44, 2**48, cars)
+    gone = random.integers(0, 2**40, (months + 2, cars))  # the last row is that of the run-off
+    price = random.uniform(0.1, 1.5, (months + 20, cars))
+    live = stock - gone[: months + 1].cumsum(axis=0)
+    value = np.full(months + 1, np.nan)
+    fold_collateral(stock, gone.copy(), price, quantum, value)
+    assert value == pytest.approx((live * quantum * price[: months + 1]).sum(axis=1), rel=1e-14)
 
 
 @fixed_examples

@@ -10,16 +10,19 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from busy_books import busy_macro, busy_tiers
-from scenarios.vocabulary import MAX_BUCKET, SEGMENTS
+from scenarios.vocabulary import MAX_BUCKET
 from simulator import engine, scratch, totals
+from simulator.collateral import OLDEST_MONTH
 from simulator.kernels.booking import LIVE_COUNT
 from simulator.kernels.bundles import Spot
+from simulator.kernels.collateral import fill_prices, fold_collateral
 from simulator.kernels.compile import compiled
 from simulator.kernels.dense import FLAG_DUE, FLAG_LATE, FLAG_MOVES, find_movers
 from simulator.kernels.opening import open_block
 from simulator.kernels.random import unit
-from simulator.kernels.slots import leave_slot, open_values
+from simulator.kernels.slots import leave_slot
 from simulator.kernels.workspace import LANES, Slots
+from simulator.parameters import USAGE_CLASSES
 from simulator.scratch import SLOTS
 from small_books import fixed_examples, mixed_book
 
@@ -29,8 +32,8 @@ LOANS, BLOCK, MONTHS, PATHS = 150, 64, 20, 3
 @compiled()
 def open_all(bundles, work, result):  # type: ignore[no-untyped-def]
     """Open all blocks of a book on its first path, as `portfolio.simulate_chunk` does."""
-    loans, _, workouts, _, clock = bundles
-    open_values(workouts.value, work.value[0])
+    loans, clock = bundles[0], bundles[4]
+    work.gone[0] = 0
     for start in range(0, loans.bucket.size, clock.block):
         stop = min(start + clock.block, loans.bucket.size)
         open_block(Spot(0, 0, 0, 0, start, stop), bundles, work, result)
@@ -103,12 +106,11 @@ def live_places(kept: Kept, start: int) -> list[int]:
 
 
 def value_of(kept: Kept, places: list[int]) -> np.ndarray:
-    """Value of these loans' cars by segment and month 0..T, in quanta, each cut off."""
-    loans, _, workouts, _, clock = kept.bundles
-    value = np.zeros((len(SEGMENTS), MONTHS + 1), np.int64)
+    """int64[car] values as new of these loans' cars, in quanta, each cut off."""
+    loans, clock = kept.bundles[0], kept.bundles[4]
+    value = np.zeros(loans.car.size, np.int64)
     for fact in loans.fact[places]:
-        worth = workouts.depreciation[fact.car : fact.car + MONTHS + 1] * (fact.value_as_new * clock.scale)
-        value[fact.segment] += worth.astype(np.int64)
+        value[fact.car] += int(fact.value_as_new * clock.scale)
     return value
 
 
@@ -124,13 +126,13 @@ def value_of(kept: Kept, places: list[int]) -> np.ndarray:
 def test_every_live_loan_stands_in_one_slot_with_what_is_its_own(
     opened: Kept, order: list[int], count: int, months: list[int]
 ) -> None:
-    """Deaths in any order; of the cars, those of live loans are worth what they are, to the quantum."""
+    """Deaths in any order; of the cars that go, each month knows the values as new, to the quantum."""
     open_all(*opened)
     before, dead = [state_of(opened, place) for place in range(LOANS)], order[:count]
-    expected = value_of(opened, list(range(LOANS)))
+    gone = np.zeros_like(opened.work.gone[0])
     for place, month in zip(dead, months[:count], strict=True):
         take_out(place, month, opened.bundles, opened.work)
-        expected[:, month:] -= value_of(opened, [place])[:, month:]
+        gone[min(month, MONTHS + 1)] += value_of(opened, [place])
     for start in range(0, LOANS, BLOCK):
         alive = sorted(set(range(start, min(start + BLOCK, LOANS))) - set(dead))
         assert sorted(live_places(opened, start)) == alive
@@ -138,7 +140,7 @@ def test_every_live_loan_stands_in_one_slot_with_what_is_its_own(
         assert sorted(slots.tolist()) == list(range(start, start + len(alive)))
         for place in alive:
             assert state_of(opened, place) == before[place]
-    assert np.array_equal(opened.work.value[0][:, : MONTHS + 1], expected)
+    assert np.array_equal(opened.work.gone[0], gone)
 
 
 def test_where_all_are_gone_no_car_is_left(opened: Kept) -> None:
@@ -147,12 +149,30 @@ def test_where_all_are_gone_no_car_is_left(opened: Kept) -> None:
     for place in range(LOANS):
         take_out(place, 1 + place % 7, opened.bundles, opened.work)
     assert not opened.work.standing[0, : LOANS // BLOCK + 1].any()
-    assert not opened.work.value[0][:, 7 : MONTHS + 1].any()
-    assert opened.work.value[0][:, :7].any(axis=0).all()
+    value = np.full(MONTHS + 1, np.nan)
+    fold_collateral(opened.bundles[2].stock, opened.work.gone[0], np.ones((MONTHS + 9, value.size + 99)), 1.0, value)
+    assert not value[7:].any()
+    assert value[:7].all()
 
 
 def test_the_sum_of_all_cars_is_that_of_each(opened: Kept) -> None:
-    assert np.array_equal(opened.bundles[2].value[:, : MONTHS + 1], value_of(opened, list(range(LOANS))))
+    assert np.array_equal(opened.bundles[2].stock, value_of(opened, list(range(LOANS))))
+
+
+def test_a_car_is_worth_what_its_segment_usage_and_age_say(opened: Kept) -> None:
+    """Price on a path: depreciation of the car's own curve at its age, times the index of its segment (6)."""
+    loans, _, workouts, _, _ = opened.bundles
+    curves = busy_tiers("lognormal").depreciation
+    price = np.full(workouts.depreciation.shape, np.nan)
+    fill_prices(workouts.depreciation, workouts.index_level[1], workouts.car_segment, price)
+    assert len({*loans.fact.car.tolist()}) == loans.car.size > 20
+    for fact in loans.fact:
+        curve, age = divmod(int(loans.car[fact.car]), OLDEST_MONTH)
+        segment, usage = divmod(curve, USAGE_CLASSES)
+        assert segment == fact.segment
+        for month in (0, 1, MONTHS, price.shape[0] - 1):
+            worth = curves[segment, usage, min(age + month, curves.shape[-1] - 1)]
+            assert price[month, fact.car] == worth * workouts.index_level[1, month, segment]
 
 
 def test_after_a_run_the_slots_hold_who_is_alive() -> None:

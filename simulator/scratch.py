@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -13,57 +13,15 @@ from simulator.kernels.workspace import EVENT_WORDS, LANES, PATH_STATE, Items, M
 from simulator.shapes import Shape
 from simulator.totals import LOAN_BLOCK, ScenarioRun, count_levels
 
-SLOTS = {
-    "place": np.int32,
-    "entity": np.uint64,
-    "cell": np.int32,
-    "track": np.float64,
-    "shrink": np.float64,
-    "step": np.float64,
-    "rate": np.float64,
-    "limit": np.float32,
-    "due": np.int32,
-    "late": np.uint8,
-    "modified_until": np.int16,
-    "default_until": np.int16,
-}
-"""Arrays of `Slots`, by slot of a chunk."""
 
-ITEMS = {
-    "slot": np.int32,
-    "place": np.int32,
-    "entity": np.uint64,
-    "word": np.uint32,
-    "cause": np.float64,
-    "soonest": np.float64,
-    "modified": np.float64,
-    "bucket": np.int64,
-    "drawn": np.int64,
-    "state": np.int64,
-    "due": np.int64,
-    "fee": np.float64,
-    "track": np.float64,
-    "shrink": np.float64,
-    "step": np.float64,
-    "rate": np.float64,
-    "principal": np.float64,
-    "interest": np.float64,
-    "accrual": np.float64,
-    "close": np.float64,
-    "accrued": np.float64,
-    "cash": np.float64,
-}
-"""Arrays of `Items`, by item of a block; of `word` and `cause` several."""
+def column_types(bundle: type[tuple[Any, ...]]) -> dict[str, type[np.generic]]:
+    """Scalar type of each array of a bundle, as its fields are declared."""
+    hints = get_type_hints(bundle)
+    return {name: get_args(get_args(hint)[1])[0] for name, hint in hints.items()}
 
-MOVERS = {
-    "worse": np.float64,
-    "equity": np.float64,
-    "drawn": np.int64,
-    "entered": np.int32,
-    "entity": np.uint64,
-    "word": np.uint32,
-}
-"""Arrays of `Movers`, by mover of a block; of `word` four."""
+
+SLOTS, ITEMS, MOVERS = column_types(Slots), column_types(Items), column_types(Movers)
+"""Arrays by slot of a chunk; by item of a block, of `word` and `cause` several; by mover of a block, of `word` four."""
 
 GROUPS = {"slots": Slots, "items": Items, "movers": Movers}
 

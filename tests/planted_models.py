@@ -144,7 +144,13 @@ ERRORS = (
     ),
     Planted(
         "bound_too_low", "the dense pass forgets the memory of arrears in its bound", f"{KERNELS}/slots.py",
-        "limit *= hazards.history_bound[mark & 1, since]", "limit *= 1.0", REFERENCE,
+        "return np.float32(risk_bound * hazards.history_bound[kind, since])", "return np.float32(risk_bound)", REFERENCE,
+    ),
+    Planted(
+        "car_leaves_a_month_late", "the car of a loan that ended counts as collateral for another month",
+        f"{KERNELS}/slots.py",
+        "month, car = min(spot.month, clock.months + 1)", "month, car = min(spot.month + 1, clock.months + 1)",
+        REFERENCE,
     ),
     Planted(
         "equity_on_value_now_lost", "negative equity measured at origination's value", f"{KERNELS}/current.py",

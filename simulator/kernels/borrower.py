@@ -35,15 +35,9 @@ def leave_current(u, worse, payoff, direct_share, total_loss):  # type: ignore[n
     total_loss : float
         Intensity of total loss.
     """
-    total, v = worse + payoff, 1.0 - u
-    if worse <= u and payoff <= v:
+    total = worse + payoff
+    if total <= 0.0:
         return 0
-    # 1 - exp(-x) lies between x - x^2/2 and x, which tells most moves apart without the exponential.
-    least = 1.0 - 0.5 * total
-    if direct_share == 0.0 and u < worse * least:
-        return 1
-    if v < (payoff - total_loss) * least:
-        return PREPAID
     any_event = -math.expm1(-total)
     p_worse = worse / total * any_event
     if u < p_worse:

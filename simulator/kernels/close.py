@@ -120,7 +120,7 @@ def close_paid(count, spot, bundles, work, result):  # type: ignore[no-untyped-d
             extended = items.drawn[item] == EXTENDED
             path.mark = 2 * month + (MODIFIED if extended else CURED)
             slots.late[worker, slot] = 0
-            slots.limit[worker, slot] = entry_limit(loan, month + 1, path.mark, loans, hazards)
+            slots.limit[worker, slot] = entry_limit(month + 1, path.mark, loans.fact[loan].risk_bound, hazards)
             if extended:
                 slots.track[worker, slot] = items.close[item]
                 path.term += items.bucket[item] + 1
@@ -166,11 +166,8 @@ def close_items(spot, count, bundles, work, result):  # type: ignore[no-untyped-
     _, hazards, _, _, clock = bundles
     month, worker, row, buckets = spot.month, spot.worker, spot.row, hazards.arrears.shape[3]
     items, behind, paid, dead = items_of(worker, work.items), 0, 0, 0
-    within = month <= clock.months
-    moved, balance = (
-        result.transition[row, min(month, clock.months)],
-        result.bucket_balance[row, min(month, clock.months)],
-    )
+    within, last = month <= clock.months, min(month, clock.months)
+    moved, balance = result.transition[row, last], result.bucket_balance[row, last]
     for item in range(count):
         state, path = items.state[item], work.path[worker, np.uint64(items.place[item])]
         path.state = state

@@ -13,6 +13,7 @@ from simulator.kernels.bundles import NEVER, SERVED
 from simulator.kernels.compile import compiled
 from simulator.kernels.items import gather
 from simulator.kernels.random import SLOTS_PER_MONTH, WORDS, draw_blocks, unit
+from simulator.kernels.slots import entry_limit
 
 UNSURE = -1
 """The bounds do not tell what a mover does."""
@@ -43,7 +44,7 @@ def weigh(mover, slot, place, spot, bundles, work):  # type: ignore[no-untyped-d
     movers.worse[worker, mover] = worse
     movers.equity[worker, mover] = equity
     movers.drawn[worker, mover] = 1 * enters + PREPAID * (pays & ~enters) + UNSURE * ~(enters | pays | stays)
-    work.slots.limit[worker, slot] = np.float32(fact.risk_bound * hazards.history_bound[kind, since])
+    work.slots.limit[worker, slot] = entry_limit(month, mark, fact.risk_bound, hazards)
 
 
 @compiled(inline=True, inner=True)

@@ -66,6 +66,12 @@ def items_of(worker, items):  # type: ignore[no-untyped-def]
     )
 
 
+@compiled(inline=True)
+def whole_lanes(count):  # type: ignore[no-untyped-def]
+    """The next multiple of LANES."""
+    return (count + LANES - 1) // LANES * LANES
+
+
 @compiled(inline=True, inner=True)
 def draw_events(count, address, group, items):  # type: ignore[no-untyped-def]
     """Draw four words for each item: rows 4 group .. of ``items.word``; `address` is (path, month, seed)."""
@@ -131,7 +137,7 @@ def decide_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-de
     """
     _, hazards, _, _, clock = bundles
     buckets, address = hazards.arrears.shape[3], (clock.first_path + spot.row, spot.month, clock.seed)
-    full = (late + LANES - 1) // LANES * LANES
+    full = whole_lanes(late)
     for item in range(late):
         items.entity[item] = work.slots.entity[spot.worker, work.late[spot.worker, item]]
     for item in range(full):
@@ -207,7 +213,7 @@ def settle_states(spot, count, deepest, clock, items):  # type: ignore[no-untype
 @compiled(inline=True, inner=True)
 def fill_lanes(count, items):  # type: ignore[no-untyped-def]
     """Follow `count` items by such as leave nothing in any sum, up to a full step of the loops; return how many."""
-    full = (count + LANES - 1) // LANES * LANES
+    full = whole_lanes(count)
     for item in range(count, full):
         items.track[item] = 0.0
         items.shrink[item] = 1.0

@@ -77,7 +77,7 @@ def open_slot(loan, place, worker, bundles, work):  # type: ignore[no-untyped-de
     slots.shrink[worker, place] = loans.contract[loan].shrink
     slots.step[worker, place] = loans.contract[loan].step
     slots.rate[worker, place] = loans.contract[loan].growth - 1.0
-    slots.limit[worker, place] = entry_limit(loan, 1, mark, loans, hazards)
+    slots.limit[worker, place] = entry_limit(1, mark, loans.fact[loan].risk_bound, hazards)
     slots.due[worker, place] = next_due(0, loans.fact[loan].term, loans.fact[loan].renewal)
     slots.late[worker, place] = 1 if loans.bucket[loan] > 0 else 0
     remember(place, worker, mark, 0, work.path[worker, place].defaulted, clock, slots)

@@ -1,7 +1,7 @@
 """Slots: the live loans of a block side by side, in no order, as the dense pass reads them.
 
-A loan that dies leaves its slot to the block's last one, so no pass ever meets a dead loan.  What only the active
-pass needs stays at the loan's place.
+A loan that dies leaves its slot to the block's last one, so no pass ever meets a dead loan.  What only arrears and
+moves need stays at the loan's place.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from simulator.kernels.workspace import Slots
 
 @compiled(inline=True, inner=True)
 def slots_of(worker, first, count, slots):  # type: ignore[no-untyped-def]
-    """The slots of one block: views of `count` of them from `first` on; `word` is left whole."""
+    """The slots of one block: views of `count` of them from `first` on."""
     stop = first + count
     return Slots(
         slots.place[worker, first:stop],
@@ -43,13 +43,10 @@ def remember(slot, worker, mark, month, defaulted, clock, slots):  # type: ignor
 
 
 @compiled(inline=True, inner=True)
-def entry_limit(loan, month, mark, loans, hazards):  # type: ignore[no-untyped-def]
-    """Bound, from `month` on, of the loan's multiplier of entry: what it had in arrears before it wears off."""
-    since = month - 1 - (mark >> 1)
-    limit = loans.fact[loan].risk_bound
-    if since < HISTORY_MONTHS:
-        limit *= hazards.history_bound[mark & 1, since]
-    return np.float32(limit)
+def entry_limit(month, mark, risk_bound, hazards):  # type: ignore[no-untyped-def]
+    """Bound, from `month` on, of a loan's multiplier of entry: what arrears before did to it wears off."""
+    kind, since = np.uint64(mark & 1), np.uint64(min(month - 1 - (mark >> 1), HISTORY_MONTHS))
+    return np.float32(risk_bound * hazards.history_bound[kind, since])
 
 
 @compiled(inline=True, inner=True)

@@ -138,7 +138,8 @@ class Workspace(NamedTuple):
     path: Records
     """[worker, chunk] PATH_STATE, by place."""
     flag: NDArray[np.uint8]
-    """[worker, block] not 0 where a slot needs more than the dense pass: FLAG_LATE, FLAG_DUE, FLAG_MOVES."""
+    """[worker, block] by slot, why the dense pass may not book it, FLAG_MOVES, FLAG_DUE, FLAG_LATE of `dense`; 0 where
+    it may. `sift` and `decide_current` set whom they clear to 0, and whom they keep to 1."""
     listed: NDArray[np.int32]
     """[worker, block] flagged slots, numbered within their block."""
     mover: NDArray[np.int32]

@@ -144,7 +144,7 @@ ERRORS = (
     ),
     Planted(
         "bound_too_low", "the dense pass forgets the memory of arrears in its bound", f"{KERNELS}/slots.py",
-        "return np.float32(risk_bound * hazards.history_bound[kind, since])", "return np.float32(risk_bound)", REFERENCE,
+        "np.float32(risk_bound * hazards.history_bound[kind, since])", "np.float32(risk_bound)", REFERENCE,
     ),
     Planted(
         "car_leaves_a_month_late", "the car of a loan that ended counts as collateral for another month",
@@ -204,7 +204,8 @@ ERRORS = (
     ),
     Planted(
         "cars_of_the_gone_kept", "cars of loans that are gone stay in the lender's collateral", f"{KERNELS}/slots.py",
-        "loans.fact[loan].value_as_new * clock.scale,", "0.0,", ("test_kernels_slots.py", *REFERENCE),
+        "work.gone[worker, month, car] += np.int64(loans.fact[loan].value_as_new * clock.scale)",
+        "work.gone[worker, month, car] += 0", ("test_kernels_slots.py", *REFERENCE),
     ),
     Planted(
         "unsure_stay", "who moves or not by a hair never moves", f"{KERNELS}/current.py",

@@ -82,19 +82,18 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
             renewal=schedule.renewal,
             term=schedule.term,
         ),
-        contract=_contracts(schedule, np.minimum(tape["rate"], parameters.discount_cap[tier])),
+        contract=_contracts(schedule, np.minimum(tape["rate"], parameters.discount_cap[tier]), level),
         bucket=bucket.astype(np.int8),
         mark=np.where(tape["modified"], MODIFIED, DRAW_MARK).astype(np.int16),
         repossessed=np.ascontiguousarray(tape["repossessed"]),
-        level=level,
         car=places,
     )
     notes = (*_tape_notes(tape, parameters, assignment), *schedule.notes, *cars.notes)
     return Book(loans, cells, levels, opening, notes)
 
 
-def _contracts(schedule: Amortisation, rate: Floats) -> Records:
-    """``CONTRACT[loan]``; `rate` is that at which its recoveries are discounted, fraction a year."""
+def _contracts(schedule: Amortisation, rate: Floats, level: NDArray[np.int16]) -> Records:
+    """``CONTRACT[loan]``; `rate` is that at which its recoveries are discounted, fraction a year; `level` by cut."""
     return _records(
         CONTRACT,
         track=schedule.track,
@@ -102,6 +101,7 @@ def _contracts(schedule: Amortisation, rate: Floats) -> Records:
         step=schedule.step,
         growth=schedule.growth,
         discount=1.0 + rate / 12.0,
+        level=level,
     )
 
 
@@ -243,7 +243,7 @@ def _risk(tape: LoanTape, parameters: Parameters, tier: Integers) -> Floats:
 
 def _cut_levels(
     tape: LoanTape, parameters: Parameters, tier: Integers
-) -> tuple[NDArray[np.int32], dict[str, tuple[str, ...]], dict[str, Floats]]:
+) -> tuple[NDArray[np.int16], dict[str, tuple[str, ...]], dict[str, Floats]]:
     """Level of each loan in each cut, counted through; level names; opening principal by level."""
     balance = tape["current_balance"]
     labels: dict[str, Coded] = {
@@ -251,7 +251,7 @@ def _cut_levels(
     }
     labels["tier"] = (np.array(parameters.names), tier)
     labels["vintage"] = vintages(tape)
-    level = np.empty((len(tape), len(CUTS)), dtype=np.int32)
+    level = np.empty((len(tape), len(CUTS)), dtype=np.int16)
     names: dict[str, tuple[str, ...]] = {}
     opening: dict[str, Floats] = {}
     first = 0

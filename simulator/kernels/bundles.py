@@ -17,6 +17,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.vocabulary import CUTS
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Records = np.recarray[Any, Any]
@@ -71,13 +73,17 @@ to the last instalment's due date; of a loan that renews, to its first renewal.
 """
 
 CONTRACT: Final = np.dtype(
-    [(name, np.float64) for name in ("track", "shrink", "step", "growth", "discount")],
+    {
+        "names": ["track", "shrink", "step", "growth", "discount", "level"],
+        "formats": [np.float64] * 5 + [(np.int16, len(CUTS))],
+        "itemsize": 64,
+    }
 )
-"""Amounts of a loan.
+"""Amounts of a loan, and where they count: 64 bytes, a line of a cache.
 
 track: principal if all instalments due so far had been paid, currency (1).  shrink, step: a and b, currency a month, of
 B(t+1) = a B(t) - b.  growth: 1 + monthly contract rate.  discount: 1 + the monthly rate at which its recoveries are
-discounted.
+discounted.  level: index of the loan's level of each of vocabulary.CUTS, counted through all cuts.
 """
 
 
@@ -94,8 +100,6 @@ class Loans(NamedTuple):
     """[n] mark at the as-of date, NO_MARK, or DRAW_MARK where nothing is known."""
     repossessed: NDArray[np.bool_]
     """[n] the car is seized at the as-of date."""
-    level: NDArray[np.int32]
-    """[n, cut] index of the loan's level of each cut, counted through all cuts."""
     car: Integers
     """[car] place in the table of curves: row of segment and usage x ages + months since new at the as-of date."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenarios.vocabulary import PURPOSE_INSURED
+from scenarios.vocabulary import CUTS, PURPOSE_INSURED
 from simulator.kernels.booking import (
     CASH,
     CHARGE_OFF,
@@ -44,8 +44,9 @@ def book_new_default(loan, spot, exposure, bundles, result):  # type: ignore[no-
     book_default(result.book[spot.row], spot.month, exposure)
     if spot.month <= clock.months:
         rounded = whole(exposure, clock.scale)
-        for cut in range(loans.level.shape[1]):
-            result.level_flow[spot.row, 2, spot.month, np.uint64(loans.level[loan, cut])] += rounded
+        levels = loans.contract[loan].level
+        for cut in range(len(CUTS)):
+            result.level_flow[spot.row, 2, spot.month, np.uint64(levels[cut])] += rounded
 
 
 @compiled(inline=True, inner=True)
@@ -99,8 +100,9 @@ def book_loss(loan, place, spot, claim, bundles, work, result):  # type: ignore[
         work.shortfall[worker, month, stage, 0] += shortfall
     when, lost = min(month, clock.months + 1), whole(loss, clock.scale)
     charged, recovered = whole(claim.exposure, clock.scale), whole(net + claim.deficiency, clock.scale)
-    for cut in range(loans.level.shape[1]):
-        level = loans.level[loan, cut]
+    levels = loans.contract[loan].level
+    for cut in range(len(CUTS)):
+        level = np.uint64(levels[cut])
         work.level_loss[worker, when, level] += lost
         if month <= clock.months:
             result.level_flow[row, 0, month, level] += charged

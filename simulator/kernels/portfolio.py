@@ -119,16 +119,6 @@ def step_block(spot, number, bundles, work, result):  # type: ignore[no-untyped-
     close_items(spot, found, bundles, work, result)
 
 
-@compiled(inline=True, inner=True)
-def step_blocks(chunk, month, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Take all blocks of a chunk through one month; `chunk` is (row, worker, first loan, end)."""
-    row, worker, origin, end = chunk
-    block = bundles[4].block
-    for start in range(origin, end, block):
-        spot = Spot(row, month, worker, origin, start, min(start + block, end))
-        step_block(spot, (start - origin) // block, bundles, work, result)
-
-
 @compiled(inner=True)
 def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def]
     """One chunk of loans through all months of one path; `chunk` is (row, worker, first loan, end)."""
@@ -141,7 +131,9 @@ def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def
     for month in range(1, clock.months + 1):
         whole = Spot(row, month, worker, origin, origin, end)
         work.fire[worker] = fire_factor(result.book[row], month, service.fire_power, service.baseline_sales)
-        step_blocks(chunk, month, bundles, work, result)
+        for start in range(origin, end, clock.block):
+            spot = Spot(row, month, worker, origin, start, min(start + clock.block, end))
+            step_block(spot, (start - origin) // clock.block, bundles, work, result)
         if service.pool > 0:
             serve(whole, end - origin, bundles, work, result)
         write_traces(whole, bundles, work, result)

@@ -13,7 +13,7 @@ from scenarios.vocabulary import CUTS, MODIFIED, SEGMENTS
 from simulator.collateral import OLDEST_MONTH, value_cars
 from simulator.entities import loan_entities
 from simulator.factors import factor_name
-from simulator.kernels.bundles import CONTRACT, DRAW_MARK, FACTS, Loans, Records
+from simulator.kernels.bundles import CONTRACT, DRAW_MARK, FACTS, Loans, Records, records
 from simulator.parameters import OLDEST_AGE, Parameters
 from simulator.tape import LoanTape
 from simulator.tape.amortisation import Amortisation, amortisation
@@ -66,7 +66,7 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
     risk = _risk(tape, parameters, tier)
     places, car = np.unique(cars.curve * OLDEST_MONTH + np.minimum(cars.age, OLDEST_AGE), return_inverse=True)
     loans = Loans(
-        fact=_records(
+        fact=records(
             FACTS,
             entity=tape.once("entities", lambda some: loan_entities(some["loan_id"])),
             risk=risk,
@@ -94,7 +94,7 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
 
 def _contracts(schedule: Amortisation, rate: Floats, level: NDArray[np.int16]) -> Records:
     """``CONTRACT[loan]``; `rate` is that at which its recoveries are discounted, fraction a year; `level` by cut."""
-    return _records(
+    return records(
         CONTRACT,
         track=schedule.track,
         shrink=schedule.shrink,
@@ -103,14 +103,6 @@ def _contracts(schedule: Amortisation, rate: Floats, level: NDArray[np.int16]) -
         discount=1.0 + rate / 12.0,
         level=level,
     )
-
-
-def _records(dtype: np.dtype[np.void], **columns: NDArray[Any]) -> Records:
-    """Columns side by side, a record a loan."""
-    records = np.empty(len(columns[str(dtype.names[0])]) if dtype.names else 0, dtype)
-    for name, values in columns.items():
-        records[name] = values
-    return records.view(np.recarray)
 
 
 def _tape_notes(tape: LoanTape, parameters: Parameters, assignment: TierAssignment) -> list[str]:

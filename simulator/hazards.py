@@ -13,7 +13,7 @@ from scenarios.errors import Fault, InputError
 from scenarios.macro import MonthlyMacro
 from scenarios.vocabulary import CAUSE_CLASSES, CHARGE_OFF, CURE, ENTER, MACRO_VARIABLES, PREPAY, ROLL
 from simulator.book import Cells
-from simulator.kernels.bundles import GUIDE, Hazards
+from simulator.kernels.bundles import GUIDE, TRAITS, Hazards, Records, records
 from simulator.kernels.hazards import TABLE_HIGH, TABLE_LOW, TABLE_STEP
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
@@ -53,11 +53,10 @@ def build_hazards(
         class_multiplier=multiplier,
         payoff=np.ascontiguousarray(payoff),
         payoff_bound=payoff.max(axis=1),
-        total_loss=total_loss,
+        trait=_traits(parameters, direct),
         factor=np.empty((0, 0, 0)),
         threshold=np.ascontiguousarray(threshold),
         loading=np.ascontiguousarray(loading),
-        direct_share=direct,
         seasoning=np.ascontiguousarray(parameters.seasoning),
         **_of_borrowers(parameters),
         hardship_odds=_hardship_odds(cells, macro, parameters, months),
@@ -95,18 +94,30 @@ def class_multipliers(cells: Cells, macro: MonthlyMacro, parameters: Parameters,
     return np.exp(log_multiplier)
 
 
-def _of_borrowers(parameters: Parameters) -> dict[str, NDArray[Any]]:
-    """Histories, negative equity and types (3f) to (3k), (4)."""
+def _traits(parameters: Parameters, direct_share: Floats) -> Records:
+    """``TRAITS[tier]``."""
     borrower = parameters.borrower
-    equity = (borrower.equity_threshold, borrower.equity_slope, borrower.equity_cap, borrower.equity_mean)
+    return records(
+        TRAITS,
+        total_loss=parameters.workout.total_loss,
+        direct_share=direct_share,
+        spell_end=-np.expm1(-borrower.spell_end),
+        threshold=borrower.equity_threshold,
+        slope=np.maximum(borrower.equity_slope, 0.0),
+        cap=np.maximum(borrower.equity_cap, 1.0),
+        equity_mean=borrower.equity_mean,
+    )
+
+
+def _of_borrowers(parameters: Parameters) -> dict[str, NDArray[Any]]:
+    """Histories and types (3f) to (3k)."""
+    borrower = parameters.borrower
     return {
         "history": np.ascontiguousarray(borrower.history_multiplier),
         "history_bound": np.ascontiguousarray(
             np.maximum.accumulate(borrower.history_multiplier.max(axis=0)[:, ::-1], axis=1)[:, ::-1]
         ),
-        "equity": np.ascontiguousarray(np.stack(equity, axis=1)),
         "type_share": np.ascontiguousarray(borrower.type_share),
-        "spell_end": -np.expm1(-borrower.spell_end),
         "modified_share": np.ascontiguousarray(borrower.modified_share),
         "open_history": np.ascontiguousarray(np.cumsum(borrower.open_history, axis=-1)),
         "open_guide": np.stack(

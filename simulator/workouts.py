@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.collateral import OLDEST_MONTH
-from simulator.kernels.bundles import Loans, Service, Workouts
+from simulator.kernels.bundles import TERMS, Loans, Records, Service, Workouts, records
 from simulator.parameters import USAGE_CLASSES, Parameters
 from simulator.servicing import Servicing
 
@@ -35,7 +35,7 @@ def build_workouts(index: Floats, parameters: Parameters, first_month: int, loan
     scale : float
         Quanta in one unit of currency.
     """
-    terms, borrower = parameters.workout, parameters.borrower
+    terms = parameters.workout
     calendar = (first_month - 1 + np.arange(index.shape[1])) % MONTHS_A_YEAR
     return Workouts(
         index_level=np.ascontiguousarray(index),
@@ -44,6 +44,17 @@ def build_workouts(index: Floats, parameters: Parameters, first_month: int, loan
         stock=car_stock(loans, scale),
         season=np.ascontiguousarray(terms.season[calendar]),
         seizure=np.ascontiguousarray(terms.seizure),
+        terms=_terms(parameters),
+        retail=1.0 / parameters.wholesale["retail"],
+        find_bound=float(loans.fact.find.max()),
+    )
+
+
+def _terms(parameters: Parameters) -> Records:
+    """``TERMS[tier]``."""
+    terms, borrower = parameters.workout, parameters.borrower
+    return records(
+        TERMS,
         found_share=terms.found_share,
         haircut=1.0 - terms.haircut,
         cost=terms.cost_fixed,
@@ -51,16 +62,14 @@ def build_workouts(index: Floats, parameters: Parameters, first_month: int, loan
         storage=terms.storage_per_month,
         condition_sd=terms.vehicle_sd,
         lgd_floor=np.where(np.isnan(terms.lgd_floor), -np.inf, terms.lgd_floor),
-        sale_lag=terms.sale_lag.astype(np.int32),
-        search_lag=terms.search_lag.astype(np.int32),
         deficiency_share=terms.deficiency_share,
-        deficiency_lag=terms.deficiency_lag.astype(np.int32),
         insured_share=terms.insured_share,
-        retail=1.0 / parameters.wholesale["retail"],
         deductible=terms.insurance_deductible,
         late_fee=borrower.late_fee,
         renewal_fee=borrower.renewal_fee,
-        find_bound=float(loans.fact.find.max()),
+        sale_lag=terms.sale_lag,
+        search_lag=terms.search_lag,
+        deficiency_lag=terms.deficiency_lag,
     )
 
 

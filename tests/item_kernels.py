@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scenarios.vocabulary import BOOK_VARIABLES, CAUSE_CLASSES, MAX_BUCKET, TYPES
 from simulator.kernels.booking import book_closing, book_on_time
-from simulator.kernels.bundles import DRAW_MARK, Clock, Spot
+from simulator.kernels.bundles import DRAW_MARK, TERMS, TRAITS, Clock, Spot
 from simulator.kernels.compile import compiled
 from simulator.kernels.items import decide_late, fill_lanes, items_of, race, settle, settle_books
 from simulator.kernels.logarithm import waiting
@@ -36,15 +36,14 @@ class Late(NamedTuple):
 
     arrears: Floats
     class_multiplier: Floats
-    total_loss: Floats
+    trait: NDArray[np.record]
     modified_share: Floats
-    spell_end: Floats
 
 
 class Fees(NamedTuple):
     """Of the workouts, what is read of a loan in arrears."""
 
-    late_fee: Floats
+    terms: NDArray[np.record]
 
 
 class Desk(NamedTuple):
@@ -109,6 +108,11 @@ def empty_items(count: int, buckets: int = MAX_BUCKET + 1) -> Items:
     return Items(**{name: np.full((1, *rows.get(name, ()), size), 77, dtype) for name, dtype in ITEMS.items()})
 
 
+def rows(dtype: np.dtype[np.void], count: int) -> Any:
+    """So many records of zeros."""
+    return np.zeros(count, dtype).view(np.recarray)
+
+
 def clock_of(seed: int, *, path: int = 0, months: int = 1_200, nonaccrual: int = 99) -> Clock:
     """Scalars of a run without anything that a test here does not look at."""
     return Clock(np.uint64(seed), path, months, 24, 3, nonaccrual, 12, 4_096, SCALE)
@@ -127,7 +131,7 @@ def settled(
     items, book = empty_items(count, buckets), np.zeros((1, len(BOOK_VARIABLES), month + 4))
     for name, column in columns.items():
         getattr(items, name)[0, :count] = column
-    tables = Late(np.zeros((1, 1, 1, buckets, buckets + 2)), *[np.zeros((1, 1, 1))] * 4)
+    tables = Late(np.zeros((1, 1, 1, buckets, buckets + 2)), np.zeros((1, 1, 1)), rows(TRAITS, 1), np.zeros((1, 1)))
     bundles = (None, tables, None, None, clock_of(0, nonaccrual=nonaccrual))
     settle_items(spot_at(month, count), count, bundles, items, Booked(book))
     return book[0], items
@@ -174,7 +178,9 @@ def decided(
     late = np.zeros((1, count), np.int32)
     late[0] = np.arange(count)
     multipliers = np.broadcast_to(np.array(macro), (month + 1, 1, len(macro))).copy()
-    tables = Late(arrears, multipliers, np.full(count, total_loss), modified, np.full(count, spell_end))
+    trait = rows(TRAITS, count)
+    trait.total_loss, trait.spell_end = total_loss, spell_end
+    tables = Late(arrears, multipliers, trait, modified)
     desk = Desk(Slots(**slots), empty_items(count, causes - 2), path, late)
-    decide_items(spot_at(month, count), count, (None, tables, Fees(np.zeros(count)), None, clock), desk)
+    decide_items(spot_at(month, count), count, (None, tables, Fees(rows(TERMS, count)), None, clock), desk)
     return desk.items.drawn[0, :count].copy(), path[0]

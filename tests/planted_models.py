@@ -154,17 +154,17 @@ ERRORS = (
     ),
     Planted(
         "equity_on_value_now_lost", "negative equity measured at origination's value", f"{KERNELS}/current.py",
-        "equity = equity_effect(work.slots.track[worker, slot], value, hazards.equity[tier])",
-        "equity = equity_effect(work.slots.track[worker, slot], fact.value_as_new, hazards.equity[tier])",
+        "equity_effect(work.slots.track[worker, slot], value, trait",
+        "equity_effect(work.slots.track[worker, slot], fact.value_as_new, trait",
         REFERENCE,
     ),
     Planted(
         "equity_mean_lost", "the mean effect of negative equity not taken out", f"{KERNELS}/current.py",
-        "(equity / hazards.equity[tier, np.uint64(3)])", "equity", REFERENCE,
+        "(equity / trait.equity_mean)", "equity", REFERENCE,
     ),
     Planted(
         "hardship_never_ends", "hardship lasts for ever", f"{KERNELS}/items.py",
-        "< hazards.spell_end[tier])", "< 0.0 * hazards.spell_end[tier])",
+        "< hazards.trait[tier].spell_end)", "< 0.0 * hazards.trait[tier].spell_end)",
         ("test_kernels_arrears.py", *REFERENCE, "test_engine_borrowers.py"),
     ),
     Planted(

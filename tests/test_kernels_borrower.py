@@ -120,13 +120,13 @@ def test_negative_equity_acts_above_its_threshold_and_up_to_its_cap(
     ratio: float, slope: float, cap: float, threshold: float
 ) -> None:
     value = 12_345.0
-    found = equity_effect(ratio * value, value, np.array([threshold, slope, cap, 1.0]))
+    found = equity_effect(ratio * value, value, threshold, slope, cap)
     expected = min(1.0 + slope * max(0.0, ratio - threshold), cap) if slope > 0.0 else 1.0
     assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_worthless_car_is_at_the_cap() -> None:
-    assert equity_effect(5_000.0, 0.0, np.array([1.0, 0.5, 2.5, 1.0])) == 2.5
+    assert equity_effect(5_000.0, 0.0, 1.0, 0.5, 2.5) == 2.5
 
 
 @fixed_examples

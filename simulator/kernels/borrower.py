@@ -52,9 +52,8 @@ MOST_EXCESS = 1e300
 
 
 @compiled()
-def equity_effect(principal, value, equity):  # type: ignore[no-untyped-def]
-    """Effect of negative equity on entry (4), before its mean is taken out; `equity` float64[4] of a tier."""
-    threshold, slope, cap = equity[0], max(equity[1], 0.0), max(equity[2], 1.0)
+def equity_effect(principal, value, threshold, slope, cap):  # type: ignore[no-untyped-def]
+    """Effect of negative equity on entry (4), before its mean is taken out; `slope` >= 0, `cap` >= 1."""
     excess = principal / value - threshold
     # No branch, as nobody can guess it; a worthless car's excess is endless, and that times no slope is nothing.
     excess = min(excess, MOST_EXCESS) if excess > 0.0 else 0.0

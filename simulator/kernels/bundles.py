@@ -24,6 +24,16 @@ Integers = NDArray[np.int64]
 Records = np.recarray[Any, Any]
 """Rows of a structured dtype, whose fields are attributes."""
 
+
+def records(dtype: np.dtype[np.void], **columns: NDArray[Any]) -> Records:
+    """Columns side by side, a record a row."""
+    (size,) = {column.shape[0] for column in columns.values()}
+    rows = np.empty(size, dtype)
+    for name, values in columns.items():
+        rows[name] = values
+    return rows.view(np.recarray)
+
+
 NO_MARK: Final = -32_000
 """Mark of a loan that was never in arrears: 16,000 months ago."""
 DRAW_MARK: Final = 32_000
@@ -87,6 +97,52 @@ discounted.  level: index of the loan's level of each of vocabulary.CUTS, counte
 """
 
 
+TRAITS: Final = np.dtype(
+    [
+        (name, np.float64)
+        for name in ("total_loss", "direct_share", "spell_end", "threshold", "slope", "cap", "equity_mean")
+    ]
+)
+"""What a tier's borrowers share.
+
+total_loss: intensity of total loss of the car. direct_share: share of entries that are direct charge-offs. spell_end:
+probability that hardship ends within a month. threshold, slope, cap, equity_mean: of the effect of negative equity
+(4).
+"""
+
+TERMS: Final = np.dtype(
+    [
+        ("found_share", np.float64),
+        ("haircut", np.float64),
+        ("cost", np.float64),
+        ("cost_share", np.float64),
+        ("storage", np.float64),
+        ("condition_sd", np.float64),
+        ("lgd_floor", np.float64),
+        ("deficiency_share", np.float64),
+        ("insured_share", np.float64),
+        ("deductible", np.float64),
+        ("late_fee", np.float64),
+        ("renewal_fee", np.float64),
+        ("sale_lag", np.int32),
+        ("search_lag", np.int32),
+        ("deficiency_lag", np.int32),
+    ],
+    align=True,
+)
+"""A tier's terms of workouts.
+
+found_share: probability that a car not seized before charge-off is found after it. haircut: auction price over
+wholesale value. cost: fixed cost of a seizure and sale, currency; cost_share: cost of a sale as a share of its price;
+storage: cost of storage, currency a month. condition_sd: sd of the log of a car's own condition. lgd_floor: least loss
+given charge-off, -inf where there is none. deficiency_share: share of what a sale leaves unpaid that is collected.
+insured_share: probability that the car's own insurance pays a total loss; deductible: what it deducts, currency.
+late_fee: fee for each instalment paid late, currency; renewal_fee: fee for a renewal as a share of principal.
+sale_lag: months from seizure to cash; search_lag: months from charge-off to seizure of a car found after it;
+deficiency_lag: months from charge-off to the cash of the deficiency.
+"""
+
+
 class Loans(NamedTuple):
     """What is known of each loan at the as-of date."""
 
@@ -116,30 +172,24 @@ class Hazards(NamedTuple):
     """[T+1, c] intensity of payoff of loans without arrears, total loss included."""
     payoff_bound: Floats
     """[T+1] the largest of them."""
-    total_loss: Floats
-    """[tier] intensity of total loss of the car."""
+    trait: Records
+    """[tier] TRAITS."""
     factor: Floats
     """[path, factor, T+1] systematic factors, N(0, 1), larger is worse; the first is global."""
     threshold: Floats
     """[T+1, c] argument of the entry response where the latent factor is 0."""
     loading: Floats
     """[c] its slope in the latent factor."""
-    direct_share: Floats
-    """[tier] share of entries that are direct charge-offs."""
     seasoning: Floats
     """[tier, age] multiplier of entry by months since origination."""
     history: Floats
     """[tier, kind, H+1] multiplier of entry by months since the last return to current (3f)."""
     history_bound: Floats
     """[kind, H+1] the largest of any tier in this month or later."""
-    equity: Floats
-    """[tier, 4] threshold, slope, cap and mean of the effect of negative equity (4)."""
     type_share: Floats
     """[tier, type] types of borrowers at entry, at reference (3g)."""
     hardship_odds: Floats
     """[T+1, c] odds of hardship over those at reference."""
-    spell_end: Floats
-    """[tier] probability that hardship ends within a month."""
     modified_share: Floats
     """[tier, K+1] share of cures to current that are extensions (3i)."""
     open_history: Floats
@@ -171,38 +221,10 @@ class Workouts(NamedTuple):
     """[X+1] auction price over its yearly mean."""
     seizure: Floats
     """[tier, K+1] intensity of seizure of a car by the loan's bucket."""
-    found_share: Floats
-    """[tier] probability that a car not seized before charge-off is found after it."""
-    haircut: Floats
-    """[tier] auction price over wholesale value."""
-    cost: Floats
-    """[tier] fixed cost of a seizure and sale, currency."""
-    cost_share: Floats
-    """[tier] cost of a sale as a share of its price."""
-    storage: Floats
-    """[tier] cost of storage, currency a month."""
-    condition_sd: Floats
-    """[tier] sd of the log of a car's own condition."""
-    lgd_floor: Floats
-    """[tier] least loss given charge-off, -inf where there is none."""
-    sale_lag: NDArray[np.int32]
-    """[tier] months from seizure to cash."""
-    search_lag: NDArray[np.int32]
-    """[tier] months from charge-off to seizure of a car found after it."""
-    deficiency_share: Floats
-    """[tier] share of what a sale leaves unpaid that is collected."""
-    deficiency_lag: NDArray[np.int32]
-    """[tier] months from charge-off to that cash."""
-    insured_share: Floats
-    """[tier] probability that the car's own insurance pays a total loss."""
+    terms: Records
+    """[tier] TERMS."""
     retail: float
     """Retail over wholesale value: what insurance pays for is the price of another such car."""
-    deductible: Floats
-    """[tier] what it deducts, currency."""
-    late_fee: Floats
-    """[tier] fee for each instalment paid late, currency."""
-    renewal_fee: Floats
-    """[tier] fee for a renewal as a share of principal."""
     find_bound: float
     """Largest multiplier of the chance to find a car."""
 

@@ -55,7 +55,7 @@ def renewal_fee(item, path, spot, bundles, items, book):  # type: ignore[no-unty
     if items.bucket[item] > 0 or month < path.term or (month - path.term) % fact.renewal != 0:
         return 0.0
     book[RENEWED_COUNT, month] += 1.0
-    return book_fee(book, month, workouts.renewal_fee[fact.tier] * items.close[item])
+    return book_fee(book, month, workouts.terms[np.uint64(fact.tier)].renewal_fee * items.close[item])
 
 
 @compiled(inline=True, inner=True)

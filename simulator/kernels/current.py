@@ -29,17 +29,18 @@ def weigh(mover, slot, place, spot, bundles, work):  # type: ignore[no-untyped-d
     month, worker, movers = spot.month, np.uint64(spot.worker), work.movers
     fact, mark = loans.fact[np.uint64(spot.origin) + place], work.path[worker, place].mark
     tier, cell = np.uint64(fact.tier), np.uint64(fact.cell)
+    trait = hazards.trait[tier]
     kind, since = np.uint64(mark & 1), np.uint64(min(month - 1 - (mark >> 1), HISTORY_MONTHS))
     age = np.uint64(min(fact.age + month, hazards.seasoning.shape[1] - 1))
     value = fact.value_as_new * work.price[worker, month, np.uint64(fact.car)]
-    equity = equity_effect(work.slots.track[worker, slot], value, hazards.equity[tier])
+    equity = equity_effect(work.slots.track[worker, slot], value, trait.threshold, trait.slope, trait.cap)
     worse = work.entry[worker, month, cell] * fact.risk * hazards.seasoning[tier, age]
-    worse *= hazards.history[tier, kind, since] * (equity / hazards.equity[tier, np.uint64(3)])
-    payoff, total_loss, direct = hazards.payoff[month, cell], hazards.total_loss[tier], hazards.direct_share[tier]
+    worse *= hazards.history[tier, kind, since] * (equity / trait.equity_mean)
+    payoff = hazards.payoff[month, cell]
     u = unit(work.word[worker, month % WORDS, slot])
     least = 1.0 - 0.5 * (worse + payoff)
-    enters = (u < worse * least) & (direct == 0.0)
-    pays = 1.0 - u < (payoff - total_loss) * least
+    enters = (u < worse * least) & (trait.direct_share == 0.0)
+    pays = 1.0 - u < (payoff - trait.total_loss) * least
     stays = (u >= worse) & (1.0 - u >= payoff)
     movers.worse[worker, mover] = worse
     movers.equity[worker, mover] = equity
@@ -56,7 +57,8 @@ def make_sure(mover, spot, bundles, work):  # type: ignore[no-untyped-def]
     fact = loans.fact[spot.origin + work.slots.place[worker, slot]]
     u = unit(work.word[worker, month % WORDS, slot])
     worse, payoff = work.movers.worse[worker, mover], hazards.payoff[month, fact.cell]
-    return leave_current(u, worse, payoff, hazards.direct_share[fact.tier], hazards.total_loss[fact.tier])
+    trait = hazards.trait[fact.tier]
+    return leave_current(u, worse, payoff, trait.direct_share, trait.total_loss)
 
 
 @compiled(inline=True, inner=True)

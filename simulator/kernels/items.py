@@ -102,7 +102,7 @@ def gather(item, slot, place, worker, workouts, work):  # type: ignore[no-untype
     items.rate[worker, item] = slots.rate[worker, slot]
     items.bucket[worker, item] = path.state
     items.due[worker, item] = path.last_due
-    items.fee[worker, item] = workouts.late_fee[np.uint64(path.tier)]
+    items.fee[worker, item] = workouts.terms[np.uint64(path.tier)].late_fee
     return path
 
 
@@ -115,7 +115,7 @@ def gather_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-de
         slot = np.uint64(work.late[worker, item])
         path = gather(item, slot, np.uint64(work.slots.place[worker, slot]), worker, workouts, work)
         tier, cell, bucket = np.uint64(path.tier), np.uint64(work.slots.cell[worker, slot]), np.uint64(path.state)
-        ends = (path.kind == HARDSHIP) & (unit(items.word[PURPOSE_SPELL, item]) < hazards.spell_end[tier])
+        ends = (path.kind == HARDSHIP) & (unit(items.word[PURPOSE_SPELL, item]) < hazards.trait[tier].spell_end)
         path.kind = FORGETFUL if ends else path.kind
         own = hazards.arrears[tier, np.uint64(path.kind), np.uint64(path.treated), bucket]
         macro = hazards.class_multiplier[month, cell]
@@ -124,7 +124,7 @@ def gather_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-de
             cause[target, item] = own[target] * (cure if target < bucket else roll)
         cause[buckets, item] = own[buckets] * macro[CHARGE_OFF]
         cause[buckets + 1, item] = own[buckets + 1] * macro[PREPAY]
-        cause[buckets + 2, item] = hazards.total_loss[tier]
+        cause[buckets + 2, item] = hazards.trait[tier].total_loss
         items.modified[item] = hazards.modified_share[tier, bucket] if month < path.term else 0.0
         items.drawn[item] = bucket
 

@@ -64,19 +64,20 @@ def sell_car(loan, held, spot, exposure, bundles, work):  # type: ignore[no-unty
     `held` is the number of months since its seizure, negative where it has not been seized.
     """
     loans, _, workouts, _, clock = bundles
-    tier, lag = loans.fact[loan].tier, workouts.sale_lag[loans.fact[loan].tier]
+    terms = workouts.terms[loans.fact[loan].tier]
+    lag = terms.sale_lag
     stored = lag
     if held >= 0:
         lag = max(lag - held, 0)
         stored = held + lag
     else:
-        lag += workouts.search_lag[tier]
+        lag += terms.search_lag
     month, path = spot.month + lag, clock.first_path + spot.row
-    price = car_value(loan, spot.worker, month, loans, work) * workouts.haircut[tier]
+    price = car_value(loan, spot.worker, month, loans, work) * terms.haircut
     price *= workouts.season[month] * work.fire[spot.worker]
-    price *= car_condition(loans.fact[loan].entity, path, clock.seed, workouts.condition_sd[tier])
-    cost = workouts.cost[tier] + workouts.cost_share[tier] * price + workouts.storage[tier] * stored
-    return kept_proceeds(price, cost, exposure, workouts.lgd_floor[tier]), cost, lag
+    price *= car_condition(loans.fact[loan].entity, path, clock.seed, terms.condition_sd)
+    cost = terms.cost + terms.cost_share * price + terms.storage * stored
+    return kept_proceeds(price, cost, exposure, terms.lgd_floor), cost, lag
 
 
 @compiled(inline=True, inner=True)
@@ -114,18 +115,18 @@ def charge_off(loan, place, spot, claim, bundles, work, result):  # type: ignore
     """Charge a loan off: its car is sold if held or found, the deficiency pursued; `claim` is (principal, interest)."""
     loans, _, workouts, _, clock = bundles
     principal, accrued = claim
-    exposure, tier = principal + accrued, loans.fact[loan].tier
+    exposure, terms = principal + accrued, workouts.terms[loans.fact[loan].tier]
     enter_default(loan, place, spot, exposure, bundles, work, result)
     proceeds, cost, lag = 0.0, 0.0, 0
     held = spot.month - work.path[spot.worker, place].seized if work.path[spot.worker, place].seized >= 0 else -1
-    share = workouts.found_share[tier] * loans.fact[loan].find
+    share = terms.found_share * loans.fact[loan].find
     path = clock.first_path + spot.row
     if held >= 0 or car_is_found(loans.fact[loan].entity, path, spot.month, clock.seed, share):
         proceeds, cost, lag = sell_car(loan, held, spot, exposure, bundles, work)
         result.book[spot.row, SOLD_COUNT, spot.month] += 1.0
-    deficiency = max(exposure - (proceeds - cost), 0.0) * workouts.deficiency_share[tier]
+    deficiency = max(exposure - (proceeds - cost), 0.0) * terms.deficiency_share
     result.book[spot.row, CHARGE_OFF_COUNT, spot.month] += 1.0
-    left = Loss(exposure, accrued, proceeds, cost, lag, deficiency, workouts.deficiency_lag[tier])
+    left = Loss(exposure, accrued, proceeds, cost, lag, deficiency, terms.deficiency_lag)
     book_loss(loan, place, spot, left, bundles, work, result)
 
 
@@ -134,12 +135,13 @@ def lose_car(loan, place, spot, claim, bundles, work, result):  # type: ignore[n
     """Total loss of the car: its own insurance may pay, what it leaves is written off (3j); return its cash."""
     loans, _, workouts, _, clock = bundles
     principal, accrued = claim
-    month, tier, path, book = spot.month, loans.fact[loan].tier, clock.first_path + spot.row, result.book[spot.row]
+    month, path, book = spot.month, clock.first_path + spot.row, result.book[spot.row]
+    terms = workouts.terms[loans.fact[loan].tier]
     exposure, paid = principal + accrued, 0.0
-    if event_uniform(loans.fact[loan].entity, path, month, PURPOSE_INSURED, clock.seed) < workouts.insured_share[tier]:
+    if event_uniform(loans.fact[loan].entity, path, month, PURPOSE_INSURED, clock.seed) < terms.insured_share:
         value = car_value(loan, spot.worker, month, loans, work) * workouts.retail
-        value *= car_condition(loans.fact[loan].entity, path, clock.seed, workouts.condition_sd[tier])
-        paid = min(max(value - workouts.deductible[tier], 0.0), exposure)
+        value *= car_condition(loans.fact[loan].entity, path, clock.seed, terms.condition_sd)
+        paid = min(max(value - terms.deductible, 0.0), exposure)
     interest = min(paid, accrued)
     book[TOTAL_LOSS_COUNT, month] += 1.0
     book[INTEREST_PAID, month] += interest
@@ -148,7 +150,7 @@ def lose_car(loan, place, spot, claim, bundles, work, result):  # type: ignore[n
     if exposure > paid:
         enter_default(loan, place, spot, exposure, bundles, work, result)
         rest = exposure - paid
-        deficiency, lag = rest * workouts.deficiency_share[tier], workouts.deficiency_lag[tier]
+        deficiency, lag = rest * terms.deficiency_share, terms.deficiency_lag
         left = Loss(rest, accrued - interest, 0.0, 0.0, 0, deficiency, lag)
         book_loss(loan, place, spot, left, bundles, work, result)
     return paid

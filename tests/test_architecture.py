@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("scenarios", "simulator", "calibration", "outputs")
 SOURCES = sorted([path for room in ROOMS for path in (ROOT / room).rglob("*.py")] + [*ROOT.glob("cli.py")])
 KERNELS = sorted((ROOT / "simulator" / "kernels").glob("*.py"))
+BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
+PEERS = {"jax", "jaxlib"}
 NAMES = [path.relative_to(ROOT).as_posix() for path in SOURCES]
 
 FILE_LINES = 400
@@ -69,7 +71,15 @@ def test_special_libraries_stay_in_their_room(path: Path) -> None:
         assert not tops & {"matplotlib", "jinja2"}, f"{name}: only outputs draws and writes documents"
     if name != "outputs/store.py":
         assert not tops & {"h5netcdf", "h5py"}, f"{name}: only outputs/store.py knows NetCDF"
-    assert "cli" not in tops, f"{name}: nobody imports cli"
+    assert not tops & {"cli", "benchmarks"}, f"{name}: nobody imports cli or a benchmark"
+    assert not tops & PEERS, f"{name}: only benchmarks know the peers"
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.name)
+def test_benchmarks_use_the_rooms_and_only_one_knows_jax(path: Path) -> None:
+    tops = {module.split(".")[0] for module in imports(path)}
+    assert not tops & {"tests", "cli"}, f"{path.name}: a benchmark measures the rooms"
+    assert path.name == "jax_peer.py" or not tops & PEERS, f"{path.name}: only jax_peer.py knows JAX"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=NAMES)
@@ -112,7 +122,7 @@ def test_no_relaxed_floating_point(path: Path) -> None:
             assert off, f"{path.name}:{node.value.lineno}: fastmath turns isnan into False and changes bits"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+@pytest.mark.parametrize("path", [*SOURCES, *BENCHMARKS], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_and_functions_keep_a_readable_size(path: Path) -> None:
     lines = len(path.read_text("utf-8").splitlines())
     assert lines <= FILE_LINES, f"{path.name} has {lines} lines; give its parts a name"

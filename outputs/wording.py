@@ -12,6 +12,7 @@ import pandas
 import xarray as xr
 
 from outputs.arrears import early_jumps
+from outputs.measures import has_weights
 from scenarios.counted import counted
 
 SHORT_LABELS: Final = {
@@ -74,7 +75,6 @@ LOSS_LABELS: Final = {
     "net_loss": "gross charge-off less recovery, undiscounted",
 }
 UNRELIABLE: Final = "unreliable"
-UNRELIABLE_NOTE: Final = f"{UNRELIABLE}: fewer than 10 paths lie beyond it; more paths are needed"
 PERCENT_DECIMALS: Final = 3
 NOT_AVAILABLE: Final = "n/a"
 TERMINAL_WIDTH: Final = 100
@@ -173,7 +173,7 @@ def format_summary(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     rows.insert(1, tuple("-" * max(len(row[column]) for row in rows) for column in range(len(head))))
     lines = [summary_heading(table, dataset), "", align(rows, text_columns=2)]
     if bool(table["unreliable"].any()):
-        lines.append(f"* {UNRELIABLE_NOTE}")
+        lines.append(f"* {unreliable_note(dataset)}")
     for warning in arrears_warnings(dataset):
         lines += ["", textwrap.fill(f"Warning: {warning}", TERMINAL_WIDTH, break_on_hyphens=False)]
     return "\n".join(lines)
@@ -184,10 +184,21 @@ def summary_heading(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     attrs, sizes = dataset.attrs, dataset.sizes
     definition = LOSS_LABELS[str(table["loss"].iloc[0])]
     return (
-        f"Loss over {counted(sizes['month'], 'month')} and run-off ({definition}); {counted(sizes['path'], 'path')};\n"
+        f"Loss over {counted(sizes['month'], 'month')} and run-off ({definition}); {path_count(dataset)};\n"
         f"opening balance {amount(float(attrs['opening_balance']))} {attrs['currency']} "
         f"of {counted(int(attrs['opening_count']), 'loan')} as of {attrs['as_of']}"
     )
+
+
+def path_count(dataset: xr.Dataset) -> str:
+    """The number of paths: '3,000 paths', or '3,000 weighted paths' where some weigh more than others."""
+    return counted(dataset.sizes["path"], "weighted path" if has_weights(dataset) else "path")
+
+
+def unreliable_note(dataset: xr.Dataset) -> str:
+    """What the mark of a quantile means; paths with weights count for fewer than they are."""
+    kind = "effective paths" if has_weights(dataset) else "paths"
+    return f"{UNRELIABLE}: fewer than 10 {kind} lie beyond it; more paths are needed"
 
 
 def late_label(bucket: str) -> str:

@@ -93,7 +93,8 @@ def make_ready(inputs: StudyInputs, size: RunSize) -> tuple[Kernels, Trial]:
     from simulator.trial import ready_kernels, try_out
 
     if not cache_is_warm():
-        VOICE.say("Compiling the kernels: half a minute, once ...")
+        often = "in every run" if CACHE_FOLDER is None else "once"
+        VOICE.say(f"Compiling the kernels: half a minute, {often} ...")
     kernels = interruptible(lambda: ready_kernels(inputs, size))
     if kernels.seconds:
         kept = f"kept in {CACHE_FOLDER}" if kernels.lasting else "not kept: every run compiles them"

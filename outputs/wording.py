@@ -104,11 +104,11 @@ def rate_label(measure: str) -> tuple[str, str]:
     return RATE_LABELS[measure]
 
 
-def amount(value: float) -> str:
-    """Currency with thousands separators; cents only below 1,000."""
+def amount(value: float, beside: float = 0.0) -> str:
+    """Currency with thousands separators; cents only below 1,000, and of an error only where its figure has them."""
     if not math.isfinite(value):
         return NOT_AVAILABLE
-    rounded = f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:,.2f}"
+    rounded = f"{value:,.0f}" if abs(value) >= 1000.0 or abs(beside) >= 1000.0 else f"{value:,.2f}"
     return rounded.lstrip("-") if float(rounded.replace(",", "")) == 0.0 else rounded
 
 
@@ -165,7 +165,7 @@ def format_summary(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     before = ""
     for row in table.itertuples():
         run = run_label(row.scenario, row.strategy, row.programme, vary=varying(table))
-        cells = (amount(row.value), amount(row.standard_error))
+        cells = (amount(row.value), amount(row.standard_error, row.value))
         shares = (percent(row.percent_of_opening), percent(row.percent_standard_error))
         shown = "" if run == before else run
         rows.append((shown, measure_label(row.measure, row.level), *cells, *shares, "*" if row.unreliable else ""))

@@ -34,7 +34,6 @@ DEMANDED = {"numpy": (130.0, 1), "jax": (390.0, 2)}
 ENOUGH = 0.85
 """Share of that which a peer has to reach, or it is no fair one."""
 
-
 PATIENCE = 3
 """How many times the rounds asked for there may be."""
 

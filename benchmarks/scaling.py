@@ -128,8 +128,11 @@ class Bench:
             self.books[loans] = draw_tape(Synthetic(loans=loans, seed=SEED, as_of=AS_OF), self.described)
         return self.books[loans]
 
-    def timed(self, loans: int, paths: int) -> Timing:
-        """One run of so many loans and paths; what is kept of the tape by an earlier run is made anew."""
+    def timed(self, loans: int, paths: int, size: int) -> Timing:
+        """One run of so many loans and paths, of which `size` is the one that varies.
+
+        What an earlier run has kept of the tape is made anew.
+        """
         from simulator.engine import advance, prepare
         from simulator.labels import label_results
         from simulator.servicing import Servicing
@@ -143,7 +146,7 @@ class Bench:
         totals = advance(run, range(paths), self.size)
         label_results(run, totals, tape=tape, trace=(), paths=range(paths))
         seconds, wall = time.process_time() - begun, time.perf_counter() - clock
-        return Timing(paths, seconds, arranged - begun, wall)
+        return Timing(size, seconds, arranged - begun, wall)
 
 
 def measure(
@@ -159,11 +162,10 @@ def measure(
     path_loans, loan_paths = fixed
     jobs = [("loans", size, size, loan_paths) for size in loans] + [("paths", size, path_loans, size) for size in paths]
     best: dict[tuple[str, int], Timing] = {}
-    bench.timed(loans[0], 1)  # compiles
+    bench.timed(loans[0], 1, loans[0])  # compiles
     for _ in range(repeats):
         for what, size, count, number in jobs:
-            found = bench.timed(count, number)
-            timing = Timing(size, found.seconds, found.arranging, found.wall)
+            timing = bench.timed(count, number, size)
             earlier = best.get((what, size))
             best[what, size] = timing if earlier is None or timing.seconds < earlier.seconds else earlier
             tick()

@@ -51,6 +51,7 @@ def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ..
         *far_starts(inputs),
         *_satellites(inputs.scenarios),
         *_pools(inputs.study),
+        *_weights(inputs.study),
         *_idle(inputs),
         *_assumed(rows, drawn=drawn),
     )
@@ -86,6 +87,15 @@ def _pools(study: Study) -> Iterator[str]:
         yield (
             "Contacts are limited by the study's phone pool. What a loan does that is not served is the study's own "
             "figure, not one of the parameter sets."
+        )
+
+
+def _weights(study: Study) -> Iterator[str]:
+    if study.tail_method is not None and study.tail_method.shifts:
+        yield (
+            "Paths are weighted: most were drawn in worse times than the scenario's, and their weights undo it. "
+            "Every mean, quantile, share of paths and picture takes the weights; the summary tells how many paths of "
+            "equal weight stand behind a figure."
         )
 
 

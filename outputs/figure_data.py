@@ -71,12 +71,17 @@ def loss_distribution(dataset: xr.Dataset) -> pandas.DataFrame:
 
 
 def _bin_edges(losses: xr.DataArray, log_weight: xr.DataArray) -> np.ndarray[Any, Any]:
-    """Common edges for all runs, at most 120 bins: the width that suits the narrowest (Freedman and Diaconis 1981)."""
-    low, high = float(losses.min()), float(losses.max())
+    """Common edges for all runs, at most 120 bins: the width that suits the narrowest (Freedman and Diaconis 1981).
+
+    Paths with weights count for as many as they are worth.
+    """
+    low, high, paths = float(losses.min()), float(losses.max()), float(losses.sizes["path"])
     alike = float(np.ptp(log_weight.values)) == 0.0
     ends = (0.25, 0.75)
     spread = losses.quantile(ends, dim="path") if alike else measures.quantile_fan(losses, log_weight, ends)
-    widths = 2.0 * (spread.isel(quantile=1) - spread.isel(quantile=0)).values / losses.sizes["path"] ** (1 / 3)
+    if not alike:
+        paths = estimators.kish(np.exp(log_weight.values - log_weight.values.max()), np.arange(log_weight.size))
+    widths = 2.0 * (spread.isel(quantile=1) - spread.isel(quantile=0)).values / paths ** (1 / 3)
     width = float(widths[widths > 0.0].min(initial=np.inf))
     if not np.isfinite(width) or high == low:
         return np.array([low - 0.5, low + 0.5]) if high == low else np.linspace(low, high, 21)

@@ -143,6 +143,11 @@ def path_weight(dataset: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(np.exp(log_weight - log_weight.max()), dims="path", name="weight")
 
 
+def has_weights(dataset: xr.Dataset) -> bool:
+    """Whether some paths weigh more than others: a share of paths is then a share of their weights."""
+    return bool(np.ptp(dataset["log_weight"].values) > 0.0)
+
+
 def path_mean(values: xr.DataArray, dataset: xr.Dataset) -> NDArray[np.float64]:
     """Mean over paths with their weights, without the labels: float64[...], the other dimensions in their order."""
     weight = path_weight(dataset).values
@@ -183,12 +188,6 @@ def exceedance_curve(dataset: xr.Dataset, run: Mapping[str, str], loss: Loss = "
             "unreliable": [estimators.too_few(number) for number in beyond],
         }
     )
-
-
-def effective_paths(sample: Sample) -> float:
-    """How many equally weighted independent paths a sample is worth (Kish 1965); those of a cluster count as one."""
-    sums = np.bincount(sample.cluster, weights=sample.weight)
-    return 1.0 / float(sums @ sums)
 
 
 def return_periods(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.DataFrame:

@@ -10,7 +10,7 @@ import pandas
 from outputs import figure_data, plots
 from outputs.estimators import ROUNDING
 from outputs.figure_data import quantile_column
-from outputs.measures import FAN_LEVELS
+from outputs.measures import FAN_LEVELS, has_weights
 from outputs.page import Page, fan_page, legend_from, panel_a_run
 from outputs.picture import Picture
 from outputs.style import PANELS_A_ROW, new_sheet, panel_rows, panel_width, panels, wrap
@@ -69,9 +69,11 @@ def distribution_picture(page: Page) -> Picture:
         plots.plot_loss_distribution(axes, data[data["run"] == run], style)
         axes.set_title(wrap(run, 90))
     axes_list[-1].set_xlabel("loss, % of opening balance")
+    axes_list[-1].set_xlim(right=plots.shown_end(data))
+    weighted = ", each with its weight," if has_weights(page.dataset) else ""
     caption = (
-        "Each bar is the share of simulated futures with a loss in that range. Hatched: paths beyond the 99 % value at "
-        "risk; the expected shortfall is their mean. The ± is one Monte Carlo standard error."
+        f"Each bar is the share of simulated futures{weighted} with a loss in that range. Hatched: paths beyond the "
+        "99 % value at risk; the expected shortfall is their mean. The ± is one Monte Carlo standard error."
     )
     marks = data[data["kind"] == "mark"]
     words = "; ".join(f"{row.run}: {row.label} {percent(row.low)}" for row in marks.itertuples())
@@ -94,12 +96,16 @@ def exceedance_picture(page: Page) -> Picture:
     caption = (
         "Read upwards from a loss to its curve, then left for its probability or right for its return period. A curve "
         "reaches the line of a VaR at that VaR's loss. The horizon is that of the run, not a year. Dots and a thin "
-        "line: fewer than ten paths lie beyond, so the curve is unreliable there."
+        f"line: fewer than ten{' effective' if has_weights(page.dataset) else ''} paths lie beyond, so the curve is "
+        "unreliable there."
     )
+    if float(data.loc[data["probability"] > 0.0, "probability"].min()) < plots.SHOWN_PROBABILITY:
+        caption += f" The axis ends at once in {1.0 / plots.SHOWN_PROBABILITY:,.0f}; the table goes on."
     words = []
     for run, curve in data.groupby("run", sort=False):
         crossed = curve[curve["probability"] <= 1.0 - figure_data.MARKED_LEVEL + ROUNDING].iloc[0]
-        words.append(f"{run}: at most one path in a hundred loses more than {percent(crossed['percent_of_opening'])} %")
+        loss = percent(crossed["percent_of_opening"])
+        words.append(f"{run}: with a probability of at most 1 % the loss is more than {loss} %")
     alternative = f"Falling staircases of probability against loss; {'; '.join(words)}."
     return Picture("exceedance_curve", title, caption, alternative, sheet.figure, data)
 

@@ -54,7 +54,7 @@ class MemorySize(click.ParamType[int | None]):
 def study_options(command: Command) -> Command:
     """Argument and options that `run` and `plan` have in common: what is run, how, and where it goes."""
     seed = click.IntRange(0, 2**64 - 1)
-    limit = f"Memory that the run may take, as 4GiB; `none` for no check. What is free if not given. [{LIMIT_VARIABLE}]"
+    limit = "Memory that the run may take, as 4GiB; `none` for no check. What is free if not given."
     options = (
         click.option("--paths", type=MANY, help="Number of paths (futures) instead of the study's."),
         click.option("--seed", type=seed, help="Seed of all draws instead of the study's."),
@@ -64,7 +64,7 @@ def study_options(command: Command) -> Command:
             help="Worker threads; all cores if not given. Changes no result.",
         ),
         click.option("--out", type=click.Path(path_type=Path), help="Folder of the results; runs/NAME if not given."),
-        click.option("--memory-limit", type=MemorySize(), envvar=LIMIT_VARIABLE, help=limit),
+        click.option("--memory-limit", type=MemorySize(), envvar=LIMIT_VARIABLE, show_envvar=True, help=limit),
     )
     for option in reversed(options):
         command = option(command)
@@ -93,7 +93,8 @@ def make_ready(inputs: StudyInputs, size: RunSize) -> tuple[Kernels, Trial]:
     from simulator.trial import ready_kernels, try_out
 
     if not cache_is_warm():
-        VOICE.say("Compiling the kernels: half a minute, once ...")
+        often = "in every run" if CACHE_FOLDER is None else "once"
+        VOICE.say(f"Compiling the kernels: half a minute, {often} ...")
     kernels = interruptible(lambda: ready_kernels(inputs, size))
     if kernels.seconds:
         kept = f"kept in {CACHE_FOLDER}" if kernels.lasting else "not kept: every run compiles them"
@@ -161,6 +162,6 @@ def show_plan(inputs: StudyInputs, size: RunSize, folder: Path, limit: int | Non
         rehearsal = interruptible(lambda: rehearse(inputs, few, advance))
     plan = make_plan(inputs, size, need, kernels=kernels, trial=trial, rehearsal=rehearsal, book=book)
     faults = shortages(inputs, need, trial, size, folder, limit)
-    shown = _allowed(None if limit == NO_LIMIT else limit)
-    told = (shown, folder, free_disk(folder), faults)
+    checked = _allowed(limit)
+    told = (checked, folder, free_disk(folder), faults)
     VOICE.report(plan_text(plan, *told), plan_document(plan, *told))

@@ -15,10 +15,14 @@ from scenarios.errors import Fault
 INDENT: Final = 30
 """Width of the first column."""
 
+UNCHECKED: Final = "not checked: no limit is set or known"
+"""Where the limit is `none`, or the system does not tell what is free."""
+
 
 def plan_text(plan: Plan, allowed: Allowance | None, folder: Path, free: int | None, faults: Sequence[Fault]) -> str:
     """A plan for the terminal."""
-    verdict = [str(fault) for fault in faults] or ["The run fits."]
+    fits = "The run fits." if allowed is not None else f"The files fit; memory: {UNCHECKED}."
+    verdict = [str(fault) for fault in faults] or [fits]
     return "\n".join(
         [
             *_head(plan),
@@ -82,9 +86,7 @@ def _compiling(plan: Plan) -> tuple[str, str]:
 
 def _memory(plan: Plan, allowed: Allowance | None) -> list[str]:
     need = plan.need
-    limit = "how much is free is not known on this system"
-    if allowed is not None:
-        limit = f"of {bytes_text(allowed.nbytes)}, {allowed.basis}"
+    limit = UNCHECKED if allowed is None else f"of {bytes_text(allowed.nbytes)}, {allowed.basis}"
     program = "program and book" if need.told else "program and book, roughly"
     return [
         _row("memory at the peak", bytes_text(need.total), limit),

@@ -6,11 +6,19 @@ Nothing here writes a file or touches pyplot's state; `outputs.figures` puts the
 from __future__ import annotations
 
 from outputs.plots_book import largest_change, plot_delinquency, plot_roll_rate_changes, plot_roll_rates
-from outputs.plots_loss import plot_bands, plot_exceedance, plot_fan, plot_loss_distribution
+from outputs.plots_loss import (
+    SHOWN_PROBABILITY,
+    plot_bands,
+    plot_exceedance,
+    plot_fan,
+    plot_loss_distribution,
+    shown_end,
+)
 from outputs.plots_market import plot_macro
 from outputs.plots_money import plot_cash, plot_credit_loss, plot_queue, plot_recoveries
 
 __all__ = [
+    "SHOWN_PROBABILITY",
     "largest_change",
     "plot_bands",
     "plot_cash",
@@ -24,4 +32,5 @@ __all__ = [
     "plot_recoveries",
     "plot_roll_rate_changes",
     "plot_roll_rates",
+    "shown_end",
 ]

@@ -24,6 +24,9 @@ MARGIN: Final = 0.03
 TAIL_HATCH: Final = "//////"
 FLOOR_OF_ONE_STEP: Final = 0.1
 """Lower end of the probability axis where every curve is one step from 1 to 0."""
+SHOWN_PROBABILITY: Final = 1e-5
+"""Least probability that is drawn, once in 100,000 paths. Weighted paths reach far below it, where their few largest
+losses would stretch the axes and a model of borrowers and markets has nothing to say; the tables have them."""
 
 
 def plot_loss_distribution(axes: Axes, table: pandas.DataFrame, style: RunStyle) -> Axes:
@@ -65,12 +68,33 @@ def plot_loss_distribution(axes: Axes, table: pandas.DataFrame, style: RunStyle)
         axes.axvline(mark["low"], color=BLACK, linestyle=line, linewidth=1.3, label=_mark_label(mark))
     unexpected = threshold - float(marks["low"].iloc[0])
     axes.plot([], [], linestyle="none", label=f"UL = VaR \N{MINUS SIGN} EL: {percent(unexpected)}")
-    axes.set_ylabel("share of paths, %")
+    axes.set_ylabel("probability, %")
     axes.set_xlim(left, right)
     heading = {"title": "% of opening balance", "alignment": "left"}
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0.0, **heading)
     axes.grid(visible=False, axis="x")
     return axes
+
+
+def shown_end(table: pandas.DataFrame) -> float:
+    """Right end of the axis of all runs' histograms: beyond it no run's loss has the probability that is drawn.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `figure_data.loss_distribution`.
+
+    Returns
+    -------
+    float
+        Percent of opening balance.
+    """
+    bins = table[table["kind"] == "bin"]
+    beyond = 0.01 * bins.iloc[::-1].groupby("run", sort=False)["share_percent"].cumsum()
+    left, last = float(bins["low"].min()), float(bins.loc[beyond >= SHOWN_PROBABILITY, "high"].max())
+    marks = table.loc[table["kind"] == "mark", "high"]
+    last = max(last, float(marks.max()))
+    return last + MARGIN * (last - _left_end(left, last))
 
 
 def _left_end(low: float, high: float) -> float:
@@ -100,7 +124,7 @@ def plot_exceedance(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, Ru
     Axes
     """
     lowest = 0.7 * float(table.loc[table["probability"] > 0.0, "probability"].min())
-    lowest = lowest if np.isfinite(lowest) else FLOOR_OF_ONE_STEP
+    lowest = max(lowest, SHOWN_PROBABILITY) if np.isfinite(lowest) else FLOOR_OF_ONE_STEP
     for label, curve in table.groupby("run", sort=False):
         _plot_steps(axes, curve, styles[str(label)], lowest, plain(str(label)))
     axes.set_yscale("log")
@@ -113,8 +137,10 @@ def plot_exceedance(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, Ru
         beside = axes.get_yaxis_transform()
         label = f"VaR {percent_level(level)}"
         axes.text(0.006, 1.0 - level, label, transform=beside, va="bottom", fontsize=7.5, color=GREY)
-    losses = table["percent_of_opening"]
+    losses, shown = table["percent_of_opening"], table.loc[table["probability"] >= lowest, "percent_of_opening"]
     axes.set_xlim(left=_left_end(float(losses.min()), float(losses.max())))
+    if len(shown) and float(table["probability"][table["probability"] > 0.0].min()) < lowest:
+        axes.set_xlim(right=float(shown.max()) * (1.0 + MARGIN))
     _return_period_axis(axes)
     return axes
 
@@ -122,7 +148,7 @@ def plot_exceedance(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, Ru
 def _plot_steps(axes: Axes, curve: pandas.DataFrame, style: RunStyle, lowest: float, label: str) -> None:
     """One curve: firm steps, then thin ones with dots where too few paths lie beyond; it ends at the largest loss."""
     losses = curve["percent_of_opening"].to_numpy()
-    probability = np.maximum(curve["probability"].to_numpy(), lowest)
+    probability = np.maximum(curve["probability"].to_numpy(), 0.1 * lowest)  # what falls below leaves the axis
     first = int(np.argmax(curve["unreliable"].to_numpy())) if bool(curve["unreliable"].any()) else len(curve)
     start = min(0.0, float(losses[0]))
     firm = np.append(start, losses[: first + 1]), np.append(1.0, probability[: first + 1])

@@ -36,11 +36,12 @@ from outputs.weighted import WEIGHT, weighted_summary
 from outputs.wording import (
     LOSS_LABELS,
     NOT_AVAILABLE,
-    UNRELIABLE_NOTE,
     amount,
     arrears_warnings,
     measure_label,
+    path_count,
     percent,
+    unreliable_note,
 )
 from scenarios.counted import counted
 from scenarios.regimes import shipped_regimes
@@ -165,7 +166,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "inputs": inputs,
         "facts": inputs.facts,
         "attrs": results.attrs,
-        "paths": results.sizes["path"],
+        "paths": path_count(results),
         "months": results.sizes["month"],
         "headline": headline(summary, results),
         "remarks": remarks,
@@ -190,7 +191,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "net_loss": by_run(measures.summary(results, "net_loss")),
         "return_periods": by_run(measures.return_periods(results)),
         "loss_labels": LOSS_LABELS,
-        "unreliable_note": UNRELIABLE_NOTE if bool(summary["unreliable"].any()) else "",
+        "unreliable_note": unreliable_note(results) if bool(summary["unreliable"].any()) else "",
         "load": inputs.load_report,
         "shown_rejects": SHOWN_REJECTS,
         **_provenance_context(inputs.provenance),
@@ -282,8 +283,8 @@ def headline(summary: pandas.DataFrame, dataset: xr.Dataset) -> list[tuple[str, 
         doubt = " (unreliable: too few paths)" if worst["unreliable"] else ""
         sentence = (
             f"the expected loss is {amount(expected['value'])} {currency} "
-            f"({percent(expected['percent_of_opening'], 2)} % of the opening balance); one path in a hundred loses "
-            f"more than {amount(worst['value'])} {currency} ({percent(worst['percent_of_opening'], 2)} %){doubt}."
+            f"({percent(expected['percent_of_opening'], 2)} % of the opening balance); with a probability of 1 % "
+            f"it is more than {amount(worst['value'])} {currency} ({percent(worst['percent_of_opening'], 2)} %){doubt}."
         )
         sentences.append((block.run, sentence))
     return sentences

@@ -91,6 +91,8 @@ def _at_most(allowed: Allowance) -> str:
 
 def _way_out(inputs: StudyInputs, need: Need, size: RunSize, allowed: Allowance) -> str:
     """What would make a run fit, as a sentence."""
+    if need.so_far > allowed.nbytes:
+        return f"Reading the book of {len(inputs.tape):,} loans took {bytes_text(need.so_far)}: run a part of the book."
     study, threads = inputs.study, size.threads or 1
     least = 1 if study.uncertainty is None else 2 * study.uncertainty.draws
     paths = rounded_down(need.most_paths(allowed.nbytes))
@@ -103,7 +105,7 @@ def _way_out(inputs: StudyInputs, need: Need, size: RunSize, allowed: Allowance)
     if not ways and 2 * (need.arranging + tape_bytes(inputs)) > need.total:
         ways = [f"its book of {len(inputs.tape):,} loans takes most of it: run a part of the book"]
     if not ways:
-        ways = [f"the program with its pictures takes {bytes_text(need.total - need.dataset)} of it whatever the study"]
+        ways = [f"{bytes_text(need.total - need.dataset)} of it do not depend on paths: a limit must be above that"]
     sentence = "; ".join(ways)
     return f"{sentence[0].upper()}{sentence[1:]}."
 

@@ -10,7 +10,8 @@ import pandas
 import xarray as xr
 from numpy.typing import NDArray
 
-from outputs.measures import effective_paths, runs, sample_of
+from outputs import estimators
+from outputs.measures import runs, sample_of
 from scenarios.vocabulary import RUN_DIMS
 
 Floats = NDArray[np.float64]
@@ -53,4 +54,5 @@ def _or_worse(values: Floats) -> Floats:
 
 def _independent_paths(dataset: xr.Dataset) -> float:
     paths = xr.DataArray(np.zeros(dataset.sizes["path"]), dims="path")
-    return effective_paths(sample_of(paths, dataset))
+    sample = sample_of(paths, dataset)
+    return estimators.kish(sample.weight, sample.cluster)

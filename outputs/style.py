@@ -18,7 +18,7 @@ import pandas
 import xarray as xr
 
 from outputs.measures import runs
-from outputs.wording import amount, run_label
+from outputs.wording import amount, path_count, run_label
 from scenarios.counted import counted
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def stamp(dataset: xr.Dataset, run_id: str) -> Stamp:
     """Stamp of a result."""
     attrs = dataset.attrs
     opening = f"opening balance {amount(float(attrs['opening_balance']))} {attrs['currency']}"
-    paths = f"{counted(dataset.sizes['path'], 'path')} over {counted(dataset.sizes['month'], 'month')}"
+    paths = f"{path_count(dataset)} over {counted(dataset.sizes['month'], 'month')}"
     footer = f"carstress run {run_id} | seed {attrs['seed']} | {paths} | {opening} as of {attrs['as_of']}"
     return Stamp(str(attrs["as_of"]), str(attrs["currency"]), footer)
 

@@ -84,7 +84,7 @@ def _weighted_lines(dataset: xr.Dataset) -> list[str]:
         (
             measure_label(row.measure, row.level),
             amount(row.value),
-            amount(row.standard_error),
+            amount(row.standard_error, row.value),
             percent(row.percent_of_opening),
             percent(row.percent_standard_error),
             "*" if row.unreliable else "",

@@ -12,6 +12,7 @@ import pandas
 import xarray as xr
 
 from outputs.arrears import early_jumps
+from outputs.measures import has_weights
 from scenarios.counted import counted
 
 SHORT_LABELS: Final = {
@@ -74,7 +75,6 @@ LOSS_LABELS: Final = {
     "net_loss": "gross charge-off less recovery, undiscounted",
 }
 UNRELIABLE: Final = "unreliable"
-UNRELIABLE_NOTE: Final = f"{UNRELIABLE}: fewer than 10 paths lie beyond it; more paths are needed"
 PERCENT_DECIMALS: Final = 3
 NOT_AVAILABLE: Final = "n/a"
 TERMINAL_WIDTH: Final = 100
@@ -104,11 +104,11 @@ def rate_label(measure: str) -> tuple[str, str]:
     return RATE_LABELS[measure]
 
 
-def amount(value: float) -> str:
-    """Currency with thousands separators; cents only below 1,000."""
+def amount(value: float, beside: float = 0.0) -> str:
+    """Currency with thousands separators; cents only below 1,000, and of an error only where its figure has them."""
     if not math.isfinite(value):
         return NOT_AVAILABLE
-    rounded = f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:,.2f}"
+    rounded = f"{value:,.0f}" if abs(value) >= 1000.0 or abs(beside) >= 1000.0 else f"{value:,.2f}"
     return rounded.lstrip("-") if float(rounded.replace(",", "")) == 0.0 else rounded
 
 
@@ -165,7 +165,7 @@ def format_summary(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     before = ""
     for row in table.itertuples():
         run = run_label(row.scenario, row.strategy, row.programme, vary=varying(table))
-        cells = (amount(row.value), amount(row.standard_error))
+        cells = (amount(row.value), amount(row.standard_error, row.value))
         shares = (percent(row.percent_of_opening), percent(row.percent_standard_error))
         shown = "" if run == before else run
         rows.append((shown, measure_label(row.measure, row.level), *cells, *shares, "*" if row.unreliable else ""))
@@ -173,7 +173,7 @@ def format_summary(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     rows.insert(1, tuple("-" * max(len(row[column]) for row in rows) for column in range(len(head))))
     lines = [summary_heading(table, dataset), "", align(rows, text_columns=2)]
     if bool(table["unreliable"].any()):
-        lines.append(f"* {UNRELIABLE_NOTE}")
+        lines.append(f"* {unreliable_note(dataset)}")
     for warning in arrears_warnings(dataset):
         lines += ["", textwrap.fill(f"Warning: {warning}", TERMINAL_WIDTH, break_on_hyphens=False)]
     return "\n".join(lines)
@@ -184,10 +184,21 @@ def summary_heading(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     attrs, sizes = dataset.attrs, dataset.sizes
     definition = LOSS_LABELS[str(table["loss"].iloc[0])]
     return (
-        f"Loss over {counted(sizes['month'], 'month')} and run-off ({definition}); {counted(sizes['path'], 'path')};\n"
+        f"Loss over {counted(sizes['month'], 'month')} and run-off ({definition}); {path_count(dataset)};\n"
         f"opening balance {amount(float(attrs['opening_balance']))} {attrs['currency']} "
         f"of {counted(int(attrs['opening_count']), 'loan')} as of {attrs['as_of']}"
     )
+
+
+def path_count(dataset: xr.Dataset) -> str:
+    """The number of paths: '3,000 paths', or '3,000 weighted paths' where some weigh more than others."""
+    return counted(dataset.sizes["path"], "weighted path" if has_weights(dataset) else "path")
+
+
+def unreliable_note(dataset: xr.Dataset) -> str:
+    """What the mark of a quantile means; paths with weights count for fewer than they are."""
+    kind = "effective paths" if has_weights(dataset) else "paths"
+    return f"{UNRELIABLE}: fewer than 10 {kind} lie beyond it; more paths are needed"
 
 
 def late_label(bucket: str) -> str:

@@ -66,8 +66,14 @@ def resident_memory(proc: Path = PROC) -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def peak_memory() -> int | None:
-    """The most physical memory that this process has held so far, bytes; None where the system does not tell."""
+def peak_memory(proc: Path = PROC) -> int | None:
+    """The most physical memory that this process has held so far, bytes; None where the system does not tell.
+
+    On Linux /proc says so: what `getrusage` tells there is at least what the process held that started this one.
+    """
+    marks = _memory_lines(proc / "self" / "status", "VmHWM:")
+    if marks:
+        return marks[0]
     try:
         import resource
     except ImportError:  # Windows
@@ -88,13 +94,17 @@ def free_disk(folder: Path) -> int | None:
 
 
 def _available(proc: Path) -> Iterator[Room]:
+    for nbytes in _memory_lines(proc / "meminfo", "MemAvailable:"):
+        yield Room(nbytes, "what is available on this machine")
+
+
+def _memory_lines(file: Path, label: str) -> list[int]:
+    """Bytes of the lines of a file of /proc that begin with a label; none where the system has no such file."""
     try:
-        lines = (proc / "meminfo").read_text("ascii").splitlines()
+        lines = file.read_text("utf-8", errors="replace").splitlines()
     except OSError:
-        return
-    found = [line.split() for line in lines if line.startswith("MemAvailable:")]
-    if found:
-        yield Room(int(found[0][1]) * KIB, "what is available on this machine")
+        return []
+    return [int(line.split()[1]) * KIB for line in lines if line.startswith(label)]
 
 
 def _left_by_groups(proc: Path, cgroups: Path) -> Iterator[Room]:

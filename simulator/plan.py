@@ -104,7 +104,9 @@ class Need:
         return self.dataset + self.working
 
     def most_paths(self, total: int) -> int:
-        """Paths that fit into so much memory altogether; 0 where not even one does."""
+        """Paths that fit into so much memory altogether; 0 where not even one does, or the book took more already."""
+        if self.so_far > total:
+            return 0
         return max(int((total - self.program - self.still) / self.path) + self.paths, 0)
 
 

@@ -42,7 +42,6 @@ COMPILED: Final = hasattr(simulate_paths, "signatures")
 SAMPLE: Final = 2 * CHUNK
 """Loans from which on a book is arranged for trial in part: two parts that differ by whole portions tell the slope."""
 
-
 LOADED_KERNELS: Final = 64 << 20
 """Memory of kernels that were found on disk, as measured; compiling them leaves several times as much behind."""
 

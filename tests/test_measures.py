@@ -308,6 +308,12 @@ def test_amounts_are_worded_with_thousands(value: float, text: str) -> None:
     assert wording.amount(value) == text
 
 
+def test_an_error_has_no_cents_beside_a_figure_without() -> None:
+    assert wording.amount(138.42, 57_641.0) == "138"
+    assert wording.amount(138.42, -57_641.0) == "138"
+    assert wording.amount(138.42, 641.2) == "138.42"
+
+
 def test_exceedance_curve_is_the_survivor_function(results: xr.Dataset) -> None:
     first_run = next(measures.runs(results))
     curve = measures.exceedance_curve(results, first_run)

@@ -198,7 +198,9 @@ def test_a_run_that_does_not_fit_is_refused_before_it_starts(here: Path, monkeyp
     monkeypatch.setenv("CARSTRESS_MEMORY_LIMIT", "200MiB")
     assert carstress("run", "study.yaml").code == 3
     monkeypatch.setenv("CARSTRESS_MEMORY_LIMIT", "plenty")
-    assert carstress("run", "study.yaml").code == 2
+    refused = carstress("run", "study.yaml")
+    assert refused.code == 2
+    assert "'--memory-limit' (env var: 'CARSTRESS_MEMORY_LIMIT'): 'plenty' is no amount of memory" in refused.err
     assert set(files_below(here)) == {"study.yaml"}
 
 
@@ -214,6 +216,17 @@ def test_what_is_suggested_fits_and_not_much_more_does(here: Path, monkeypatch: 
     beyond = carstress(*words, "--paths", round(1.2 * paths)).document
     assert not beyond["fits"]
     assert beyond["memory"]["total_bytes"] > allowed
+
+
+def test_a_plan_without_a_limit_does_not_say_that_memory_fits(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study_file(here)
+    monkeypatch.setattr(outputs.plan, "_published", lambda *_: (1.0, 0, 0))
+    words = ("plan", "study.yaml", "--paths", 20, "--memory-limit", "none")
+    answer = carstress(*words)
+    assert answer.code == 0
+    assert answer.out.endswith("The files fit; memory: not checked: no limit is set or known.\n")
+    found = carstress(*words, "--json").document
+    assert (found["memory"]["allowed_bytes"], found["memory"]["most_paths"], found["fits"]) == (None, None, True)
 
 
 @pytest.mark.usefixtures("no_run")

@@ -190,7 +190,7 @@ def test_summary_is_that_of_the_measures(page: Page, results: xr.Dataset) -> Non
         assert amount(row.value) in page.text
         assert f"{row.percent_of_opening:.3f}" in page.text
     assert page.text.count("unreliable") > 4
-    assert "one path in a hundred loses more than" in page.text
+    assert "with a probability of 1 % it is more than" in page.text
 
 
 def test_reconciliation_ties_to_the_cent(page: Page) -> None:

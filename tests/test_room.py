@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,6 +158,25 @@ def test_this_process_holds_what_it_was_given() -> None:
     assert peak >= 0.9 * after
 
 
+def test_the_peak_is_this_process_s_own_not_that_of_the_one_that_started_it() -> None:
+    """A notebook or a scheduler that holds gigabytes starts runs; `getrusage` counts its memory as theirs."""
+    mine = resident_memory()
+    if mine is None or not sys.platform.startswith("linux"):
+        pytest.skip("this system has no /proc")
+    block = bytearray(96 * MIB)
+    script = "from simulator.machine import peak_memory; print(peak_memory())"
+    answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert int(answer.stdout) < len(block)
+
+
+def test_where_proc_does_not_tell_the_peak_the_system_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "status").write_text("Name:\tpython\nVmHWM:\t    8740 kB\n", "ascii")
+    assert peak_memory(tmp_path) == 8740 * 1024
+    if sys.platform != "win32":
+        assert peak_memory(tmp_path / "none") is not None
+
+
 def test_free_disk_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
     assert free_disk(tmp_path / "not" / "there") == pytest.approx(free_disk(tmp_path), rel=0.05)
 
@@ -223,7 +244,16 @@ def test_a_large_book_and_a_tiny_limit_are_told_apart(inputs: StudyInputs) -> No
     assert book is not None
     assert tiny is not None
     assert book.remedy.startswith("Its book of 200 loans takes most of it: run a part of the book.")
-    assert tiny.remedy.startswith("The program with its pictures takes 450 MiB of it whatever the study.")
+    assert tiny.remedy.startswith("450 MiB of it do not depend on paths: a limit must be above that.")
+
+
+def test_a_book_whose_reading_took_too_much_is_not_told_of_paths(inputs: StudyInputs) -> None:
+    read = need(so_far=9 * GIB)
+    fault = memory_shortage(inputs, read, RunSize(8), Allowance(4 * GIB, "free"))
+    assert fault is not None
+    assert fault.remedy.startswith("Reading the book of 200 loans took 9.0 GiB: run a part of the book. `--memory-")
+    assert read.most_paths(4 * GIB) == 0
+    assert read.most_paths(9 * GIB) > 1_000
 
 
 def test_drawn_parameters_need_two_paths_a_draw(inputs: StudyInputs) -> None:

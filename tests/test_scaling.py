@@ -66,8 +66,8 @@ def test_the_command_times_books_and_paths() -> None:
 
 
 def test_time_that_grows_like_the_square_ends_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    def square(_: Bench, loans: int, paths: int) -> Timing:
-        return Timing(paths, 1e-9 * loans**2 * paths, 0.0, 1.0)
+    def square(_: Bench, loans: int, paths: int, size: int) -> Timing:
+        return Timing(size, 1e-9 * loans**2 * paths, 0.0, 1.0)
 
     monkeypatch.setattr(Bench, "timed", square)
     code, out, err = benchmark(*WORDS)

@@ -4,17 +4,20 @@ A far expected shortfall of one book, once from many paths drawn plainly, and on
 seeds, each with a pilot of its own.  The error of the method is the spread over seeds; that of the plain run comes
 from its influence function and, beside it, from the spread of its parts.  Time is processor time of all threads:
 draws, kernels and sums, pilots included; what both need once (compiling, reading the book, writing files) does not
-count.
+count.  With `--plain-from` another method, or another number of paths, is judged by an earlier plain run: figure and
+error come from its JSON, and some of its paths are timed again.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 import click
 import numpy as np
@@ -22,6 +25,7 @@ from numpy.typing import NDArray
 
 from outputs.console import LIMIT_FAILED, VOICE, complain, end_with, interruptible, progress_bars, reporting
 from scenarios.errors import Fault, InputError
+from scenarios.tail import Method
 
 if TYPE_CHECKING:
     from scenarios.tail import Tail
@@ -40,7 +44,10 @@ PARTS: Final = 100
 """Parts of the plain run whose spread tells its error a second time."""
 
 PATHS_AT_ONCE: Final = 20_000
-"""Plain paths that are held together."""
+"""Plain paths that are held together, and that are timed again where a plain run is taken from a file."""
+
+THE_SAME: Final = ("study", "loans", "months", "level", "plain_paths")
+"""What an earlier plain run must have in common with the one that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,12 @@ class Wish:
         Name or path of the study whose book, first scenario and method are taken.
     method : str or None
         Another method than the study's.
+    loans, months : int or None
+        Others than the study's.
     plain_paths, paths, seeds : int
         Of the plain run; of each run of the method; how many of these.
     level : float
-        Of the shortfall, fraction.
+        Of the shortfall, fraction; shifts aim at it.
     """
 
     study: str
@@ -78,6 +87,13 @@ class Figure:
     seconds: float
 
 
+class Plain(NamedTuple):
+    """The plain run: its figure, and its error from the spread of its parts, a little off where parts are biased."""
+
+    figure: Figure
+    error_by_parts: float
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Plain run and method side by side.
@@ -86,7 +102,7 @@ class Verdict:
     ----------
     plain : Figure
     plain_error_by_parts : float
-        Its error from the spread of its parts; a little off where parts are biased.
+        As `Plain` has them.
     method : Figure
         Of one seed: mean over seeds, spread over seeds, mean seconds.
     told_error : float
@@ -125,38 +141,81 @@ class Verdict:
 # --- measuring -------------------------------------------------------------------------------------------
 
 
-def compare(wish: Wish, size: RunSize, advance: Callable[[str, int], None]) -> Verdict:
-    """Measure both."""
+def compare(wish: Wish, size: RunSize, advance: Callable[[str, int], None], earlier: Path | None = None) -> Verdict:
+    """Measure both, or the method alone beside the plain run of an earlier JSON."""
+    known = None if earlier is None else stored_plain(earlier, wish)
     inputs = _inputs(wish)
     tail = inputs.study.tail_method
     if tail is None:
         fault = Fault(f"study {wish.study}", "no `tail:`", "a method for the tail", "Name one with --method.")
         raise InputError(fault)
-    run = _prepared(inputs, inputs.study.seed)
+    run, opening = _prepared(inputs, inputs.study.seed), float(inputs.tape.opening_balance)
     _losses(run, range(16), size)  # compiles
-    plain_losses, plain_seconds = _plain(run, wish, size, advance)
+    if known is None:
+        plain = _plain_of(*_plain(run, wish.plain_paths, size, advance), wish.level, opening)
+    else:
+        again = min(PATHS_AT_ONCE, wish.plain_paths)
+        seconds = _plain(run, again, size, advance)[1] * wish.plain_paths / again
+        plain = Plain(replace(known.figure, seconds=seconds), known.error_by_parts)
     runs = []
     for seed in range(wish.seeds):
         runs.append(_one_seed(inputs, tail, wish, seed, size))
         advance("seeds", seed + 1)
-    return _verdict(plain_losses, plain_seconds, np.array(runs), wish, float(inputs.tape.opening_balance))
+    return _verdict(plain, np.array(runs), opening)
+
+
+def stored_plain(file: Path, wish: Wish) -> Plain:
+    """The plain run of an earlier JSON of this benchmark.
+
+    Raises
+    ------
+    InputError
+        The file is no such JSON, or its plain run is another than the one that is asked for.
+    """
+    try:
+        document = json.loads(file.read_text("utf-8"))
+        figure = Figure(**document["plain"])
+        plain, told = Plain(figure, float(document["plain_error_by_parts"])), document["wish"]
+    except (ValueError, TypeError, KeyError) as error:
+        remedy = "Make one without --plain-from."
+        raise InputError(Fault(str(file), "no plain run", "what --json of this benchmark prints", remedy)) from error
+    wished = asdict(wish)
+    faults = [
+        Fault(str(file), f"wish.{name} = {told.get(name)}", f"{wished[name]}", "Ask for the same plain run.")
+        for name in THE_SAME
+        if told.get(name) != wished[name]
+    ]
+    if faults:
+        raise InputError(faults)
+    return plain
 
 
 def _inputs(wish: Wish) -> StudyInputs:
     from calibration.library import find_parameter_set
     from scenarios.library import find_study
     from scenarios.schema import SyntheticPortfolio
+    from scenarios.tail import tail_of, tail_problems
     from simulator.study import load_inputs
 
     study = find_study(wish.study)
     changes: dict[str, Any] = {"paths": wish.paths, "months": wish.months or study.months}
-    if wish.method is not None:
-        changes["tail"] = wish.method
+    tail = study.tail_method if wish.method is None else tail_of(wish.method)
+    if tail is not None:
+        changes["tail"] = tail = _aimed(tail, wish.level)
+        fits = tail_problems({"tail": tail.model_dump(exclude_none=True), "paths": wish.paths})
+        faults = [Fault("--paths", each.found, each.expected, each.remedy) for each in fits]
+        if faults:
+            raise InputError(faults)
     if wish.loans is not None and isinstance(study.portfolio, SyntheticPortfolio):
         drawn = study.portfolio.synthetic.model_copy(update={"loans": wish.loans})
         changes["portfolio"] = SyntheticPortfolio(synthetic=drawn)
     inputs = load_inputs(study.model_copy(update=changes), find_parameter_set)
     return replace(inputs, scenarios=inputs.scenarios[:1])
+
+
+def _aimed(tail: Tail, level: float) -> Tail:
+    """The method with its shift aimed at the level that is judged."""
+    return tail.model_copy(update={"level_percent": 100.0 * level}) if tail.shifts else tail
 
 
 def _prepared(inputs: StudyInputs, seed: int) -> ScenarioRun:
@@ -174,13 +233,24 @@ def _losses(run: ScenarioRun, paths: range, size: RunSize) -> Floats:
     return np.asarray(kept["ultimate_loss"].sum(axis=1) + kept["ultimate_loss_after_horizon"])
 
 
-def _plain(run: ScenarioRun, wish: Wish, size: RunSize, advance: Callable[[str, int], None]) -> tuple[Floats, float]:
-    """Losses of the plain run, and the processor seconds that they took."""
+def _plain(run: ScenarioRun, paths: int, size: RunSize, advance: Callable[[str, int], None]) -> tuple[Floats, float]:
+    """Losses of plain paths, and the processor seconds that they took."""
     parts, start = [], time.process_time()
-    for first in range(0, wish.plain_paths, PATHS_AT_ONCE):
-        parts.append(_losses(run, range(first, min(first + PATHS_AT_ONCE, wish.plain_paths)), size))
-        advance("plain paths", min(first + PATHS_AT_ONCE, wish.plain_paths))
+    for first in range(0, paths, PATHS_AT_ONCE):
+        parts.append(_losses(run, range(first, min(first + PATHS_AT_ONCE, paths)), size))
+        advance("plain paths", min(first + PATHS_AT_ONCE, paths))
     return np.concatenate(parts), time.process_time() - start
+
+
+def _plain_of(losses: Floats, seconds: float, level: float, opening: float) -> Plain:
+    """What losses of plain paths say of the shortfall, percent of opening balance."""
+    from outputs import estimators
+
+    scale = 100.0 / opening
+    found = estimators.expected_shortfall(estimators.draw_up_sample(losses), level)
+    parts = [estimators.expected_shortfall(estimators.draw_up_sample(each), level).value for each in _parts(losses)]
+    figure = Figure(scale * found.value, scale * found.standard_error, seconds)
+    return Plain(figure, scale * float(np.std(parts, ddof=1)) / math.sqrt(len(parts)))
 
 
 def _one_seed(
@@ -212,27 +282,21 @@ def _one_seed(
     return found.value, found.standard_error, end - start, piloted - start
 
 
-def _verdict(losses: Floats, seconds: float, runs: Floats, wish: Wish, opening: float) -> Verdict:
+def _verdict(plain: Plain, runs: Floats, opening: float) -> Verdict:
     from scipy.stats import chi2
 
-    from outputs import estimators
+    from outputs.estimators import Z
 
-    scale = 100.0 / opening
-    found = estimators.expected_shortfall(estimators.draw_up_sample(losses), wish.level)
-    parts = [
-        estimators.expected_shortfall(estimators.draw_up_sample(each), wish.level).value for each in _parts(losses)
-    ]
-    plain = Figure(scale * found.value, scale * found.standard_error, seconds)
+    scale, figure, seeds = 100.0 / opening, plain.figure, len(runs)
     spread = float(np.std(runs[:, 0], ddof=1))
     method = Figure(scale * float(runs[:, 0].mean()), scale * spread, float(runs[:, 2].mean()))
-    ratio = plain.seconds * plain.error**2 / (method.seconds * method.error**2)
-    freedom = wish.seeds - 1
-    low, high = (float(chi2.ppf(share, freedom)) / freedom for share in (0.025, 0.975))
-    bias = method.value - plain.value
-    half = estimators.Z * math.hypot(plain.error, method.error / math.sqrt(wish.seeds))
+    ratio = figure.seconds * figure.error**2 / (method.seconds * method.error**2)
+    low, high = (float(chi2.ppf(share, seeds - 1)) / (seeds - 1) for share in (0.025, 0.975))
+    bias = method.value - figure.value
+    half = Z * math.hypot(figure.error, method.error / math.sqrt(seeds))
     return Verdict(
-        plain=plain,
-        plain_error_by_parts=scale * float(np.std(parts, ddof=1)) / math.sqrt(len(parts)),
+        plain=figure,
+        plain_error_by_parts=plain.error_by_parts,
         method=method,
         told_error=scale * math.sqrt(float((runs[:, 1] ** 2).mean())),
         pilot_seconds=float(runs[:, 3].mean()),
@@ -260,22 +324,28 @@ Exit codes: 0 fine, 1 too slow or biased, 2 usage, 3 bad input,
 @click.option(
     "--study", default="tail", show_default=True, help="Study whose book, first scenario and method are taken."
 )
-@click.option("--method", type=click.Choice(["shifted", "shifted_sobol"]), help="Another method than the study's.")
+@click.option("--method", type=click.Choice(get_args(Method)), help="Another method than the study's.")
 @click.option("--loans", type=click.IntRange(1, 10_000_000), help="Loans instead of the study's.")
 @click.option("--months", type=click.IntRange(1, 120), help="Horizon instead of the study's.")
 @click.option("--plain-paths", type=click.IntRange(2_000, 100_000_000), default=2_000_000, show_default=True)
-@click.option("--paths", type=click.IntRange(500, 10_000_000), default=20_000, show_default=True, help="Of each seed.")
+@click.option("--paths", type=click.IntRange(500, 10_000_000), default=4_096, show_default=True, help="Of each seed.")
 @click.option("--seeds", type=click.IntRange(3, 10_000), default=100, show_default=True)
 @click.option("--level", type=click.FloatRange(0.9, 0.9999), default=0.999, show_default=True, help="Of the shortfall.")
+@click.option(
+    "--plain-from",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON of an earlier run whose plain figure counts; paths, loans, months, level as in it.",
+)
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given.")
 @reporting
-def tails(threads: int | None, **options: Any) -> None:
+def tails(threads: int | None, plain_from: Path | None, **options: Any) -> None:
     """Measure the time that a method for the tail takes for equal error of a far shortfall, and its bias."""
     from simulator.engine import RunSize, available_cores
 
     wish, size = Wish(**options), RunSize(threads=threads or available_cores())
-    with progress_bars({"plain paths": wish.plain_paths, "seeds": wish.seeds}) as advance:
-        found = interruptible(lambda: compare(wish, size, advance))
+    plain_paths = wish.plain_paths if plain_from is None else min(PATHS_AT_ONCE, wish.plain_paths)
+    with progress_bars({"plain paths": plain_paths, "seeds": wish.seeds}) as advance:
+        found = interruptible(lambda: compare(wish, size, advance, plain_from))
     failures = found.failures()
     VOICE.report(words(found, wish), {"schema": SCHEMA, **asdict(found), "wish": asdict(wish), "failures": failures})
     for sentence in failures:

@@ -52,7 +52,7 @@ def run(
     memory_limit: int | None,
     force: bool,
 ) -> None:
-    """Run STUDY: a study file, the name of a shipped study, or an earlier run (its folder or results.nc).
+    """Run STUDY: a study file, a shipped study's name (default if left out), or an earlier run's folder or results.nc.
 
     Simulates the book loan by loan and month by month, under every scenario on the same draws, writes dataset, tables,
     pictures, report and manifest into one folder, and prints EL, SD, VaR and ES with their Monte Carlo errors.
@@ -106,7 +106,7 @@ def plan(
     out: Path | None,
     memory_limit: int | None,
 ) -> None:
-    """Forecast what `carstress run STUDY` takes, with the same options: minutes, memory, files. Nothing is kept.
+    """Forecast what `carstress run STUDY` takes, with its options but --force: minutes, memory, files. Nothing is kept.
 
     Reads the book, runs some paths of every scenario on this machine, and rehearses pictures, report and files in a
     folder that is removed. Says whether the run fits, and if not, what would.

@@ -91,7 +91,7 @@ def _at_most(allowed: Allowance) -> str:
 
 def _way_out(inputs: StudyInputs, need: Need, size: RunSize, allowed: Allowance) -> str:
     """What would make a run fit, as a sentence."""
-    if need.so_far > allowed.nbytes:
+    if need.so_far >= need.total:  # the run itself would take less
         return f"Reading the book of {len(inputs.tape):,} loans took {bytes_text(need.so_far)}: run a part of the book."
     study, threads = inputs.study, size.threads or 1
     least = 1 if study.uncertainty is None else 2 * study.uncertainty.draws

@@ -244,6 +244,9 @@ def test_a_large_book_and_a_tiny_limit_are_told_apart(inputs: StudyInputs) -> No
     assert book is not None
     assert tiny is not None
     assert book.remedy.startswith("Its book of 200 loans takes most of it: run a part of the book.")
+    began = memory_shortage(inputs, need(dataset=MIB, so_far=310 * MIB), RunSize(2), Allowance(100 * MIB, "free"))
+    assert began is not None
+    assert began.remedy == tiny.remedy
     assert tiny.remedy.startswith("450 MiB of it do not depend on paths: a limit must be above that.")
 
 

@@ -135,7 +135,8 @@ def _quiet_book(**loan: Any) -> tuple[Cars, Parameters]:
     )
     parameters = replace(parameters, workout=workout)
     tape = equal_loans(1, **loan)
-    return book_cars(build_book(tape, parameters).loans, parameters, tape.as_of.month), parameters
+    cars = book_cars(build_book(tape, parameters).loans, parameters, tape.as_of.month, months=60)
+    return cars, parameters
 
 
 def test_a_sale_s_lag_storage_and_season() -> None:

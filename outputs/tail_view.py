@@ -191,7 +191,8 @@ def _where_from(dataset: xr.Dataset) -> Iterator[str]:
         yield (
             f"Of {moved} % of the paths the factors are moved along it by {attributes['tail_shift']:.2f} standard "
             f"deviations, towards the {percent_level(attributes['tail_level'])} quantile; weights undo that, none "
-            f"above {1.0 / attributes['tail_unshifted']:.3g} before strata correct it."
+            f"above {1.0 / attributes['tail_unshifted']:.3g} times the average before strata correct it, and every "
+            "figure takes them."
         )
     if attributes["tail_scrambles"]:
         count, scrambles = dataset.sizes["direction"], int(attributes["tail_scrambles"])
@@ -258,6 +259,10 @@ def number_of_paths(value: float) -> str:
     return f"{value:,.0f}" if math.isfinite(value) else NOT_AVAILABLE
 
 
+SHIFT_DECIMALS: Final = 6
+"""Of a shift in documents, which is a mean over scenarios."""
+
+
 def tail_document(dataset: xr.Dataset) -> dict[str, Any]:
     """Method, shift, pilot and the worth of paths as plain values; empty where paths were drawn plainly."""
     if not has_method(dataset):
@@ -267,6 +272,7 @@ def tail_document(dataset: xr.Dataset) -> dict[str, Any]:
     shares = dataset["pilot_explained"]
     return {
         **{name: attributes[f"tail_{name}"] for name in names},
+        "shift": round(float(attributes["tail_shift"]), SHIFT_DECIMALS),
         "pilot_first_path": FIRST_PATH,
         "pilot_explained": dict(zip(map(str, shares["scenario"].values), map(float, shares.values), strict=True)),
         "strata_explain": explained_by_strata(dataset) if attributes["tail_strata"] else {},

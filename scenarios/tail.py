@@ -25,6 +25,8 @@ DIMENSIONS: Final = 8
 """What a study has that states no other."""
 
 MOST_DIMENSIONS: Final = 9
+FEWEST_SCRAMBLES: Final = 16
+MOST_SCRAMBLES: Final = 1024
 
 _OWNERS: Final = {
     "level_percent": (SHIFTED, "aims a shift"),
@@ -55,7 +57,7 @@ class Tail(Spec):
     """Control variate: strata of the factors' leading direction, whose probabilities are known, correct the weights.
     Left out: where the pilot says that it helps; true or false: always or never. Of `shifted` and `control`."""
 
-    scrambles: Annotated[int, Field(ge=16, le=1024)] | None = None
+    scrambles: Annotated[int, Field(ge=FEWEST_SCRAMBLES, le=MOST_SCRAMBLES)] | None = None
     """Independent scrambles of the Sobol points, and batches from which errors come; left out: 16. The number of paths
     must be a power of 2 times this. Of methods with Sobol points."""
 
@@ -119,6 +121,9 @@ def tail_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
         return
     method = fields.get("method", "shifted")
     yield from _strangers(fields, str(method))
+    if method == "control" and fields.get("control") is False:
+        remedy = "Take tail out for plain paths, or control for the control variate."
+        yield Problem(("tail", "control"), "method control with control: false", "one of the two", remedy)
     if method in SOBOL:
         yield from _sobol_problems(data, fields)
 
@@ -140,7 +145,7 @@ def _sobol_problems(data: Mapping[str, Any], fields: Mapping[str, Any]) -> Itera
         remedy = "A batch is either a scramble or a draw of the parameters: write method: shifted."
         yield Problem(place if "method" in fields else ("tail",), found, "one of the two", remedy)
     paths, scrambles = data.get("paths"), fields.get("scrambles") or SCRAMBLES
-    if not isinstance(paths, int) or not isinstance(scrambles, int) or scrambles < 1:
+    if not isinstance(paths, int) or scrambles not in range(FEWEST_SCRAMBLES, MOST_SCRAMBLES + 1):
         return
     points, over = divmod(paths, scrambles)
     if over or points < 2 or points & (points - 1):

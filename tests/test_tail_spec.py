@@ -66,6 +66,11 @@ def test_figures_of_each_method() -> None:
             "shift: take it out, or write method: shifted.",
         ),
         (
+            "tail: {method: control, control: false}\n",
+            "study.yaml:10:34: method control with control: false; expected one of the two. Take tail out for plain "
+            "paths, or control for the control variate.",
+        ),
+        (
             "tail: {scrambles: 32}\n",
             "tail.scrambles with method shifted; expected method shifted_sobol or sobol. It belongs to Sobol points: "
             "take it out, or write method: shifted_sobol.",
@@ -101,6 +106,10 @@ def test_figures_of_each_method() -> None:
 )
 def test_what_is_refused_and_why(text: str, words: str) -> None:
     assert words in refusal(text)
+
+
+def test_a_number_of_scrambles_that_is_refused_asks_for_no_paths() -> None:
+    assert len(refusal("tail: {scrambles: 15, method: sobol}\n").splitlines()) == 1
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -157,11 +157,11 @@ def prepare(
     return ScenarioRun(
         book=book,
         hazards=hazards,
+        workouts=build_workouts(book.loans, parameters, tape.as_of.month, months_needed(parameters, months), scale),
         service=build_service(servicing, book.loans, balance, parameters),
         macro=macro,
         parameters=parameters,
         servicing=servicing,
-        as_of_month=tape.as_of.month,
         months=months,
         seed=np.uint64(seed),
         scale=scale,
@@ -283,7 +283,7 @@ def _run_block(
     )
     hazards = run.hazards._replace(factor=np.ascontiguousarray(drawn.factor))
     result = empty_result(run, len(chunk))
-    workouts = build_workouts(index, run.parameters, run.as_of_month, run.book.loans, run.scale)
+    workouts = run.workouts._replace(index_level=np.ascontiguousarray(index))
     bundles = (run.book.loans, hazards, workouts, run.service, clock)
     shares = [pool.submit(simulate_paths, worker, bundles, work, result) for worker in range(work.path.shape[0])]
     for share in shares:

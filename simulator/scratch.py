@@ -9,6 +9,7 @@ import numpy as np
 from scenarios.vocabulary import STAGES
 from simulator.horizon import RUN_OFF_MONTHS, longest_lag, months_needed
 from simulator.kernels.bundles import PRIORITIES
+from simulator.kernels.random import WORDS
 from simulator.kernels.workspace import EVENT_WORDS, LANES, PATH_STATE, Items, Movers, Slots, Workspace
 from simulator.shapes import Shape
 from simulator.totals import LOAN_BLOCK, ScenarioRun, count_levels
@@ -34,7 +35,7 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
     loans = run.book.loans.bucket.size if loans is None else loans
     chunk = loans if whole_book else min(LOAN_BLOCK, loans)
     block, buckets = min(LOAN_BLOCK, chunk) + LANES, len(run.parameters.bucket_edges)
-    several = {"items.word": EVENT_WORDS, "items.cause": buckets + 3, "movers.word": 4}
+    several = {"items.word": EVENT_WORDS, "items.cause": buckets + 3, "movers.word": WORDS}
     cars = run.book.loans.car.size
     end, lags, months = run.months + RUN_OFF_MONTHS + 1, longest_lag(run.parameters) + 1, run.months
 
@@ -54,7 +55,7 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
         "path": Shape((threads, chunk), PATH_STATE),
         "flag": Shape((threads, block), np.uint8),
         **lists("listed", "mover", "late", "behind", "paid", "dead", "defaulting"),
-        "word": Shape((threads, 4, chunk), np.uint32),
+        "word": Shape((threads, WORDS, chunk), np.uint32),
         "queue": Shape((threads, chunk), np.int32),
         "rank": Shape((threads, chunk), np.int16),
         "ranked": Shape((threads, PRIORITIES), np.int64),

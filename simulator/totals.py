@@ -25,7 +25,7 @@ from simulator.book import Book
 from simulator.economics import funding_cost, servicing_cost
 from simulator.factors import SystematicPaths
 from simulator.horizon import RUN_OFF_MONTHS, longest_lag
-from simulator.kernels.bundles import Hazards, Result, Service
+from simulator.kernels.bundles import Hazards, Result, Service, Workouts
 from simulator.kernels.portfolio import fold_counts, fold_moments
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
@@ -68,18 +68,18 @@ class ScenarioRun:
 
     book: Book
     hazards: Hazards
+    workouts: Workouts
     service: Service
     macro: MonthlyMacro
     parameters: Parameters
     servicing: Servicing
-    as_of_month: int
     months: int
     seed: np.uint64
     scale: float
     traced: NDArray[np.int64]
     mix: tuple[Floats, Floats]
-    proposal: Proposal | None
     """float64[tier] each: shares of the tiers in the opening principal and in the loans."""
+    proposal: Proposal | None
 
 
 def count_levels(run: ScenarioRun) -> int:

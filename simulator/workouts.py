@@ -19,27 +19,27 @@ SLACK = 1e-9
 MONTHS_A_YEAR = 12
 
 
-def build_workouts(index: Floats, parameters: Parameters, first_month: int, loans: Loans, scale: float) -> Workouts:
-    """Workouts bundle of a block of paths.
+def build_workouts(loans: Loans, parameters: Parameters, first_month: int, last_month: int, scale: float) -> Workouts:
+    """Workouts of a book; `index_level` is empty and filled for each block of paths.
 
     Parameters
     ----------
-    index : float64[path, month 0..X, segment]
-        Used-car index, 1 at month 0.
+    loans : Loans
+        The book.
     parameters : Parameters
         Its `workout` group and the depreciation of cars.
     first_month : int
         Calendar month of month 0, 1 to 12.
-    loans : Loans
-        The book.
+    last_month : int
+        Month of the last cash of a sale.
     scale : float
         Quanta in one unit of currency.
     """
     terms = parameters.workout
-    calendar = (first_month - 1 + np.arange(index.shape[1])) % MONTHS_A_YEAR
+    calendar = (first_month - 1 + np.arange(last_month + 1)) % MONTHS_A_YEAR
     return Workouts(
-        index_level=np.ascontiguousarray(index),
-        depreciation=car_depreciation(loans, parameters, index.shape[1]),
+        index_level=np.empty((0, 0, 0)),
+        depreciation=car_depreciation(loans, parameters, last_month + 1),
         car_segment=car_segment(loans),
         stock=car_stock(loans, scale),
         season=np.ascontiguousarray(terms.season[calendar]),

@@ -9,7 +9,6 @@ from pydantic import Field, Tag
 
 from scenarios.checks import (
     MONTHS_PER_PERIOD,
-    NAME_PATTERN,
     PERIOD_PATTERN,
     Month,
     Problem,
@@ -24,6 +23,7 @@ from scenarios.portfolio import Portfolio
 from scenarios.portfolio import Synthetic as Synthetic
 from scenarios.portfolio import SyntheticPortfolio as SyntheticPortfolio
 from scenarios.shelf import Shelf
+from scenarios.spec import Name as Name
 from scenarios.spec import Reference, Spec
 from scenarios.tail import Tail, TailField, tail_of, tail_problems
 from scenarios.treatment import Treatment, Uncertainty
@@ -33,9 +33,6 @@ SCENARIOS: Final = Shelf("scenario", "scenarios", "library/macro")
 STUDIES: Final = Shelf(
     "study", "scenarios", "library/studies", hint="`carstress init FOLDER` writes one to start from."
 )
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-"""Letters, digits, `_`, `.` and `-`: it becomes a folder's name."""
 
 # --- macro scenario ------------------------------------------------------------------------------
 

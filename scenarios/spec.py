@@ -6,6 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scenarios.checks import NAME_PATTERN
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+"""Letters, digits, `_`, `.` and `-`: it may become a folder's name."""
+
 Reference = Annotated[str, Field(min_length=1)]
 """A library name, or a path (it ends in `.yaml` or holds a `/`) that starts from the file's own folder."""
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from scenarios.checks import Problem
 from scenarios.explain import nearest
+from scenarios.yaml_text import KeyPath
 
 _CAPACITIES: Final = ("hours_per_month", "hours_per_1000_loans", "unlimited")
 _SPLITS: Final = ("regions", "tiers", "revealed", "after", "unless")
@@ -88,7 +89,7 @@ def _name_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     for item, (place, rung) in enumerate(_rungs(data)):
         label = labels[item]
         if label in labels[:item]:
-            path = ("ladder", place, "name" if rung.get("name") else "action")
+            path: KeyPath = ("ladder", place, "name" if rung.get("name") else "action")
             remedy = "Give one of them a `name:` of its own."
             yield Problem(path, f"rung {label} for the second time", "names that differ", remedy)
         for key in ("after", "unless"):

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from scenarios.spec import Name, Spec
 from scenarios.treatment import Factor
+from scenarios.vocabulary import ACTIONS
 
 ByTypePercent = Annotated[float, Field(ge=0, le=100)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -311,23 +312,6 @@ def _action(value: Any) -> str | None:
     action = value.get("action") if isinstance(value, dict) else getattr(value, "action", None)
     return f"{action} rung" if action in ACTIONS else None
 
-
-ACTIONS: Final = (
-    "sms",
-    "letter",
-    "phone",
-    "visit",
-    "plan",
-    "extension",
-    "surrender",
-    "starter_interrupt",
-    "repossession",
-    "litigation",
-    "outsourcing",
-    "debt_sale",
-    "write_off",
-)
-"""What may be done with a loan in arrears, in the order of a draw's purpose: new ones come last."""
 
 AnyRung = Annotated[
     Annotated[Sms, Tag("sms rung")]

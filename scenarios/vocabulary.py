@@ -76,9 +76,16 @@ PURPOSE_CONDITION: Final = 13  # the vehicle's own condition (address: month 0)
 PURPOSE_SEIZE: Final = 14  # is the car seized this month
 PURPOSE_SPELL: Final = 15  # does hardship end
 PURPOSE_TYPE: Final = 16  # the borrower's type at entry into arrears; at the as-of date (month 0)
-PURPOSE_REACH: Final = 17  # is the borrower reached by who serves the loan
 PURPOSE_INSURED: Final = 18  # does the car's own insurance pay
 PURPOSE_HISTORY: Final = 19  # history before the as-of date (address: month 0)
+PURPOSE_PLAN: Final = 20  # is an instalment plan accepted
+PURPOSE_SURRENDER: Final = 21  # is the car handed over
+PURPOSE_SUIT: Final = 22  # is a suit won (address: month of filing)
+PURPOSE_ACTION: Final = 32  # 32 .. 44: is the borrower reached, an action each, in the order of ACTIONS
+# Draws of the entity `collections team`: its incidents of a month, a purpose each kind, in the order of INCIDENTS; at
+# month 0, its own factor on their rates.
+PURPOSE_INCIDENT: Final = 0
+PURPOSE_TEAM: Final = 4
 
 # --- dimensions ----------------------------------------------------------------------------------
 
@@ -110,6 +117,26 @@ MACRO_VARIABLES: Final = ("unemployment", "disposable_income_growth", "prime_rat
 """Macro variables as monthly series. Fractions a year, except `fuel_price`, relative to month 0."""
 
 REFERENCE_STRATEGY: Final = "reference"
+
+ACTIONS: Final = (
+    "sms",
+    "letter",
+    "phone",
+    "visit",
+    "plan",
+    "extension",
+    "surrender",
+    "starter_interrupt",
+    "repossession",
+    "litigation",
+    "outsourcing",
+    "debt_sale",
+    "write_off",
+)
+"""What may be done with a loan in arrears, in the order of their draws' purposes: new ones come last."""
+
+INCIDENTS: Final = ("complaint", "claim", "injury", "regulatory")
+"""Kinds of incident of field and repossession work."""
 NO_PROGRAMME: Final = "none"
 
 
@@ -175,6 +202,11 @@ BOOK_VARIABLES: Final = (
     _book("repossessed_count", "count", "cars seized", "sum"),
     _book("redeemed_count", "count", "seized cars given back after cure, payoff or maturity", "sum"),
     _book("sold_count", "count", "cars of the month's charge-offs that go to sale", "sum"),
+    _book("judgment_cash", "currency", "collections on judgments, month of cash", "sum"),
+    _book("debt_sale_cash", "currency", "price of what sales of cars left unpaid and was sold, month of cash", "sum"),
+    _book("surrendered_count", "count", "cars handed over by their borrowers, among those seized", "sum"),
+    _book("collection_cost", "currency", "cost of the collection strategy without incidents", "sum"),
+    _book("incident_cost", "currency", "cost of incidents of the collection strategy", "sum"),
 )
 """Layer (a): the book, over path x month. The kernel writes them in this order."""
 
@@ -191,13 +223,19 @@ CONTRACTUAL_VARIABLES: Final = (
 )
 
 POOL_VARIABLES: Final = (
-    Variable("pool_demand", (*BOOK_DIMS, "pool"), "hours", "hours of contact asked for"),
-    Variable("pool_served", (*BOOK_DIMS, "pool"), "hours", "hours of contact given"),
-    Variable("pool_waiting", (*BOOK_DIMS, "pool"), "count", "loans that asked and were not served"),
+    Variable("pool_demand", (*BOOK_DIMS, "pool"), "hours", "hours asked of the pool"),
+    Variable("pool_served", (*BOOK_DIMS, "pool"), "hours", "hours given"),
+    Variable("pool_waiting", (*BOOK_DIMS, "pool"), "count", "loans that asked and got nothing"),
     Variable("pool_waiting_months", (*BOOK_DIMS, "pool"), "1", "mean months that they have waited so far"),
-    Variable("pool_capacity", ("pool",), "hours", "hours of contact in a month"),
+    Variable("pool_capacity", (*BOOK_DIMS, "pool"), "hours", "hours that the pool has; infinite where it is unlimited"),
+    Variable("pool_cost", (*BOOK_DIMS, "pool"), "currency", "cost of the pool's hours and of hiring"),
 )
-"""Pools of finite capacity; in results of studies that have one."""
+"""Pools that loans in arrears share; in results of studies that have one."""
+
+INCIDENT_VARIABLES: Final = (
+    Variable("incident_count", (*BOOK_DIMS, "incident"), "count", "incidents of field and repossession work"),
+)
+"""In results of studies that name a strategy."""
 
 STAGE_VARIABLES: Final = (
     Variable("opening_balance_by_stage", ("scenario", "stage"), "currency", "opening principal by stage"),
@@ -243,6 +281,19 @@ MEAN_VARIABLES: Final = tuple(
 )
 """Layer (c): month x level, as mean and standard deviation over paths."""
 
+RUNG_VARIABLES: Final = tuple(
+    Variable(f"rung_{name}_{moment}", (*RUN_DIMS, "month", "rung"), unit, f"{text}, {moment} over paths")
+    for name, unit, text in (
+        ("asked", "count", "loans that a rung of the ladder is for"),
+        ("served", "count", "loans for which it was carried out"),
+        ("reached", "count", "loans whose borrower it reached"),
+        ("contacts", "count", "contacts made"),
+        ("cost", "currency", "cost of contacts, filings and commissions, pools' hours apart"),
+    )
+    for moment in ("mean", "sd")
+)
+"""What the rungs of all strategies of a study do; in results of studies that name a strategy."""
+
 MARKET_VARIABLES: Final = (
     Variable("transition_count_mean", (*RUN_DIMS, "month", "from_bucket", "to_state"), "count", "mean number of loans"),
     Variable("used_car_index", (*PATH_DIMS, "month", "segment"), "1", "used-car index relative to the as-of month"),
@@ -258,7 +309,8 @@ TRACE_VARIABLES: Final = (
     ("trace_value", "currency", "wholesale value of the car without its own condition"),
     ("trace_cash", "currency", "cash of the month from the borrower or the car's insurance, sales apart"),
     ("trace_type", "1", "index of the borrower's type while in arrears, else -1"),
-    ("trace_flags", "1", "sum of 1 extended lately, 2 car seized, 4 served, 8 in default"),
+    ("trace_flags", "1", "sum of 1 extended lately, 2 car seized, 4 reached by a rung, 8 in default"),
+    ("trace_rungs", "1", "sum of 2**r over the rungs r carried out at the close, the ladder's first being 0"),
 )
 """What a traced loan leaves, over path x month 0..T: name, unit, meaning."""
 
@@ -300,10 +352,12 @@ DATASET_VARIABLES: Final = (
     *ECONOMIC_VARIABLES,
     *CONTRACTUAL_VARIABLES,
     *POOL_VARIABLES,
+    *INCIDENT_VARIABLES,
     *STAGE_VARIABLES,
     *AFTER_HORIZON_VARIABLES,
     *CUT_VARIABLES,
     *MEAN_VARIABLES,
+    *RUNG_VARIABLES,
     *MARKET_VARIABLES,
 )
 

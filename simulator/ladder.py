@@ -314,9 +314,9 @@ def by_days_alone(rung: AnyRung) -> bool:
 
 
 def mean_effects(strategy: CollectionStrategy | None, edges: tuple[int, ...], *, absent: float = 0.0) -> Floats:
-    """Mean effects of the rungs that tell loans apart by days alone, capacity for all (P5): float64[bucket, class, type].
+    """Mean effects of the rungs that tell loans apart by days alone (P5): float64[bucket, class, type].
 
-    `absent` stands for seizure and extension where no rung seizes or grants extensions.
+    There is capacity for all. `absent` stands for seizure and extension where no rung seizes or grants extensions.
     """
     found = np.ones((len(edges), len(EFFECTS), len(TYPES)))
     if strategy is None:
@@ -390,7 +390,8 @@ def _faults(strategy: CollectionStrategy, tape: LoanTape, parameters: Parameters
                 contacts_of(rung) * (rung.hours_per_contact or 0.0),
             )
             if hours < needed:
-                found = f"pool {rung.pool} has {hours:g} hours a month for {len(tape):,} loans; one loan of rung {rung.label} takes {needed:g}"
+                loans = f"{len(tape):,} loans; one loan of rung {rung.label} takes {needed:g}"
+                found = f"pool {rung.pool} has {hours:g} hours a month for {loans}"
                 yield Fault(
                     strategy.where("pools", rung.pool), found, f"at least {needed:g} hours a month", "Write more hours."
                 )

@@ -194,8 +194,12 @@ def _observed(
     """Strategies under which the sets were observed; none where every run is `reference`."""
     if all(strategy is None for strategy in strategies):
         return ()
-    names = [(item.observed_under, item.folder, item.where("observed_under")) for item in sets]
-    return tuple(None if name == REFERENCE_STRATEGY else find_strategy(name, *place) for name, *place in names)
+    return tuple(
+        None
+        if item.observed_under == REFERENCE_STRATEGY
+        else find_strategy(item.observed_under, item.folder, item.where("observed_under"))
+        for item in sets
+    )
 
 
 def check_ladders(inputs: StudyInputs) -> None:
@@ -313,7 +317,7 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
     return with_pilot(results, pilot, study.tail_method)
 
 
-def simulate_scenario(
+def simulate_scenario(  # noqa: PLR0913 - as `simulate`
     inputs: StudyInputs,
     macro: MonthlyMacro,
     *,

@@ -242,7 +242,8 @@ def _economic_values(run: ScenarioRun, result: Result) -> dict[str, Floats]:
 
 def _collection_values(run: ScenarioRun, result: Result) -> dict[str, Floats]:
     """What pools did and incidents there were; zeros for a pool that the strategy does not have."""
-    servicing, found = run.servicing, {}
+    servicing = run.servicing
+    found: dict[str, Floats] = {}
     if servicing.pool_names:
         own = () if servicing.strategy is None else tuple(servicing.strategy.pools)
         told = np.zeros((*result.pool.shape[:1], len(servicing.pool_names), POOL_ROWS, run.months))

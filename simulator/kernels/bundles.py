@@ -191,11 +191,11 @@ RUNG: Final = np.dtype(
 contacts: a month. hours: of all of them, of the pool. cost: of all of them, currency. reach: probability that the
 borrower is reached in the month. backfire: share of those reached on whom it backfires. priority: the rung's own.
 from_balance .. to_ltv: bounds of principal, currency, and loan-to-value, fraction. find: multiplier of the chance to
-find the car. claim_cost: cost of filing, share of the claim. commission: share of what the borrower pays. won, enforced:
-probability that a suit is won, share of the deficiency that is then collected. price: of the deficiency, fraction.
-buckets, revealed: masks of buckets, and of types as known (bit 0: unknown, bit 1 + type). after, unless: masks of rungs.
-broken: least number of broken promises. action: index of vocabulary.ACTIONS. pool: its pool, -1 where it has none. The
-last ones: 1 where it does so.
+find the car. claim_cost: cost of filing, share of the claim. commission: share of what the borrower pays. won,
+enforced: probability that a suit is won, share of the deficiency that is then collected. price: of the deficiency,
+fraction. buckets, revealed: masks of buckets, and of types as known (bit 0: unknown, bit 1 + type). after, unless: of
+rungs. broken: least number of broken promises. action: index of vocabulary.ACTIONS. pool: its pool, -1 where it
+has none. The last ones: 1 where it does so.
 """
 
 POOL: Final = np.dtype(
@@ -405,9 +405,9 @@ class Result(NamedTuple):
     shortfall: Floats
     """[path, stage, 2] losses discounted to the as-of date: of defaults within 12 months, of all."""
     pool: Floats
-    """[path, P, 6, T+1] hours asked and given, loans left waiting, months that these have waited, hours there are, cost."""
+    """[path, P, 6, T+1] hours asked and given, loans waiting, months that they have waited, hours there are, cost."""
     rung: Floats
-    """[path, R, 5, T+1] loans that a rung was for, was carried out for, reached; contacts; cost without pools' hours."""
+    """[path, R, 5, T+1] loans that a rung was for, was carried out for, reached; contacts; cost, pools apart."""
     incident: Floats
     """[path, kind, T+1] incidents; no kinds where no strategy acts."""
     run_off: Floats

@@ -60,7 +60,7 @@ def poisson_quantile(u, mean):  # type: ignore[no-untyped-def]
     if mean <= 0.0:
         return 0
     if mean > MOST_COUNTED:
-        return max(int(math.floor(mean + math.sqrt(mean) * normal_quantile(u) + 0.5)), 0)
+        return max(math.floor(mean + math.sqrt(mean) * normal_quantile(u) + 0.5), 0)
     count, share = 0, math.exp(-mean)
     total = share
     while total < u and share > 0.0:
@@ -168,7 +168,7 @@ def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-un
 
 @compiled(inline=True, inner=True)
 def act(rung, effect, kind, scale, effort):  # type: ignore[no-untyped-def]
-    """Multiply a loan's effects by those of a rung that reached it; ``effect`` and ``scale`` are float64[class, type]."""
+    """Multiply a loan's effects by a rung's that reached it; ``effect`` and ``scale`` are float64[class, type]."""
     effort.cure *= effect[0, kind]
     effort.roll *= effect[1, kind]
     effort.charge_off *= effect[2, kind]
@@ -184,13 +184,13 @@ def act(rung, effect, kind, scale, effort):  # type: ignore[no-untyped-def]
 def level_of(pool, rung, state, waiting, principal):  # type: ignore[no-untyped-def]
     """Priority of a loan in a pool: a weighted sum in whole steps (P2)."""
     score = pool.bucket * state + pool.waiting * waiting + pool.balance * principal + rung.priority
-    return min(max(int(math.floor(score * STEPS)), 0), PRIORITIES - 1)
+    return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)
 
 
 @compiled(inner=True)
 def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Let every rung look at every loan in arrears; return how many loans there are, and how many ask a pool."""
-    loans, _, _, ladder, clock = bundles
+    loans, _, _, ladder, _ = bundles
     worker, month, late, asking = spot.worker, spot.month, 0, 0
     for place in range(count):
         state = work.path[worker, place].state

@@ -39,8 +39,8 @@ PATH_STATE: Final = np.dtype(
 )
 """What a loan is on a path.
 
-state: bucket or exit.  kind: type of the borrower while in arrears.  mark: see bundles.py.  seized, defaulted: months of
-the car's seizure and of default, or NEVER.  tier: that of the loan.  term: last due date, extensions
+state: bucket or exit.  kind: type of the borrower while in arrears.  mark: see bundles.py.  seized, defaulted: months
+of the car's seizure and of default, or NEVER.  tier: that of the loan.  term: last due date, extensions
 move it; last_due: the same, ENDLESS for a loan that renews.  slot: where the dense pass finds the loan.  loss:
 discounted loss so far; cash: that of the last month in which the loan was an item (for traces).
 """
@@ -77,10 +77,10 @@ EFFORT: Final = np.dtype(
 
 cure .. extension: multipliers of intensities. plan: intensity of accepting one. surrender: probability of handing the
 car over. find: multiplier of the chance to find it. done, now: rungs carried out in the spell, at the last close, a bit
-each. filed: month of filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell what is unpaid, have
-the loan with an agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the last
-close; bucket: as it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the loan
-asked at the close, and that served it, a bit each. waiting: closes at which it asked a pool in vain.
+each. filed: month of filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell what is unpaid,
+have the loan with an agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the
+last close; bucket: as it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the
+loan asked at the close, and that served it, a bit each. waiting: closes at which it asked a pool in vain.
 """
 
 
@@ -118,7 +118,7 @@ class Items(NamedTuple):
     word: NDArray[np.uint32]
     """[worker, purpose, item] event draws."""
     cause: Floats
-    """[worker, K+5, item] intensities of arrival in bucket 0..K, charge-off, payoff, total loss, by an accepted plan."""
+    """[worker, K+5, item] intensities of arrival in bucket 0..K, charge-off, payoff, total loss, a plan."""
     soonest: Floats
     """Waiting time of the cause that comes first, months; 1 where none comes."""
     modified: Floats

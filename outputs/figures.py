@@ -15,10 +15,10 @@ import xarray as xr
 from outputs.csv_text import to_csv
 from outputs.page import Page
 from outputs.pages import BUILDERS
-from outputs.pages_money import MONEY_BUILDERS, queue_picture
+from outputs.pages_collections import queue_pictures
+from outputs.pages_money import MONEY_BUILDERS
 from outputs.picture import Picture
 from outputs.run_folder import write_bytes, write_text
-from outputs.servicing import has_pool
 from outputs.style import RunStyle, look, run_labels, run_styles, stamp
 
 if TYPE_CHECKING:
@@ -50,15 +50,14 @@ def draw_pictures(
     tuple of Picture
         Macro paths, loss distribution, exceedance curve, fan of cumulative net loss, delinquency, used-car index,
         roll rates; cash against the schedule, recoveries by channel, expected credit loss by stage, and the queue of
-        the pool where there is one.
+        each pool where there is one.
     """
     styles = run_styles(run_labels(dataset))
     scenarios = [str(name) for name in dataset["scenario"].values]
     by_scenario = _scenario_styles(styles, scenarios)
     page = Page(dataset, history, stamp(dataset, run_id), styles, by_scenario, treatment)
     with look():
-        builders = (*BUILDERS, *MONEY_BUILDERS, *((queue_picture,) if has_pool(dataset) else ()))
-        pictures = tuple(build(page) for build in builders)
+        pictures = (*(build(page) for build in (*BUILDERS, *MONEY_BUILDERS)), *queue_pictures(page))
         for picture in pictures:
             _settle(picture.figure)
     return pictures

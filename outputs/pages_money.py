@@ -80,17 +80,13 @@ def recovery_picture(page: Page) -> Picture:
     caption = (
         "The stack is cash from sales of cars, from the cars' own insurance after a total loss, and from what sales "
         "left unpaid, collected, sued for or sold; below zero the costs of repossession and sale. "
-        "The dashed line is the gross charge-off of the month: sales follow it after their lag, deficiency collections much later. Cash of "
-        "charge-offs before the as-of date is not modelled."
+        "The dashed line is the gross charge-off of the month: sales follow it after their lag, deficiency collections "
+        "much later. Cash of charge-offs before the as-of date is not modelled."
     )
     sums = data.groupby(["run", "channel"], sort=False)["value"].sum()
+    shown = {name: label for name, label in CHANNELS.items() if name != COST and name in set(data["channel"])}
     words = "; ".join(
-        f"{run}: "
-        + ", ".join(
-            f"{label} {amount(sums[run, name])}"
-            for name, label in CHANNELS.items()
-            if (run, name) in sums and name != COST
-        )
+        f"{run}: " + ", ".join(f"{label} {amount(sums[run, name])}" for name, label in shown.items())
         for run in dict.fromkeys(data["run"])
     )
     alternative = f"Stacked areas of monthly cash. Over the horizon, {page.marks.currency}: {words}."

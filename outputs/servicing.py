@@ -95,8 +95,7 @@ POOL_LABELS: Final = {
     "waiting_months": ("Months waited so far", "mean over loans not served, over all months"),
     "cost": ("Cost of hours and of hiring", "currency, over all months"),
 }
-"""Measures of a pool: label and definition. An unlimited pool has neither hours nor utilisation, one that is not paid no
-cost."""
+"""Measures of a pool: label and definition. An unlimited pool has no hours nor utilisation, an unpaid one no cost."""
 
 
 def has_pool(dataset: xr.Dataset) -> bool:

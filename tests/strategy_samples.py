@@ -72,10 +72,10 @@ def _worked(base: xr.Dataset, name: str, ladder: Ladder, random: np.random.Gener
     stems = ("ultimate_loss", "charge_off", "default_loss", "recovery", "sale_proceeds", "workout_cost", "loss_by_")
     for variable in base.data_vars:
         if str(variable).startswith(stems) and base[variable].dtype.kind == "f" and "path" in base[variable].dims:
-            changed[variable] = (base[variable] * factor).transpose(*base[variable].dims)
+            changed[variable] = (changed[variable] * factor).transpose(*base[variable].dims)
     if "call" in ladder.rungs:
-        changed["judgment_cash"] = 0.4 * base["deficiency_cash"]
-        changed["debt_sale_cash"] = 0.1 * base["deficiency_cash"]
+        changed["judgment_cash"] = 0.4 * changed["deficiency_cash"]
+        changed["debt_sale_cash"] = 0.1 * changed["deficiency_cash"]
         changed["recovery"] = changed["recovery"] + changed["judgment_cash"] + changed["debt_sale_cash"]
     return changed.assign(_collections(base, ladder, random)).assign_coords(
         pool=list(POOLS), incident=list(INCIDENTS), rung=list(RUNGS)

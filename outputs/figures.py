@@ -15,8 +15,9 @@ import xarray as xr
 from outputs.csv_text import to_csv
 from outputs.page import Page
 from outputs.pages import BUILDERS
-from outputs.pages_collections import queue_pictures
+from outputs.pages_collections import collection_pictures
 from outputs.pages_money import MONEY_BUILDERS
+from outputs.pages_strategies import strategy_pictures
 from outputs.picture import Picture
 from outputs.run_folder import write_bytes, write_text
 from outputs.style import RunStyle, look, run_labels, run_styles, stamp
@@ -24,9 +25,10 @@ from outputs.style import RunStyle, look, run_labels, run_styles, stamp
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from outputs.strategies_view import Comparison
     from scenarios.treatment import Treatment
 
-__all__ = ["Picture", "draw_pictures", "write_figures"]
+__all__ = ["Picture", "draw_comparison", "draw_pictures", "write_figures"]
 
 
 def draw_pictures(
@@ -49,18 +51,38 @@ def draw_pictures(
     -------
     tuple of Picture
         Macro paths, loss distribution, exceedance curve, fan of cumulative net loss, delinquency, used-car index,
-        roll rates; cash against the schedule, recoveries by channel, expected credit loss by stage, and the queue of
-        each pool where there is one.
+        roll rates; cash against the schedule, recoveries by channel, expected credit loss by stage; differences
+        of strategies and their costs where there are several, the queue of each pool, what rungs do, and incidents,
+        each where there are any.
     """
-    styles = run_styles(run_labels(dataset))
-    scenarios = [str(name) for name in dataset["scenario"].values]
-    by_scenario = _scenario_styles(styles, scenarios)
-    page = Page(dataset, history, stamp(dataset, run_id), styles, by_scenario, treatment)
+    page = _page(dataset, run_id, history, treatment)
     with look():
-        pictures = (*(build(page) for build in (*BUILDERS, *MONEY_BUILDERS)), *queue_pictures(page))
+        pictures = (
+            *(build(page) for build in (*BUILDERS, *MONEY_BUILDERS)),
+            *strategy_pictures(page),
+            *collection_pictures(page),
+        )
         for picture in pictures:
             _settle(picture.figure)
     return pictures
+
+
+def draw_comparison(found: Comparison, run_id: str) -> tuple[Picture, ...]:
+    """Draw the pictures of a comparison of strategies: those of `draw_pictures` that tell strategies apart."""
+    page = _page(found.dataset, run_id)
+    with look():
+        pictures = (*strategy_pictures(page, found.differences, found.loss), *collection_pictures(page))
+        for picture in pictures:
+            _settle(picture.figure)
+    return pictures
+
+
+def _page(
+    dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None, treatment: Treatment | None = None
+) -> Page:
+    styles = run_styles(run_labels(dataset))
+    by_scenario = _scenario_styles(styles, [str(name) for name in dataset["scenario"].values])
+    return Page(dataset, history, stamp(dataset, run_id), styles, by_scenario, treatment)
 
 
 def _settle(figure: Figure) -> None:

@@ -73,7 +73,7 @@ def queues(dataset: xr.Dataset) -> pandas.DataFrame:
     -------
     pandas.DataFrame
         run (those that have the pool), pool, quantity (`QUANTITIES`), month, month_end, q05 .. q95, mean, capacity
-        (hours there are, mean over paths; missing for loans and where a pool is unlimited).
+        (hours there are, mean over paths; missing for loans and where a pool is unlimited, and there nobody waits).
     """
     tables = []
     for run_label, run in labelled_runs(dataset):
@@ -81,6 +81,8 @@ def queues(dataset: xr.Dataset) -> pandas.DataFrame:
             one = dataset.sel({**run, "pool": pool})
             there_are = path_mean(servicing.hours_there_are(one), dataset)
             for name, label in QUANTITIES.items():
+                if name == "waiting" and np.isinf(there_are).all():
+                    continue  # nobody ever waits
                 values = one[f"pool_{name}"]
                 fan = quantile_fan(values, dataset["log_weight"])
                 columns: dict[str, Any] = {"run": run_label, "pool": pool, "quantity": label}

@@ -39,6 +39,11 @@ def collection_pictures(page: Page) -> tuple[Picture, ...]:
     )
 
 
+def even_columns(count: int, most: int = PANELS_A_ROW) -> int:
+    """Columns of panels that leave the fewest gaps in the last row; of those the most."""
+    return min(range(min(count, most), min(count, 2) - 1, -1), key=lambda across: -count % across)
+
+
 def queue_pictures(page: Page) -> tuple[Picture, ...]:
     """A picture a pool; none where the study has no pool."""
     if not has_pool(page.dataset):
@@ -51,23 +56,27 @@ def queue_pictures(page: Page) -> tuple[Picture, ...]:
 def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool) -> Picture:
     """Hours asked of a pool against those that there are, and under them the loans that wait."""
     title = f"Queue of the pool {pool}: hours asked for, and loans not served"
+    if QUANTITIES["waiting"] not in set(data["quantity"]):
+        title = f"Hours asked of the pool {pool}, which serves everybody"
     hours = hours_words(page.dataset["pool_capacity"].sel(pool=pool))
     subtitle = f"Hours and loans a month from {page.marks.as_of} on; {hours}"
     styles = {run: page.styles[run] for run in dict.fromkeys(data["run"])}
-    across, rows = min(len(styles), PANELS_A_ROW), panel_rows(len(styles))
+    across = even_columns(len(styles))
+    rows, quantities = panel_rows(len(styles), across), list(dict.fromkeys(data["quantity"]))
     labels = [*FAN_LABELS[:3], "hours there are"]
-    sheet = new_sheet(title, subtitle, page.marks, 2.3 * rows * len(QUANTITIES), legend=labels)
+    sheet = new_sheet(title, subtitle, page.marks, 2.3 * rows * len(quantities), legend=labels)
     count = rows * across
-    axes_list = panels(sheet.figure, count * len(QUANTITIES), columns=across, share=(True, False))
-    for number, label in enumerate(QUANTITIES.values()):
+    axes_list = panels(sheet.figure, count * len(quantities), columns=across, share=(True, False))
+    for number, label in enumerate(quantities):
         part = axes_list[number * count : (number + 1) * count]
-        _queue_panels(part, data[data["quantity"] == label], styles)
+        _queue_panels(part, data[data["quantity"] == label], styles, across)
         for axes in part[::across]:
             axes.set_ylabel(label)
     grey_bands(sheet.legend(*axes_list[0].get_legend_handles_labels()))
     waiting = data[data["quantity"] == QUANTITIES["waiting"]]
     most = waiting.groupby("run", sort=False)["mean"].max()
     words = "; ".join(f"{run}: at most {amount(value)} loans wait, mean over paths" for run, value in most.items())
+    words = words or "Nobody waits"
     name = "pool_queue" if alone else f"pool_queue_{pool}"
     return Picture(name, title, _queue_caption(page), f"Fan charts over time. {words}.", sheet.figure, data)
 
@@ -83,10 +92,10 @@ def _queue_caption(page: Page) -> str:
     )
 
 
-def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle]) -> None:
+def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle], across: int) -> None:
     """One quantity, a panel a run on one scale; panels that are left over go."""
     runs = list(styles)
-    width = panel_width(len(runs))
+    width = panel_width(len(runs), across)
     for axes, run in zip(axes_list, runs, strict=False):
         plots.plot_queue(axes, data[data["run"] == run], styles[run])
         axes.set_title(wrap(run, width))
@@ -112,7 +121,10 @@ def ladder_picture(page: Page, data: pandas.DataFrame) -> Picture:
     for axes, (run, part) in zip(axes_list, by_run.items(), strict=True):
         plots_strategies.plot_rungs(axes, part)
         axes.set_title(wrap(run, panel_width(len(by_run), LADDERS_A_ROW)))
+        axes.set_ylim(-longest + 0.4, 0.6)
     axes_list[0].set_xlim(0.0, plots_strategies.FUNNEL_ROOM * float(data["asked"].max()))
+    for axes in axes_list[-LADDERS_A_ROW:]:
+        axes.set_xlabel("of each 1,000 opening loans")
     sheet.legend(*axes_list[0].get_legend_handles_labels())
     caption = (
         "Each rung of the ladder in its order: the loans that it was for, those of them for which it was carried out "
@@ -131,7 +143,7 @@ def incident_picture(page: Page) -> Picture:
     data = figure_strategies.incident_spread(page.dataset)
     kinds = list(dict.fromkeys(data["incident"]))
     styles = strategy_styles([str(name) for name in page.dataset["strategy"].values])
-    title = "Incidents of field and repossession work: how many to expect, and how many at worst"
+    title = "Incidents of field and repossession work: how many to expect, and how they spread"
     subtitle = (
         f"Number within {counted(page.dataset.sizes['month'], 'month')} from {page.marks.as_of} on, over paths; each "
         "kind on its own scale"

@@ -9,7 +9,7 @@ import pandas
 
 from outputs import figure_strategies, plots_strategies
 from outputs.measures import Loss
-from outputs.page import Page, legend_from
+from outputs.page import Page
 from outputs.picture import Picture
 from outputs.plots_strategies import MARK_SIZE, strategy_handles, strategy_styles
 from outputs.strategies import several_strategies, strategy_differences
@@ -105,7 +105,7 @@ def frontier_picture(page: Page, loss: Loss = "ultimate_loss") -> Picture:
         axes.set_title(wrap(scenario, panel_width(len(scenarios))))
         axes.set_xlabel("cost, % of opening balance")
     _left_labels(axes_list, f"ES {level}, % of opening balance")
-    legend_from(sheet, axes_list)
+    sheet.legend(*strategy_handles(styles))
     caption = (
         "Down and to the left is better. The dashed line joins the strategies that no other beats on both axes. Lines "
         "through the marks are one standard error each way of each figure by itself: strategies share their paths, so "

@@ -25,7 +25,7 @@ MARK_SIZE: Final = 6.0
 FUNNEL_COLOURS: Final = (PALE, "#8f8f8f", "#0072B2")
 FUNNEL_BARS: Final = (0.74, 0.52, 0.30)
 """Heights of the bars of a rung, one in the other, as shares of its place."""
-FUNNEL_ROOM: Final = 1.75
+FUNNEL_ROOM: Final = 2.2
 """Width of the axis over its longest bar: room for the figures beside it."""
 BOX_LINES: Final = (1.2, 4.5)
 """Widths of the lines from 5 to 95 % and from 25 to 75 %."""
@@ -117,7 +117,6 @@ def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tupl
             markerfacecolor=face,
             markersize=MARK_SIZE + 1.5,
             elinewidth=1.2,
-            label=plain(row.strategy),
         )
     axes.locator_params(nbins=6)
     axes.margins(0.12)
@@ -148,7 +147,7 @@ def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:
             shares, (row.asked, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5, color="#404040"
         )
     axes.set_yticks(places, [plain(name) for name in table["rung"]])
-    axes.set_ylim(-len(table) + 0.4, 0.6)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(visible=False, axis="y")
     return axes
 
@@ -167,6 +166,8 @@ def plot_incidents(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tup
     -------
     Axes
     """
+    from matplotlib.ticker import MaxNLocator
+
     scenarios, names = list(dict.fromkeys(table["scenario"])), list(styles)
     step = len(names) + GAP
     for row in table.to_dict(orient="records"):
@@ -181,6 +182,7 @@ def plot_incidents(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tup
     axes.set_ylim(-(len(scenarios) * step) + GAP + 0.1, 0.9)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(left=0.0)
-    axes.margins(x=0.06)
+    largest = float(table[[quantile_column(FAN_LEVELS[-1]), "mean"]].to_numpy().max())
+    axes.set_xlim(-0.03 * largest, 1.06 * largest)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     return axes

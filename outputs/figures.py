@@ -26,14 +26,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from outputs.strategies_view import Comparison
-    from scenarios.treatment import Treatment
 
 __all__ = ["Picture", "draw_comparison", "draw_pictures", "write_figures"]
 
 
-def draw_pictures(
-    dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None, treatment: Treatment | None = None
-) -> tuple[Picture, ...]:
+def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> tuple[Picture, ...]:
     """Draw all pictures of a result.
 
     Parameters
@@ -44,8 +41,6 @@ def draw_pictures(
         Shown in every footer.
     history : xr.Dataset, optional
         Macro history, as `outputs.figure_data.macro_paths` takes it.
-    treatment : Treatment, optional
-        What the study says of its pool, for the caption of the queue.
 
     Returns
     -------
@@ -55,7 +50,7 @@ def draw_pictures(
         of strategies and their costs where there are several, the queue of each pool, what rungs do, and incidents,
         each where there are any.
     """
-    page = _page(dataset, run_id, history, treatment)
+    page = _page(dataset, run_id, history)
     with look():
         pictures = (
             *(build(page) for build in (*BUILDERS, *MONEY_BUILDERS)),
@@ -77,12 +72,10 @@ def draw_comparison(found: Comparison, run_id: str) -> tuple[Picture, ...]:
     return pictures
 
 
-def _page(
-    dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None, treatment: Treatment | None = None
-) -> Page:
+def _page(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> Page:
     styles = run_styles(run_labels(dataset))
     by_scenario = _scenario_styles(styles, [str(name) for name in dataset["scenario"].values])
-    return Page(dataset, history, stamp(dataset, run_id), styles, by_scenario, treatment)
+    return Page(dataset, history, stamp(dataset, run_id), styles, by_scenario)
 
 
 def _settle(figure: Figure) -> None:

@@ -15,7 +15,6 @@ from outputs.picture import Picture
 from outputs.plots_strategies import strategy_styles
 from outputs.servicing import has_pool
 from outputs.strategies import INCIDENT_COUNT
-from outputs.study_view import waiting_words
 from outputs.style import PANELS_A_ROW, RunStyle, new_sheet, panel_rows, panel_width, panels, wrap
 from outputs.wording import amount
 from scenarios.counted import counted
@@ -24,6 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+QUEUE_CAPTION: Final = (
+    "Loans in arrears that a rung of the ladder is for ask its pool for hours. Where hours asked for run above the line "
+    "of the hours there are (their mean over paths, if the pool hires), some wait, and nothing acts on them that month. "
+    "Bands hold the middle 50 % and 90 % of paths."
+)
 LADDERS_A_ROW: Final = 2
 """Panels of ladders in a row: names of rungs and figures need room."""
 
@@ -78,18 +82,7 @@ def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool
     words = "; ".join(f"{run}: at most {amount(value)} loans wait, mean over paths" for run, value in most.items())
     words = words or "Nobody waits"
     name = "pool_queue" if alone else f"pool_queue_{pool}"
-    return Picture(name, title, _queue_caption(page), f"Fan charts over time. {words}.", sheet.figure, data)
-
-
-def _queue_caption(page: Page) -> str:
-    asks = "Loans in arrears ask the pool for the hours that their rungs take."
-    if page.treatment is not None:
-        asks = "Every loan in arrears within the pool's buckets asks for one contact a month."
-    waits = "" if page.treatment is None else f" A loan that waits {waiting_words(page.treatment)}."
-    return (
-        f"{asks} Where hours asked for run above the line of the hours there are (their mean over paths, if the pool "
-        f"hires), some wait.{waits} Bands hold the middle 50 % and 90 % of paths."
-    )
+    return Picture(name, title, QUEUE_CAPTION, f"Fan charts over time. {words}.", sheet.figure, data)
 
 
 def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle], across: int) -> None:

@@ -10,11 +10,13 @@ from scenarios.errors import Fault, InputError
 from scenarios.explain import nearest
 from scenarios.load import spec_from_text
 from scenarios.schema import SCENARIOS, STUDIES, MacroScenario, Study
+from scenarios.strategy import STRATEGIES, CollectionStrategy
+from scenarios.vocabulary import REFERENCE_STRATEGY
 
-_SHELVES: Final = {"macro": SCENARIOS, "studies": STUDIES}
+_SHELVES: Final = {"macro": SCENARIOS, "strategies": STRATEGIES, "studies": STUDIES}
 
 
-def library_names(folder: Literal["macro", "studies"]) -> tuple[str, ...]:
+def library_names(folder: Literal["macro", "strategies", "studies"]) -> tuple[str, ...]:
     """Names of the shipped files of a folder, sorted."""
     return _SHELVES[folder].names
 
@@ -80,6 +82,41 @@ def study_scenarios(study: Study) -> tuple[MacroScenario, ...]:
             where = study.where("limits", place, "scenario")
             expected = f"one of {', '.join(names)}"
             faults.append(Fault(where, f"scenario = {limit.scenario}", expected, nearest(limit.scenario, names)))
+    if faults:
+        raise InputError(faults)
+    return tuple(found)
+
+
+def find_strategy(reference: str | Path, folder: Path | None = None, where: str = "strategy") -> CollectionStrategy:
+    """A collection strategy by library name or by path; as `find_scenario`."""
+    found = STRATEGIES.find(reference, folder, where)
+    return spec_from_text(found.text, found.name, CollectionStrategy, found.folder)
+
+
+def study_strategies(study: Study) -> tuple[CollectionStrategy | None, ...]:
+    """The collection strategies that a study names, in its order; None for `reference`.
+
+    Raises
+    ------
+    InputError
+        With the faults of all of them, and of two that bear one name.
+    """
+    found: list[CollectionStrategy | None] = []
+    names: list[str] = []
+    faults: list[Fault] = []
+    for place, reference in enumerate(study.strategies):
+        where = study.where("strategies", place)
+        try:
+            strategy = None if reference == REFERENCE_STRATEGY else find_strategy(reference, study.folder, where)
+        except InputError as error:
+            faults.extend(error.faults)
+            continue
+        name = REFERENCE_STRATEGY if strategy is None else strategy.name
+        if name in names:
+            remedy = "Change `name:` in one of the files."
+            faults.append(Fault(where, f"two strategies named {name}", "different names", remedy))
+        found.append(strategy)
+        names.append(name)
     if faults:
         raise InputError(faults)
     return tuple(found)

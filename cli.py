@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from outputs.compare_commands import compare
 from outputs.console import LIMIT_FAILED, VOICE, Command, end_with, interruptible, progress_bars, reporting
 from outputs.plan_commands import MANY, check_room, check_the_book, show_plan, study_options
 from outputs.regime_commands import regime
@@ -257,12 +258,13 @@ def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:
     VOICE.report("\n".join(lines), document)
 
 
-# --- scenarios, regimes, traces, parameters -------------------------------------------------------------
+# --- scenarios, regimes, traces, comparisons, parameters -------------------------------------------------------------
 
 
 carstress.add_command(scenario)
 carstress.add_command(regime)
 carstress.add_command(trace)
+carstress.add_command(compare)
 
 
 @carstress.group()

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 
 QUEUE_CAPTION: Final = (
-    "Loans in arrears that a rung of the ladder is for ask its pool for hours. Where hours asked for run above the line "
-    "of the hours there are (their mean over paths, if the pool hires), some wait, and nothing acts on them that month. "
+    "Loans in arrears that a rung of the ladder is for ask its pool for hours. Where hours asked for run above the "
+    "line of the hours there are (their mean over paths, if the pool hires), some wait, and nothing acts on them that "
+    "month. "
     "Bands hold the middle 50 % and 90 % of paths."
 )
 LADDERS_A_ROW: Final = 2

@@ -134,12 +134,6 @@ def study_scenarios(study: Study) -> tuple[MacroScenario, ...]:
     return tuple(found)
 
 
-def find_strategy(reference: str | Path, folder: Path | None = None, where: str = "strategy") -> CollectionStrategy:
-    """A collection strategy by library name or by path; as `find_scenario`."""
-    found = STRATEGIES.find(reference, folder, where)
-    return spec_from_text(found.text, found.name, CollectionStrategy, found.folder)
-
-
 def study_strategies(study: Study) -> tuple[CollectionStrategy | None, ...]:
     """The collection strategies that a study names, in its order; None for `reference`.
 

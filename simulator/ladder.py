@@ -52,7 +52,7 @@ def build_ladder(servicing: Servicing, tape: LoanTape, loans: Loans, parameters:
     Raises
     ------
     InputError
-        A rung for days in which no bucket of the parameters begins, amounts in another currency than the tape's, too
+        No rung for days in which a bucket of the parameters begins, amounts in another currency than the tape's, too
         many rungs or pools, hours that are less than one loan takes, or an observed strategy that is more than
         multipliers by days.
     """
@@ -149,6 +149,12 @@ def couples(ladder: Ladder) -> bool:
 def buckets_of(rung: AnyRung, edges: Iterable[int]) -> list[int]:
     """Buckets of arrears that a rung is for: those that begin within its days."""
     return [k for k, day in enumerate(edges) if k > 0 and rung.who.from_days <= day <= rung.who.to_days]
+
+
+def idle_rungs(strategy: CollectionStrategy, edges: Iterable[int]) -> tuple[str, ...]:
+    """Rungs that never act on a book with these buckets: none begins within their days."""
+    first = tuple(edges)
+    return tuple(rung.label for rung in strategy.ladder if not buckets_of(rung, first))
 
 
 def contacts_of(rung: AnyRung) -> float:
@@ -370,31 +376,36 @@ def _faults(strategy: CollectionStrategy, tape: LoanTape, parameters: Parameters
     for what, held, most in (("ladder", strategy.ladder, MOST_RUNGS), ("pools", strategy.pools, MOST_POOLS)):
         if len(held) > most:
             yield Fault(strategy.where(what), f"{len(held)} {what}", f"at most {most}")
+    if strategy.ladder and len(idle_rungs(strategy, edges)) == len(strategy.ladder):
+        days = ", ".join(str(day) for day in edges[1:])
+        found = f"no rung of strategy {strategy.name} is for days in which a bucket begins"
+        yield Fault(strategy.where("ladder"), found, f"days that hold one of {days}, as the parameter set has them")
     for place, rung in enumerate(strategy.ladder):
-        where = strategy.where("ladder", place)
-        if not buckets_of(rung, edges):
-            days = ", ".join(str(day) for day in edges[1:])
-            found = (
-                f"rung {rung.label} is for days {rung.who.from_days} to {rung.who.to_days}, in which no bucket begins"
-            )
-            yield Fault(where, found, f"days that hold one of {days}, where the parameter set's buckets begin")
         for name, known in (("regions", tape.codes("region")[0]), ("tiers", parameters.names)):
             for wanted in getattr(rung.who, name) or ():
                 if wanted not in known:
                     found = f"rung {rung.label} is for {name[:-1]} {wanted}, which no loan belongs to"
                     shown = ", ".join(sorted({str(item) for item in known})[:20])
                     yield Fault(strategy.where("ladder", place, "who", name), found, f"one of {shown}")
-        if rung.pool is not None:
-            hours, needed = (
-                pool_hours(strategy, rung.pool, len(tape)),
-                contacts_of(rung) * (rung.hours_per_contact or 0.0),
+
+
+def check_hours(strategy: CollectionStrategy, loans: int) -> None:
+    """Refuse pools that have not the hours that one loan takes: a unit mistake, or a book too small for its figures."""
+    faults = []
+    for rung in strategy.ladder:
+        if rung.pool is None:
+            continue
+        hours, needed = pool_hours(strategy, rung.pool, loans), contacts_of(rung) * (rung.hours_per_contact or 0.0)
+        if hours < needed:
+            has = f"{hours:.3g} hours a month for a book of {loans:,} loans"
+            found = f"pool {rung.pool} has {has}, less than one of them takes"
+            where, expected = (
+                strategy.where("pools", rung.pool),
+                f"at least {needed:.3g} hours, as rung {rung.label} takes",
             )
-            if hours < needed:
-                loans = f"{len(tape):,} loans; one loan of rung {rung.label} takes {needed:g}"
-                found = f"pool {rung.pool} has {hours:g} hours a month for {loans}"
-                yield Fault(
-                    strategy.where("pools", rung.pool), found, f"at least {needed:g} hours a month", "Write more hours."
-                )
+            faults.append(Fault(where, found, expected, "Write more hours, or try the strategy on a larger book."))
+    if faults:
+        raise InputError(faults)
 
 
 def _observed_faults(observed: CollectionStrategy) -> Iterator[Fault]:

@@ -94,7 +94,7 @@ def run(
     warned = study_warnings(inputs)
     told = [format_summary(summary(results), results), *warned, *further_lines(results), *map(str, (*limits, *conduct))]
     VOICE.report("\n".join([*told, "", f"Results: {folder}/  (report.html)"]), document)
-    if not all(limit.passed for limit in (*limits, *conduct)):
+    if not (all(limit.passed for limit in limits) and all(limit.passed for limit in conduct)):
         raise click.exceptions.Exit(LIMIT_FAILED)
 
 

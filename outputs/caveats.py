@@ -50,7 +50,7 @@ def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ..
         *_shifts(shifted, tape),
         *far_starts(inputs),
         *_satellites(inputs.scenarios),
-        *_pools(inputs.study),
+        *_pools(inputs),
         *_weights(inputs.study),
         *_idle(inputs),
         *_assumed(rows, drawn=drawn),
@@ -82,11 +82,11 @@ def _satellites(scenarios: Sequence[MacroScenario]) -> Iterator[str]:
         )
 
 
-def _pools(study: Study) -> Iterator[str]:
-    if study.treatment is not None:
+def _pools(inputs: StudyInputs) -> Iterator[str]:
+    if any(strategy is not None for strategy in inputs.strategies):
         yield (
-            "Contacts are limited by the study's phone pool. What a loan does that is not served is the study's own "
-            "figure, not one of the parameter sets."
+            "What collections do to a loan is relative to the strategy under which its parameters were observed, by "
+            "that strategy's own stated effects; most of them are judgement, as the strategies' sources say."
         )
 
 

@@ -24,14 +24,11 @@ from outputs.style import RunStyle, look, run_labels, run_styles, stamp
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from scenarios.treatment import Treatment
 
 __all__ = ["Picture", "draw_pictures", "write_figures"]
 
 
-def draw_pictures(
-    dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None, treatment: Treatment | None = None
-) -> tuple[Picture, ...]:
+def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> tuple[Picture, ...]:
     """Draw all pictures of a result.
 
     Parameters
@@ -42,8 +39,6 @@ def draw_pictures(
         Shown in every footer.
     history : xr.Dataset, optional
         Macro history, as `outputs.figure_data.macro_paths` takes it.
-    treatment : Treatment, optional
-        What the study says of its pool, for the caption of the queue.
 
     Returns
     -------
@@ -55,7 +50,7 @@ def draw_pictures(
     styles = run_styles(run_labels(dataset))
     scenarios = [str(name) for name in dataset["scenario"].values]
     by_scenario = _scenario_styles(styles, scenarios)
-    page = Page(dataset, history, stamp(dataset, run_id), styles, by_scenario, treatment)
+    page = Page(dataset, history, stamp(dataset, run_id), styles, by_scenario)
     with look():
         builders = (*BUILDERS, *MONEY_BUILDERS, *((queue_picture,) if has_pool(dataset) else ()))
         pictures = tuple(build(page) for build in builders)

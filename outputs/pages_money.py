@@ -15,7 +15,6 @@ from outputs.picture import Picture
 from outputs.plots_money import LIFE_LABEL
 from outputs.provision import ALL_STAGES
 from outputs.recoveries import CHANNELS, COST
-from outputs.study_view import waiting_words
 from outputs.style import PANELS_A_ROW, RunStyle, new_sheet, panel_rows, panel_width, panels, wrap
 from outputs.wording import amount, percent
 
@@ -145,9 +144,8 @@ def queue_picture(page: Page) -> Picture:
             axes.set_ylabel(label)
     grey_bands(sheet.legend(*axes_list[0].get_legend_handles_labels()))
     caption = (
-        "Every loan in arrears within the pool's buckets asks for one contact a month. Where hours asked for run above "
-        f"the line, some wait. A loan that waits {waiting_words(page.treatment)}. Bands hold the middle 50 % and 90 % "
-        "of paths."
+        "Loans in arrears that a rung of the ladder is for ask its pool for hours. Where hours asked for run above the "
+        "line, some wait, and nothing acts on them that month. Bands hold the middle 50 % and 90 % of paths."
     )
     waiting = data[data["quantity"] == QUANTITIES["waiting"]]
     most = waiting.groupby("run", sort=False)["mean"].max()

@@ -134,6 +134,35 @@ def study_scenarios(study: Study) -> tuple[MacroScenario, ...]:
     return tuple(found)
 
 
+def study_strategies(study: Study) -> tuple[CollectionStrategy | None, ...]:
+    """The collection strategies that a study names, in its order; None for `reference`.
+
+    Raises
+    ------
+    InputError
+        With the faults of all of them, and of two that bear one name.
+    """
+    found: list[CollectionStrategy | None] = []
+    names: list[str] = []
+    faults: list[Fault] = []
+    for place, reference in enumerate(study.strategies):
+        where = study.where("strategies", place)
+        try:
+            strategy = None if reference == REFERENCE_STRATEGY else find_strategy(reference, study.folder, where)
+        except InputError as error:
+            faults.extend(error.faults)
+            continue
+        name = REFERENCE_STRATEGY if strategy is None else strategy.name
+        if name in names:
+            remedy = "Change `name:` in one of the files."
+            faults.append(Fault(where, f"two strategies named {name}", "different names", remedy))
+        found.append(strategy)
+        names.append(name)
+    if faults:
+        raise InputError(faults)
+    return tuple(found)
+
+
 def study_path(study: Study, reference: str) -> Path:
     """A path written in a study, from the folder of its file."""
     return study.folder / reference

@@ -301,9 +301,9 @@ def show_parameters(name: str) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @reporting
 def validate(files: tuple[Path, ...]) -> None:
-    """Check FILES: studies (with all that they name), scenarios, collection strategies (with their rules of contact),
-    rules of contact, parameter sets, regimes, mappings, profiles of books.
+    """Check FILES of every kind, with all that they name.
 
+    Studies, scenarios, parameter sets, collection strategies, rules of contact, regimes, mappings and profiles of books.
     Every fault of every file is reported; exit code 3 if there is one.
     """
     from calibration.library import find_parameter_set

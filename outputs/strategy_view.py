@@ -27,8 +27,8 @@ from scenarios.treatment import ByType, Factor
 from scenarios.vocabulary import REFERENCE_STRATEGY, TYPES
 
 REFERENCE_MEANING: Final = (
-    f"{REFERENCE_STRATEGY} needs no file: loans in arrears are worked as those were that the parameters come from, so the "
-    "published cures, rolls, seizures and recoveries stand as they are, nobody waits, and no cost of collection is "
+    f"{REFERENCE_STRATEGY} needs no file: loans in arrears are worked as those were that the parameters come from, so "
+    "the published cures, rolls, seizures and recoveries stand as they are, nobody waits, and no cost of collection is "
     "booked. reference_us and reference_cn write down as ladders what that work is taken to have been."
 )
 

@@ -39,7 +39,12 @@ ladder:
     notice_days: 21
     pool: visitors
     hours_per_contact: 3
-  - {action: litigation, who: {from_days: 91}, judgment_months: 8, won_percent: 90, enforced_percent: 20, cost_percent: 10}
+  - action: litigation
+    who: {from_days: 91}
+    judgment_months: 8
+    won_percent: 90
+    enforced_percent: 20
+    cost_percent: 10
   - {action: outsourcing, who: {from_days: 91}, commission_percent: 20}
   - {action: debt_sale, who: {from_days: 121}, price_percent: 5}
   - {action: write_off, who: {from_days: 121}}

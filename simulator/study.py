@@ -26,7 +26,7 @@ from simulator.effects import losses_at_top, run_name, top_runs, variables_witho
 from simulator.engine import RunSize, simulate
 from simulator.gathered import Gathered
 from simulator.horizon import months_needed
-from simulator.ladder import check_ladder
+from simulator.ladder import check_hours, check_ladder
 from simulator.offsets import with_reach
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters
@@ -207,6 +207,8 @@ def check_ladders(inputs: StudyInputs) -> None:
     parameters, book = inputs.parameters(), inputs.tape
     for servicing in inputs.servicings():
         check_ladder(servicing, book, parameters)
+        if servicing.strategy is not None:
+            check_hours(servicing.strategy, book)
 
 
 def _check_uncertainty(inputs: StudyInputs) -> None:

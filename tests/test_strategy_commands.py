@@ -11,7 +11,7 @@ from outputs.strategy_view import ladder_rows
 from scenarios.library import find_strategy, library_names
 from scenarios.load import spec_from_text
 from scenarios.strategy import CollectionStrategy
-from strategy_samples import RULES, STRATEGY
+from strategy_texts import RULES, STRATEGY
 
 NAMES = library_names("strategies")
 

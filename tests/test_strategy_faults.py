@@ -11,7 +11,7 @@ from command_line import carstress
 from scenarios.errors import InputError
 from scenarios.load import spec_from_text
 from scenarios.strategy import CollectionStrategy
-from strategy_samples import RULES, STRATEGY, spoilt
+from strategy_texts import RULES, STRATEGY, spoilt
 
 SMS = "- {action: sms, who: {to_days: 30}, reach_percent: 90, effect: {cure: 1.1}}"
 CALL = "    who: {to_days: 60}\n    pool: agents"

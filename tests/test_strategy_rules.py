@@ -18,7 +18,7 @@ from scenarios.ladder import exclude, heaviest_with, label_of, loans_of, require
 from scenarios.library import check_strategy, find_rules, find_strategy, library_names
 from scenarios.load import spec_from_text
 from scenarios.strategy import CollectionStrategy
-from strategy_samples import RULES, STRATEGY, spoilt
+from strategy_texts import RULES, STRATEGY, spoilt
 
 FIRM = "{action: phone, name: firm_call, who: {from_days: 61, after: [visit]}, contacts_per_month: 13}"
 

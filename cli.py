@@ -307,8 +307,8 @@ def show_parameters(name: str) -> None:
 def validate(files: tuple[Path, ...]) -> None:
     """Check FILES of every kind, with all that they name.
 
-    Studies, scenarios, parameter sets, collection strategies, rules of contact, regimes, mappings, profiles of books.
-    Every fault of every file is reported; exit code 3 if there is one.
+    Studies, scenarios, parameter sets, collection strategies, rules of contact, regimes, mappings and profiles of
+    books. Every fault of every file is reported; exit code 3 if there is one.
     """
     from calibration.library import find_parameter_set
     from scenarios.errors import Fault, InputError

@@ -101,9 +101,7 @@ def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
 
 @compiled(inline=True, inner=True)
 def is_for(number, rung, state, done, known, effort):  # type: ignore[no-untyped-def]
-    """Whether a rung is for a loan by what changes of it but amounts (P1); `done` are rungs of
-    earlier closes, `known` what these revealed.
-    """
+    """Whether a rung is for a loan by what changes but amounts (P1); `done`, `known`: at earlier closes."""
     fits = (rung.buckets >> np.uint32(state)) & (rung.revealed >> np.uint32(known)) & 1 == 1
     fits &= (rung.after & done) == rung.after
     fits &= (rung.unless & done) == 0

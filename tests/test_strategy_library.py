@@ -148,7 +148,7 @@ def intensity(share: float) -> float:
 
 
 def neutral(cure: float, strategy: CollectionStrategy, day: int) -> float:
-    """What divides the cure's intensity so that its mean over who is reached is `cure`, by (P5) where cures race alone."""
+    """What divides the cure's intensity by (P5), where cures race alone: the mean over who is reached is `cure`."""
     rungs = [
         (item.reach_percent / 100.0, item.effect.cure)
         for item in strategy.ladder

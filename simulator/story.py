@@ -55,10 +55,10 @@ from simulator.study import StudyInputs, simulate_scenario
 from simulator.tail_proposal import Proposal
 from simulator.uncertainty import draw_sets
 
-FLAGS: Final = {1: "extended", 2: "car seized", 4: "served", 8: "in default"}
+FLAGS: Final = {1: "extended", 2: "car seized", 4: "reached", 8: "in default"}
 """Words of the bits of `trace_flags`."""
 
-SERVED: Final = 4
+REACHED: Final = 4
 SEIZED: Final = 2
 NEAR_LOANS: Final = 3
 """Loan ids that an unknown one is answered with."""
@@ -302,7 +302,7 @@ class _Teller:
 
     def tells(self, bit: int) -> bool:
         """Whether a flag tells anything: without a strategy every loan in arrears is worked alike."""
-        return bit != SERVED or self.strategy is not None
+        return bit != REACHED or self.strategy is not None
 
     def label(self, state: int) -> str:
         """A state in words."""

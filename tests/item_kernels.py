@@ -20,7 +20,6 @@ from simulator.scratch import ITEMS, SLOTS
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-TREATMENTS = 3
 SCALE = 2.0**40
 """Quanta in one unit of currency: a sum of some hundred thousand stays below an int64."""
 
@@ -144,7 +143,6 @@ class Arrears(NamedTuple):
     bucket: int
     row: Floats
     kind: int = 0
-    treated: int = 0
     modified_share: float = 0.0
     term: int = 2_000
 
@@ -162,16 +160,16 @@ def decided(
     All intensities but the loan's own are so large that whoever reads one moves at once.
     """
     count, causes = len(loans), len(loans[0].row)
-    arrears = np.full((count, len(TYPES), TREATMENTS, causes - 2, causes), 1e9)
+    arrears = np.full((count, len(TYPES), causes - 2, causes), 1e9)
     arrears[..., np.arange(causes - 2), np.arange(causes - 2)] = 0.0
     path = np.zeros((1, count), PATH_STATE).view(np.recarray)
     modified, slots = np.full((count, causes - 2), 2.0), {n: np.ones((1, count), t) for n, t in SLOTS.items()}
     for place, loan in enumerate(loans):
-        arrears[place, loan.kind, loan.treated, loan.bucket] = loan.row
+        arrears[place, loan.kind, loan.bucket] = loan.row
         modified[place, loan.bucket] = loan.modified_share
         slots["entity"][0, place] = loan.entity
         record = path[0, place]
-        record.state, record.kind, record.treated, record.tier = loan.bucket, loan.kind, loan.treated, place
+        record.state, record.kind, record.tier = loan.bucket, loan.kind, place
         record.term = record.last_due = loan.term
         record.mark = DRAW_MARK
     slots["place"][0], slots["cell"][0] = np.arange(count), 0

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, owens_t
 from scipy.stats import binom, poisson
 
-from scenarios.vocabulary import CAUSE_CLASSES, SEGMENTS, TYPES
+from ladders import ladder, rung
+from scenarios.vocabulary import SEGMENTS
 from simulator.book import build_book
 from simulator.factors import draw_systematic
 from simulator.hazards import build_hazards
 from simulator.kernels.hazards import fill_entry_intensities
 from simulator.parameter_groups import Borrower, Economics, Workout
 from simulator.parameters import Parameters
-from simulator.servicing import PhonePool, Servicing
+from simulator.servicing import Servicing
 from simulator.tape import LoanTape
 from small_books import CERTAIN, changed, current_only, equal_loans, macro_at, quiet, run, shipped, tape_of
 
@@ -205,10 +206,11 @@ class Queue:
         share = self.demand / self.loans
         intensity[0, 0, 1] = -math.log1p(-share / (1.0 - share))
         intensity[0, 1, 0] = CERTAIN
-        nothing = np.ones((2, len(TYPES), len(CAUSE_CLASSES)))
-        pool = PhonePool(float(self.capacity), 1.0, 1, 3, 1.0, (1.0, 0.0, 0.0), nothing)
+        phones = ladder(
+            rung("phone", pool="agents", hours_per_contact=1), pools={"agents": {"hours_per_month": self.capacity}}
+        )
         tape = lasting_loans(self.loans, months)
-        return run(tape, quiet(intensity=intensity), paths=paths, months=months, seed=seed, servicing=Servicing(pool))
+        return run(tape, quiet(intensity=intensity), paths=paths, months=months, seed=seed, servicing=Servicing(phones))
 
     def moments(self, months: int) -> tuple[float, float]:
         """Mean and variance of min(N, capacity), averages over the months, for the exact binomial demand."""

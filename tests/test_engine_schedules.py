@@ -12,19 +12,21 @@ from hypothesis import strategies as st
 
 from busy_books import busy_macro, busy_servicing, busy_seven_buckets, busy_tiers
 from comparisons import assert_same_bits, assert_same_values
-from scenarios.vocabulary import BOOK_VARIABLES, CAUSE_CLASSES, MAX_BUCKET, POOL_VARIABLES, TYPES
+from ladders import ladder, rung
+from scenarios.vocabulary import BOOK_VARIABLES, INCIDENT_VARIABLES, POOL_VARIABLES, RUNG_VARIABLES
 from simulator import engine, scratch, totals
 from simulator.engine import RunSize, ScenarioRun, simulate
 from simulator.kernels.bundles import Loans
 from simulator.parameters import Parameters
-from simulator.servicing import PhonePool, Servicing
+from simulator.servicing import Servicing
 from simulator.tape import LoanTape
 from simulator.totals import LOAN_BLOCK
 from small_books import fixed_examples, mixed_book, subset, tape_of_columns, values
 
 PATHS, MONTHS, SEED = 70, 20, 2**40 + 77
 
-POOL_NAMES = {variable.name for variable in POOL_VARIABLES} | {"pool"}
+POOL_NAMES = {variable.name for variable in (*POOL_VARIABLES, *INCIDENT_VARIABLES, *RUNG_VARIABLES)}
+POOL_NAMES |= {"pool", "rung", "incident"}
 
 
 @cache
@@ -118,8 +120,10 @@ def test_both_schedules_agree_however_a_run_is_cut(
 
 
 def neutral_pool(hours: float) -> Servicing:
-    effect = np.ones((2, len(TYPES), len(CAUSE_CLASSES)))
-    return Servicing(PhonePool(hours, 0.5, 1, MAX_BUCKET, 0.7, (1.0, 0.5, 2.0), effect))
+    """Calls without effect, and seizures and extensions as usual."""
+    agents = {"hours_per_month": hours, "priority": {"bucket": 1, "waiting": 0.5, "balance": 2}}
+    calls = rung("phone", pool="agents", hours_per_contact=0.5, reach_percent=70)
+    return Servicing(ladder(calls, rung("extension"), rung("repossession"), pools={"agents": agents}))
 
 
 @pytest.mark.parametrize("hours", [1e7, 20.0], ids=["enough", "short"])

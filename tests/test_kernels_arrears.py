@@ -67,9 +67,9 @@ def arrears(draw: st.DrawFn) -> Case:
     macro = draw(st.tuples(*[st.floats(0.1, 5.0)] * 5))
     total_loss = draw(st.one_of(st.just(0.0), st.floats(1e-9, 2.0)))
     path, month = draw(st.integers(0, 2**32 - 1)), draw(st.integers(1, 1_223))
-    kind, treated = draw(st.integers(0, len(TYPES) - 1)), draw(st.integers(0, 2))
+    kind = draw(st.integers(0, len(TYPES) - 1))
     modified = draw(st.one_of(st.just(0.0), st.just(1.0), shares))
-    loan = Arrears(draw(st.integers(0, 2**63 - 1)), bucket, row, kind, treated, modified)
+    loan = Arrears(draw(st.integers(0, 2**63 - 1)), bucket, row, kind, modified)
     return loan, (path, month, SEED), macro, total_loss
 
 

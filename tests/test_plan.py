@@ -36,9 +36,7 @@ from simulator.trial import ready_kernels, try_out
 SIZE = RunSize(threads=2)
 
 PLAIN = SMALL_STUDY.replace("months: 6", "months: 12")
-POOLED = SMALL_STUDY.replace("us_near_prime", "us_subprime") + (
-    "treatment: {phone: {hours_per_1000_loans: 60, hours_per_contact: 0.5}}\n"
-)
+POOLED = SMALL_STUDY.replace("us_near_prime", "us_subprime") + ("strategies: [reference_us]\n")
 UNCERTAIN = SMALL_STUDY + "uncertainty: {draws: 5}\n"
 STUDIES = {"plain": PLAIN, "pooled": POOLED, "uncertain": UNCERTAIN}
 

@@ -157,8 +157,8 @@ def test_caveats_name_the_pool_and_drawn_parameters() -> None:
 
     inputs = load_inputs(find_study("call_centre"), find_parameter_set)
     rows = provenance(inputs.parameters())
-    (pool,) = [text for text in caveats(inputs, rows) if "phone pool" in text]
-    assert pool.endswith("is the study's own figure, not one of the parameter sets.")
+    (told,) = [text for text in caveats(inputs, rows) if "What collections do to a loan" in text]
+    assert told.endswith("most of them are judgement, as the strategies' sources say.")
     uncertain = replace(
         inputs, study=inputs.study.model_copy(update={"uncertainty": Uncertainty(draws=2, parameters="all")})
     )

@@ -10,16 +10,14 @@ import pytest
 
 from calibration.library import find_parameter_set
 from outputs.caveats import caveats
-from outputs.figures import draw_pictures
 from outputs.manifest import run_facts
 from outputs.report import ReportInputs, render_report
 from outputs.sensitivity import top_of_range, why_lower
 from outputs.start_levels import FAR_PRIME_RATE, FAR_UNEMPLOYMENT, far_starts
-from outputs.study_view import effect_words, study_document, study_rows, waiting_words, waiting_worsens
+from outputs.study_view import study_document, study_rows
 from outputs.terminal import further_lines, measures_document, study_warnings
 from sample_results import sample_results
 from scenarios.library import find_study
-from scenarios.treatment import Effects, PhoneEffect, Treatment
 from simulator.study import StudyInputs, load_inputs
 
 STUDY = """
@@ -51,11 +49,6 @@ def loaded(folder: Path, parameters: str, scenario: str = "baseline", more: str 
 
 def words(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
-
-
-def treatment(served: Effects | None = None, unserved: Effects | None = None) -> Treatment:
-    effect = PhoneEffect(served=served or Effects(), unserved=unserved or Effects())
-    return Treatment.model_validate({"phone": {"hours_per_month": 9, "hours_per_contact": 0.5, "effect": effect}})
 
 
 # --- levels at the start ---------------------------------------------------------------------------------
@@ -104,19 +97,18 @@ def test_an_american_book_has_the_gap_in_its_report_alone(tmp_path: Path) -> Non
 def test_the_studys_own_assumptions_stand_in_report_and_json(tmp_path: Path) -> None:
     inputs = load_inputs(find_study("call_centre"), find_parameter_set)
     rows = dict(study_rows(inputs))
-    assert rows["hours"] == "300 a month, 60 for each 1,000 opening loans"
-    assert rows["a loan in arrears that is not"] == "cures 0.7 times as often as the parameter sets say"
-    assert rows["a loan that is served and reached"] == "does as the parameter sets say"
-    assert rows["source"].startswith("Assumption: an agent works about 300 cases a month.")
-    phone = study_document(inputs)["treatment"]["phone"]
-    assert (phone["hours_per_month"], phone["reach_percent"], phone["priority"]["waiting"]) == (300.0, 100.0, 0.5)
-    assert phone["buckets"] == rows["buckets that are called"].split(", ")
+    assert "agents: 57 hours a month for each 100 loans past due at the as-of date" in rows["strategy reference_us"]
+    assert rows["strategy phone_first"].startswith(inputs.strategies[1].title)
+    assert rows["source of phone_first"] == " ".join(inputs.strategies[1].source.split())
+    first, second = study_document(inputs)["strategies"]
+    assert (first["name"], second["name"]) == ("reference_us", "phone_first")
+    assert first["pools"]["agents"]["hours_per_100_in_arrears"] == 57.0
     shared = loaded(tmp_path, "us_near_prime", more="market_share_percent: 12.5")
     assert study_document(shared) == {"market_share_percent": 12.5}
     results = sample_results(n_paths=5, pool=True)
     shown = ReportInputs("own", results, run_facts(results, {}), (), study=(*study_rows(inputs), *study_rows(shared)))
     text = words(render_report(shown))
-    assert "The study's own assumptions hours 300 a month" in text
+    assert "The study's own assumptions strategy reference_us" in text
     assert "market share 12.5 % of the used-car market's auctions" in text
 
 
@@ -125,47 +117,6 @@ def test_a_study_without_assumptions_of_its_own_has_no_block(tmp_path: Path) -> 
     assert (study_rows(inputs), study_document(inputs)) == ((), {})
     results = sample_results(n_paths=5)
     assert "own assumptions" not in render_report(ReportInputs("plain", results, run_facts(results, {}), ()))
-
-
-def test_effects_are_told_as_the_study_states_them() -> None:
-    stated = Effects.model_validate({"cure": {"forgetful": 0.5, "hardship": 0.9}, "roll": 1.2})
-    assert effect_words(stated) == (
-        "cures 0.5 (forgetful), 0.9 (hardship) or 1 (strategic) and rolls 1.2 times as often as the parameter sets say"
-    )
-    assert waiting_words(None) == "is not treated that month"
-    both = waiting_words(treatment(Effects(cure=1.3)))
-    assert both.endswith(
-        "does as the parameter sets say, while one that is reached cures 1.3 times as often as the parameter sets say"
-    )
-
-
-@pytest.mark.parametrize(
-    ("served", "unserved", "worse"),
-    [
-        (Effects(), Effects(), False),
-        (Effects(), Effects(cure=0.7), True),
-        (Effects(), Effects(cure=1.2, roll=0.9), False),
-        (Effects(cure=1.3), Effects(), True),
-        (Effects(cure=0.7), Effects(cure=0.7), False),
-        (Effects(), Effects(charge_off=1.1), True),
-        (Effects(), Effects.model_validate({"roll": {"hardship": 1.1}}), True),
-    ],
-)
-def test_a_full_pool_is_a_reason_for_losses_only_where_waiting_does_harm(
-    served: Effects, unserved: Effects, worse: bool
-) -> None:
-    assert waiting_worsens(treatment(served, unserved)) is worse
-    results = sample_results(n_paths=5, pool=True)
-    html = render_report(ReportInputs("pool", results, run_facts(results, {}), (), waiting_worsens=worse))
-    assert ("A full pool in a recession is one reason" in html) is worse
-
-
-def test_the_queues_caption_has_the_studys_effects() -> None:
-    results = sample_results(n_paths=20, pool=True)
-    pictures = draw_pictures(results, "0123456789ab", None, treatment(unserved=Effects(roll=1.5)))
-    (caption,) = [picture.caption for picture in pictures if picture.name == "pool_queue"]
-    assert "it rolls 1.5 times as often as the parameter sets say. Bands" in caption
-    assert "cures" not in caption
 
 
 # --- the top that lowers ---------------------------------------------------------------------------------

@@ -30,9 +30,22 @@ def inputs_of(folder: Path, text: str, **files: str) -> StudyInputs:
     return load_inputs(find_study(folder / "study.yaml"), find_parameter_set)
 
 
-def phone(hours: float, **effect: str) -> str:
-    effects = ", ".join(f"{who}: {what}" for who, what in effect.items())
-    return f"treatment: {{phone: {{hours_per_month: {hours}, hours_per_contact: 0.5, effect: {{{effects}}}}}}}\n"
+CALLS = """
+kind: collection_strategy
+name: calls
+title: Calls
+source: Assumption, for a test.
+pools: {{agents: {{hours_per_month: {hours}}}}}
+ladder:
+  - {{action: phone, pool: agents, hours_per_contact: 0.5, effect: {effect}}}
+  - {{action: extension}}
+  - {{action: repossession}}
+"""
+
+
+def called(folder: Path, hours: float, effect: str = "{}") -> StudyInputs:
+    calls = CALLS.format(hours=hours, effect=effect)
+    return inputs_of(folder, SUBPRIME + "strategies: [calls.yaml]\n", calls=calls)
 
 
 def losses(results: xr.Dataset, scenario: str = "severely_adverse") -> np.ndarray:
@@ -110,7 +123,8 @@ def test_a_study_that_draws_parameters_is_kept_whole(drawn: StudyInputs, tmp_pat
     (tmp_path / "results.nc").write_bytes(b"a results file")
     again = inputs_from_store(inputs_to_store(drawn), tmp_path / "results.nc")
     assert again.study.uncertainty == drawn.study.uncertainty
-    assert again.study.treatment == drawn.study.treatment
+    assert again.strategies == drawn.strategies == (None,)
+    assert again.observed == drawn.observed == ()
 
 
 def test_too_few_paths_for_the_draws_are_refused_at_the_command_too(drawn: StudyInputs) -> None:
@@ -129,43 +143,59 @@ def test_names_of_a_study_that_are_no_parameters_are_told_with_their_place(tmp_p
 
 def test_all_faults_of_a_studys_words_come_at_once(tmp_path: Path) -> None:
     text = DRAWN.replace("{draws: 3}", "{draws: 3, parameters: [title]}")
-    text += "treatment: {phone: {hours_per_month: 4, hours_per_contact: 1, from_bucket: early}}\n"
+    text += "strategies: [calls.yaml]\n"
     with pytest.raises(InputError) as caught:
-        inputs_of(tmp_path, text)
-    assert [fault.where.rpartition("study.yaml:")[2] for fault in caught.value.faults] == ["11:76", "10:38"]
+        inputs_of(tmp_path, text, calls=CALLS.format(hours=0.1, effect="{}"))
+    places = [fault.where for fault in caught.value.faults]
+    assert [place.rpartition("/")[2] for place in places] == ["calls.yaml:6:17", "study.yaml:10:38"]
 
 
-# --- treatment -----------------------------------------------------------------------------------------
+def test_strategies_are_kept_with_a_run(tmp_path: Path) -> None:
+    inputs = called(tmp_path, 4.0)
+    (tmp_path / "results.nc").write_bytes(b"a results file")
+    again = inputs_from_store(inputs_to_store(inputs), tmp_path / "results.nc")
+    assert again.strategies == inputs.strategies
+    assert [item.name for item in again.observed] == ["reference_us"]
+    assert again.servicing("calls").name == "calls"
+    with pytest.raises(ValueError, match="no strategy 'none', only calls"):
+        again.servicing("none")
 
 
-def test_a_pool_without_effect_only_counts(tmp_path: Path) -> None:
-    plain = run_study(inputs_of(tmp_path, SUBPRIME).with_run(paths=8), size=SIZE)
-    counted = run_study(inputs_of(tmp_path, SUBPRIME + phone(4.0)).with_run(paths=8), size=SIZE)
-    assert "pool_demand" not in plain
+# --- strategies ----------------------------------------------------------------------------------------
+
+
+def test_several_strategies_stack_with_all_pools_and_rungs(tmp_path: Path) -> None:
+    text = SUBPRIME + "strategies: [calls.yaml, reference, none]\n"
+    inputs = inputs_of(tmp_path, text, calls=CALLS.format(hours=4.0, effect="{cure: 1.4}")).with_run(paths=8)
+    assert list(inputs.runs())[:3] == ["baseline / calls", "baseline / reference", "baseline / none"]
+    results = run_study(inputs, size=SIZE)
+    assert results["strategy"].values.tolist() == ["calls", "reference", "none"]
+    assert results["pool"].values.tolist() == ["agents"]
+    assert results["rung"].values.tolist() == ["phone", "extension", "repossession"]
+    for name in ("reference", "none"):
+        assert float(results["pool_capacity"].sel(strategy=name).sum()) == 0.0
+        assert float(results["rung_served_mean"].sel(strategy=name).sum()) == 0.0
+    alone = run_study(inputs_of(tmp_path, SUBPRIME).with_run(paths=8), size=SIZE)
     for name in ("ultimate_loss", "charge_off", "balance", "recovery", "delinquent_count"):
-        np.testing.assert_array_equal(plain[name], counted[name])
+        np.testing.assert_array_equal(results[name].sel(strategy="reference"), alone[name].sel(strategy="reference"))
+    one = simulate_scenario(inputs, inputs.macro_paths()[1], paths=range(3, 8), strategy="calls", size=SIZE)
+    of_all = results["ultimate_loss"].sel(scenario="severely_adverse", strategy="calls").isel(path=slice(3, 8))
+    np.testing.assert_array_equal(one["ultimate_loss"].squeeze(), of_all.squeeze())
+
+
+def test_a_pool_gives_no_more_than_it_has(tmp_path: Path) -> None:
+    counted = run_study(called(tmp_path, 4.0, "{cure: 1.4}").with_run(paths=8), size=SIZE)
     served, demand = (counted[name].squeeze("pool", drop=True) for name in ("pool_served", "pool_demand"))
-    assert float(counted["pool_capacity"].item()) == 4.0
+    assert (counted["pool_capacity"] == 4.0).all()
     assert (served <= 4.0).all()
     assert (served <= demand).all()
     assert (served == 4.0).any()
 
 
-def test_an_effect_on_everybody_does_not_ask_for_capacity(tmp_path: Path) -> None:
-    """Served or not, the same factor acts: few hours and many give the same losses, and other ones than without."""
-    both = {"served": "{cure: 0.5}", "unserved": "{cure: 0.5}"}
-    few, many = (inputs_of(tmp_path, SUBPRIME + phone(hours, **both)).with_run(paths=8) for hours in (1.0, 500.0))
-    scarce, ample = run_study(few, size=SIZE), run_study(many, size=SIZE)
-    np.testing.assert_array_equal(losses(scarce), losses(ample))
-    plain = run_study(inputs_of(tmp_path, SUBPRIME).with_run(paths=8), size=SIZE)
-    assert losses(scarce).mean() > losses(plain).mean()
-
-
-def test_hours_save_money_where_the_unserved_roll(tmp_path: Path) -> None:
-    """Common draws: with half the cures and twice the rolls of the unserved, ample hours lose less on every path."""
-    effect = {"unserved": "{cure: 0.5, roll: 2}"}
+def test_hours_save_money_where_calls_cure(tmp_path: Path) -> None:
+    """Common draws: ample hours lose less."""
     scarce, ample = (
-        run_study(inputs_of(tmp_path, SUBPRIME + phone(hours, **effect)).with_run(paths=20), size=SIZE)
+        run_study(called(tmp_path, hours, "{cure: 2, roll: 0.7}").with_run(paths=20), size=SIZE)
         for hours in (1.0, 500.0)
     )
     assert losses(ample).mean() < losses(scarce).mean()

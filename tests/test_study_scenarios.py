@@ -21,7 +21,7 @@ from simulator.study import StudyInputs, load_inputs, run_study
 from yaml_samples import heir
 
 OWN = SMALL_STUDY.replace("severely_adverse", "own.yaml")
-COMMENTED = re.compile(r"# (uncertainty|treatment|market_share_percent|  +(?!portfolio)\w+):")
+COMMENTED = re.compile(r"# (uncertainty|strategies|market_share_percent|  +(?!portfolio)\w+):")
 """Lines of the example that are fields in comments."""
 
 SETS = ("us_near_prime", "us_prime", "cn_auto_finance")
@@ -117,12 +117,12 @@ def test_what_the_study_that_init_writes_shows_as_comments_is_sound(tmp_path: Pa
         (tmp_path / name).write_text(text, "utf-8")
     text = (tmp_path / "study.yaml").read_text("utf-8")
     shown = [line for line in text.splitlines() if COMMENTED.match(line)]
-    assert len(shown) == 12
+    assert len(shown) == 4
     with (tmp_path / "study.yaml").open("a", encoding="utf-8") as file:
         file.write("\n".join(line.removeprefix("# ") for line in shown) + "\n")
     inputs = load_inputs(find_study(tmp_path / "study.yaml"), find_parameter_set)
     assert inputs.study.uncertainty is not None
-    assert inputs.servicing().pool is not None
+    assert [servicing.name for servicing in inputs.servicings()] == ["reference_us", "phone_first", "none"]
     assert inputs.servicing().market_share == 0.02
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -40,17 +39,21 @@ paths: {PATHS}
 months: {MONTHS}
 seed: 7
 uncertainty: {{draws: 4}}
-treatment:
-  phone:
-    hours_per_1000_loans: 60
-    hours_per_contact: 0.5
-    to_bucket: 60-89
-    reach_percent: 70
-    effect:
-      unserved: {{cure: 0.5}}
-    source: Assumption, for a test.
+strategies: [reference, called.yaml]
 """
 """A book whose loans share a pool, and whose parameters are drawn batch by batch: path 13 has those of the third."""
+
+CALLED = """
+kind: collection_strategy
+name: called
+title: Calls to loans of up to 89 days
+source: Assumption, for a test.
+pools: {agents: {hours_per_1000_loans: 60}}
+ladder:
+  - {action: phone, who: {to_days: 89}, pool: agents, hours_per_contact: 0.5, reach_percent: 70, effect: {cure: 1.5}}
+  - {action: extension, who: {to_days: 89}}
+  - {action: repossession}
+"""
 
 PATH = 13
 SCENARIO = "severely_adverse"
@@ -66,7 +69,7 @@ EVENTS = {
     "insurance pays": vocabulary.PURPOSE_INSURED,
     "car found": vocabulary.PURPOSE_SOLD,
     "seizure": vocabulary.PURPOSE_SEIZE,
-    "reached": vocabulary.PURPOSE_REACH,
+    "phone reaches": vocabulary.PURPOSE_ACTION + vocabulary.ACTIONS.index("phone"),
 }
 CAUSES = {"to current", "to 30-59", "to 60-89", "to 90-119", "charge-off", "payoff", "total loss"}
 
@@ -76,6 +79,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the study and its run, below runs/; pictures are left out."""
     folder = tmp_path_factory.mktemp("home")
     study_file(folder, STUDY)
+    (folder / "called.yaml").write_text(CALLED, "utf-8")
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         patch.setattr(outputs.publish, "draw_pictures", lambda *_, **__: ())
         answer = carstress("run", "study.yaml", "-q")
@@ -102,7 +106,9 @@ def ids(inputs: StudyInputs) -> list[str]:
 def traced(inputs: StudyInputs, ids: list[str]) -> xr.Dataset:
     """Traces of all loans on all paths of one scenario, in one go."""
     macro = next(item for item in inputs.macro_paths() if item.name == SCENARIO)
-    return simulate_scenario(inputs, macro, paths=PATHS, trace=ids).squeeze(["scenario", "strategy", "programme"])
+    return simulate_scenario(inputs, macro, paths=PATHS, strategy="called", trace=ids).squeeze(
+        ["scenario", "strategy", "programme"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -175,23 +181,18 @@ def test_what_happened_is_marked_and_nothing_else(stories: list[Story]) -> None:
             assert marked & CAUSES == (set() if month.state == before.state else {cause}), (story.loan, month)
             seized = "car seized" in month.flags and "car seized" not in before.flags
             assert ("seizure" in marked) == seized
-            assert ("reached" in names) == (month.state in ("30-59", "60-89")), "the pool calls these"
-            assert ("reached" in marked) == ("served" in month.flags)
+            if "phone reaches" in names:
+                assert month.state in ("30-59", "60-89"), "the pool calls these"
+            assert ("phone reaches" in marked) <= ("reached" in month.flags)
 
 
-def test_without_a_pool_nobody_is_called_served(stories: list[Story], inputs: StudyInputs) -> None:
+def test_without_a_strategy_nobody_is_called_reached(stories: list[Story], inputs: StudyInputs) -> None:
     late = next(story for story in stories if any(month.kind for month in story.months))
-    assert any("served" in month.flags for story in stories for month in story.months)
-    changes = {"treatment": None, "uncertainty": None}
-    alone = tell_story(
-        StudyInputs(**{**fields(inputs), "study": inputs.study.model_copy(update=changes)}), late.loan, 2
-    )
-    assert not any("served" in month.flags for month in alone.months)
-    assert not any(draw.name == "reached" for month in alone.months for draw in month.draws)
-
-
-def fields(inputs: StudyInputs) -> dict[str, Any]:
-    return {name: getattr(inputs, name) for name in ("study", "tape", "scenarios", "sets", "files")}
+    assert any("reached" in month.flags for story in stories for month in story.months)
+    alone = tell_story(inputs, late.loan, 2, strategy="reference")
+    assert alone.run == alone.scenario
+    assert not any("reached" in month.flags for month in alone.months)
+    assert not any(draw.name == "phone reaches" for month in alone.months for draw in month.draws)
 
 
 # --- the command -------------------------------------------------------------------------------------------

@@ -203,7 +203,8 @@ def _ranking_lines(found: Comparison) -> list[str]:
         "Ranking; P(best), %: how probable it is that the strategy has the least, given the paths of this run\n"
         f"({counted(drawn, 'bootstrap sample')} of the paths, Philox keyed by the run's seed)"
     )
-    return ["", title, align([head, *rows], text_columns=2)]
+    thin = ["* fewer than 10 paths lie beyond ES 99 %"] if bool(table["unreliable"].any()) else []
+    return ["", title, align([head, *rows], text_columns=2), *thin]
 
 
 def _cost_lines(found: Comparison) -> list[str]:

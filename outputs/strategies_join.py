@@ -169,12 +169,11 @@ def _factor_faults(first: StoredRun, second: StoredRun) -> Iterator[Fault]:
         ("shift_direction", "directions of the tail's proposal"),
         ("stratum_low", "strata of the tail's proposal"),
         ("batch", "batches of the paths"),
-        ("global_factor", "global factor of the paths"),
+        ("global_factor", "global factors of the paths"),
     ):
         pair = [run.results[name].values if name in run.results.variables else None for run in (first, second)]
         if not _same(*pair):
-            expected = f"those of {first.place}" if label.endswith("s") else f"that of {first.place}"
-            yield Fault(second.place, f"{label} differ", expected, "Run both again with one version of carstress.")
+            yield Fault(second.place, f"{label} differ", f"those of {first.place}", "Run both again with one version of carstress.")
 
 
 def _same(one: np.ndarray[Any, Any] | None, other: np.ndarray[Any, Any] | None) -> bool:

@@ -173,7 +173,8 @@ def _factor_faults(first: StoredRun, second: StoredRun) -> Iterator[Fault]:
     ):
         pair = [run.results[name].values if name in run.results.variables else None for run in (first, second)]
         if not _same(*pair):
-            yield Fault(second.place, f"{label} differ", f"those of {first.place}", "Run both again with one version of carstress.")
+            remedy = "Run both again with one version of carstress."
+            yield Fault(second.place, f"{label} differ", f"those of {first.place}", remedy)
 
 
 def _same(one: np.ndarray[Any, Any] | None, other: np.ndarray[Any, Any] | None) -> bool:

@@ -21,6 +21,7 @@ from outputs.plan_commands import MANY, check_room, check_the_book, show_plan, s
 from outputs.regime_commands import regime
 from outputs.run_commands import RUNS, trace
 from outputs.scenario_commands import scenario
+from outputs.strategy_commands import strategy
 
 if TYPE_CHECKING:
     from simulator.study import StudyInputs
@@ -94,7 +95,7 @@ def run(
     warned = study_warnings(inputs)
     told = [format_summary(summary(results), results), *warned, *further_lines(results), *map(str, (*limits, *conduct))]
     VOICE.report("\n".join([*told, "", f"Results: {folder}/  (report.html)"]), document)
-    if not all(limit.passed for limit in (*limits, *conduct)):
+    if not (all(limit.passed for limit in limits) and all(limit.passed for limit in conduct)):
         raise click.exceptions.Exit(LIMIT_FAILED)
 
 
@@ -260,10 +261,11 @@ def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:
     VOICE.report("\n".join(lines), document)
 
 
-# --- scenarios, regimes, traces, comparisons, parameters -------------------------------------------------------------
+# --- scenarios, strategies, regimes, traces, comparisons, parameters --------------------------------------
 
 
 carstress.add_command(scenario)
+carstress.add_command(strategy)
 carstress.add_command(regime)
 carstress.add_command(trace)
 carstress.add_command(compare)
@@ -303,9 +305,10 @@ def show_parameters(name: str) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @reporting
 def validate(files: tuple[Path, ...]) -> None:
-    """Check FILES: studies (with all that they name), scenarios, parameter sets, regimes, mappings, profiles of books.
+    """Check FILES of every kind, with all that they name.
 
-    Every fault of every file is reported; exit code 3 if there is one.
+    Studies, scenarios, parameter sets, collection strategies, rules of contact, regimes, mappings and profiles of
+    books. Every fault of every file is reported; exit code 3 if there is one.
     """
     from calibration.library import find_parameter_set
     from scenarios.errors import Fault, InputError

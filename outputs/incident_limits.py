@@ -52,14 +52,12 @@ class IncidentResult:
         verdict = "holds" if self.passed else "FAILS"
         found = f"{percent(self.found_percent)} % +/- {percent(self.standard_error_percent)}"
         return (
-            f"limit {verdict}: {self.scenario} / {self.strategy}: at most {self.at_most:g} {PLURALS[self.kind]} for each "
-            f"1,000 opening loans on {found} of paths; at least {self.with_probability_percent:g} %"
+            f"limit {verdict}: {self.scenario} / {self.strategy}: at most {self.at_most:g} {PLURALS[self.kind]} for "
+            f"each 1,000 opening loans on {found} of paths; at least {self.with_probability_percent:g} %"
         )
 
 
-def check_incidents(
-    dataset: xr.Dataset, strategies: Iterable[CollectionStrategy | None]
-) -> tuple[IncidentResult, ...]:
+def check_incidents(dataset: xr.Dataset, strategies: Iterable[CollectionStrategy | None]) -> tuple[IncidentResult, ...]:
     """Hold every strategy's constraints against its incidents over the horizon, scenario by scenario."""
     return tuple(result for strategy in strategies if strategy is not None for result in _results(dataset, strategy))
 

@@ -58,7 +58,9 @@ def _pool_words(strategy: CollectionStrategy, name: str) -> str:
         return f"{name}: as many hours as are asked"
     if pool.hours_per_month is not None:
         return f"{name}: {pool.hours_per_month:,g} hours a month"
-    return f"{name}: {pool.hours_per_1000_loans:g} hours a month for each {LOANS_BASE:,} opening loans"
+    if pool.hours_per_1000_loans is not None:
+        return f"{name}: {pool.hours_per_1000_loans:g} hours a month for each {LOANS_BASE:,} opening loans"
+    return f"{name}: {pool.hours_per_100_in_arrears:g} hours a month for each 100 loans past due at the as-of date"
 
 
 def _market_rows(inputs: StudyInputs) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ from scenarios.ladder import (
 from scenarios.ladder_units import figure_problems
 from scenarios.yaml_text import KeyPath
 
-_CAPACITIES: Final = ("hours_per_month", "hours_per_1000_loans", "unlimited")
+_CAPACITIES: Final = ("hours_per_month", "hours_per_1000_loans", "hours_per_100_in_arrears", "unlimited")
 _AFTER_CHARGE_OFF: Final = ("write_off", "litigation", "debt_sale")
 """Actions that matter although the loan is charged off in the month after."""
 
@@ -67,7 +67,7 @@ def _capacity_problems(name: str, pool: Mapping[str, Any]) -> Iterator[Problem]:
     stated = [key for key in _CAPACITIES if pool.get(key) not in (None, False)]
     if not stated:
         remedy = "Write hours for the whole book, or for each 1,000 of its opening loans."
-        expected = " or ".join((*_CAPACITIES[:2], "unlimited: true"))
+        expected = " or ".join((*_CAPACITIES[:3], "unlimited: true"))
         yield Problem(("pools", name), f"pools.{name} has no capacity", expected, remedy)
     if len(stated) > 1:
         found = f"pools.{name} has two capacities"

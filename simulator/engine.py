@@ -159,7 +159,7 @@ def prepare(
         book=book,
         hazards=hazards,
         workouts=build_workouts(book.loans, parameters, tape.as_of.month, months_needed(parameters, months), scale),
-        ladder=build_ladder(servicing, tape, book.loans, parameters),
+        ladder=build_ladder(servicing, tape, book.loans, parameters, hazards),
         macro=macro,
         parameters=parameters,
         servicing=servicing,

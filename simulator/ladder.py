@@ -22,14 +22,24 @@ from scenarios.rungs import (
     Visit,
     WriteOff,
 )
-from scenarios.rungs import Effect as RungEffect
 from scenarios.strategy import CollectionStrategy
-from scenarios.treatment import ByType
 from scenarios.vocabulary import ACTIONS, INCIDENTS, PURPOSE_TEAM, TYPES
 from simulator.entities import named_entity
-from simulator.kernels.bundles import EFFECTS, MOST_POOLS, MOST_RUNGS, POOL, RUNG, Ladder, Loans, Records, records
+from simulator.kernels.bundles import (
+    EFFECTS,
+    MOST_POOLS,
+    MOST_RUNGS,
+    POOL,
+    RUNG,
+    Hazards,
+    Ladder,
+    Loans,
+    Records,
+    records,
+)
 from simulator.kernels.items import AT_ONCE
 from simulator.kernels.random import event_uniform
+from simulator.ladder_mean import Rates, buckets_of, by_days_alone, mean_effects, observed_means, rung_effects
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
 from simulator.tape import LoanTape
@@ -39,6 +49,8 @@ Floats = NDArray[np.float64]
 WEEKS_A_MONTH = 52.0 / 12.0
 LOANS_BASE = 1000.0
 """Opening loans to which `hours_per_1000_loans` refers, and contacts to which rates of incidents do."""
+ARREARS_BASE = 100.0
+"""Loans past due at the as-of date to which `hours_per_100_in_arrears` refers."""
 TEAM = "collections team"
 """Named entity that incidents belong to."""
 ADDITIVE = (Plan, Surrender, Litigation, Outsourcing, DebtSale, WriteOff)
@@ -46,7 +58,9 @@ ADDITIVE = (Plan, Surrender, Litigation, Outsourcing, DebtSale, WriteOff)
 REVEALED = ("unknown", *TYPES)
 
 
-def build_ladder(servicing: Servicing, tape: LoanTape, loans: Loans, parameters: Parameters) -> Ladder:
+def build_ladder(
+    servicing: Servicing, tape: LoanTape, loans: Loans, parameters: Parameters, hazards: Hazards
+) -> Ladder:
     """The ladder of a run; `team` is empty and filled for each block of paths.
 
     Raises
@@ -62,19 +76,18 @@ def build_ladder(servicing: Servicing, tape: LoanTape, loans: Loans, parameters:
     if strategy is None:
         return _no_ladder(power, usual)
     check_ladder(servicing, tape, parameters)
-    observed_mean = _observed_means(servicing.observed, len(parameters.names), edges)
-    own_mean = mean_effects(strategy, edges)
-    rung = _rungs(strategy, edges)
-    pool = _pools(strategy, len(tape), float(tape["current_balance"].mean()))
+    rates = Rates(hazards.arrears, hazards.trait.total_loss, hazards.modified_share)
+    scale = np.ascontiguousarray(1.0 / observed_means(servicing.observed, rates, edges))
+    rung, pool = _rungs(strategy, edges), _pools(strategy, tape)
     return Ladder(
         on=1,
         fits=_fits(strategy, tape, loans, parameters),
         rung=rung,
         pool=pool,
-        effect=np.array([_effects(item) for item in strategy.ladder]).reshape(-1, 2, len(EFFECTS), len(TYPES)),
+        effect=np.array([rung_effects(item) for item in strategy.ladder]).reshape(-1, 2, len(EFFECTS), len(TYPES)),
         accepted=np.array([_accepted(item) for item in strategy.ladder]).reshape(-1, len(TYPES)),
-        scale=np.ascontiguousarray(1.0 / observed_mean),
-        mean=np.ascontiguousarray(own_mean / observed_mean),
+        scale=scale,
+        mean=np.ascontiguousarray(mean_effects(strategy, servicing.observed, rates, scale, edges)),
         incident_rate=_incident_rates(strategy),
         incident_cost=np.array([getattr(strategy.incidents.cost, kind) for kind in INCIDENTS], np.float64),
         suspension=int(strategy.incidents.suspension_months),
@@ -146,11 +159,6 @@ def couples(ladder: Ladder) -> bool:
 # --- tables --------------------------------------------------------------------------------------------
 
 
-def buckets_of(rung: AnyRung, edges: Iterable[int]) -> list[int]:
-    """Buckets of arrears that a rung is for: those that begin within its days."""
-    return [k for k, day in enumerate(edges) if k > 0 and rung.who.from_days <= day <= rung.who.to_days]
-
-
 def idle_rungs(strategy: CollectionStrategy, edges: Iterable[int]) -> tuple[str, ...]:
     """Rungs that never act on a book with these buckets: none begins within their days."""
     first = tuple(edges)
@@ -220,18 +228,22 @@ def _rung(rung: AnyRung, labels: tuple[str, ...], pools: tuple[str, ...], edges:
     }
 
 
-def pool_hours(strategy: CollectionStrategy, name: str, loans: int) -> float:
+def pool_hours(strategy: CollectionStrategy, name: str, tape: LoanTape) -> float:
     """Hours a month that a pool has at the start; infinite where it is unlimited."""
     pool = strategy.pools[name]
-    if pool.unlimited:
-        return np.inf
-    per_loans = (pool.hours_per_1000_loans or 0.0) * loans / LOANS_BASE
-    return per_loans if pool.hours_per_month is None else pool.hours_per_month
+    if pool.hours_per_month is not None:
+        return pool.hours_per_month
+    if pool.hours_per_1000_loans is not None:
+        return pool.hours_per_1000_loans * len(tape) / LOANS_BASE
+    if pool.hours_per_100_in_arrears is not None:
+        late = int(np.count_nonzero(tape["days_past_due"] > 0))
+        return pool.hours_per_100_in_arrears * late / ARREARS_BASE
+    return np.inf
 
 
-def _pools(strategy: CollectionStrategy, loans: int, mean_principal: float) -> Records:
-    pools = strategy.pools.values()
-    hours = np.array([pool_hours(strategy, name, loans) for name in strategy.pools])
+def _pools(strategy: CollectionStrategy, tape: LoanTape) -> Records:
+    pools, mean_principal = strategy.pools.values(), float(tape["current_balance"].mean())
+    hours = np.array([pool_hours(strategy, name, tape) for name in strategy.pools])
     step = [0.0 if pool.hiring is None else PERCENT * pool.hiring.step_percent for pool in pools]
     most = [1.0 if pool.hiring is None else PERCENT * pool.hiring.most_percent for pool in pools]
     finite = np.where(np.isfinite(hours), hours, 0.0)
@@ -255,23 +267,6 @@ def _measures(rung: Records, pool: Records) -> bool:
     bounded = np.isfinite(rung.from_balance) | np.isfinite(rung.to_balance)
     bounded |= np.isfinite(rung.from_ltv) | np.isfinite(rung.to_ltv)
     return bool(bounded.any() or (pool.balance != 0.0).any())
-
-
-def _by_type(factor: ByType | float) -> list[float]:
-    return [getattr(factor, kind) for kind in TYPES] if isinstance(factor, ByType) else [factor] * len(TYPES)
-
-
-def _multipliers(effect: RungEffect, rung: AnyRung) -> Floats:
-    """float64[class, type]."""
-    seized = rung.seized if isinstance(rung, Repossession) else 1.0
-    granted = rung.granted if isinstance(rung, Extension) else 1.0
-    return np.array([_by_type(value) for value in (effect.cure, effect.roll, effect.charge_off, seized, granted)])
-
-
-def _effects(rung: AnyRung) -> Floats:
-    """float64[meant or backfired, class, type]."""
-    backfire = rung.backfire if isinstance(rung, Visit) else rung.effect
-    return np.stack([_multipliers(rung.effect, rung), _multipliers(backfire, rung)])
 
 
 def _accepted(rung: AnyRung) -> list[float]:
@@ -309,60 +304,6 @@ def _fits(strategy: CollectionStrategy, tape: LoanTape, loans: Loans, parameters
     return fits
 
 
-# --- effects on average --------------------------------------------------------------------------------
-
-
-def by_days_alone(rung: AnyRung) -> bool:
-    """Whether a rung tells loans apart by nothing but days past due."""
-    others = set(type(rung.who).model_fields) - {"from_days", "to_days"}
-    fields = type(rung.who).model_fields
-    return not rung.once and all(getattr(rung.who, name) == fields[name].default for name in others)
-
-
-def mean_effects(strategy: CollectionStrategy | None, edges: tuple[int, ...], *, absent: float = 0.0) -> Floats:
-    """Mean effects of the rungs that tell loans apart by days alone (P5): float64[bucket, class, type].
-
-    There is capacity for all. `absent` stands for seizure and extension where no rung seizes or grants extensions.
-    """
-    found = np.ones((len(edges), len(EFFECTS), len(TYPES)))
-    if strategy is None:
-        return found
-    rungs = [rung for rung in strategy.ladder if by_days_alone(rung)]
-    for bucket in range(1, len(edges)):
-        here = [rung for rung in rungs if bucket in buckets_of(rung, edges)]
-        for rung in here:
-            found[bucket, :3] *= 1.0 + PERCENT * rung.reach_percent * (_on_average(rung)[:3] - 1.0)
-        for place, kind in ((3, Repossession), (4, Extension)):
-            found[bucket, place] = _mean_of_some([rung for rung in here if isinstance(rung, kind)], place, absent)
-    return found
-
-
-def _on_average(rung: AnyRung) -> Floats:
-    """Effects of who was reached, backfires mixed in: float64[class, type]."""
-    share = PERCENT * rung.backfire_percent if isinstance(rung, Visit) else 0.0
-    meant, backfired = _effects(rung)
-    return np.asarray((1.0 - share) * meant + share * backfired)
-
-
-def _mean_of_some(rungs: list[AnyRung], place: int, absent: float) -> Floats:
-    """Mean over who is reached of the product of effects, 0 of who is reached by none."""
-    if not rungs:
-        return np.full(len(TYPES), absent)
-    product, nobody = np.ones(len(TYPES)), 1.0
-    for rung in rungs:
-        reach = PERCENT * rung.reach_percent
-        product *= 1.0 - reach + reach * _effects(rung)[0][place]
-        nobody *= 1.0 - reach
-    return product - nobody
-
-
-def _observed_means(observed: tuple[CollectionStrategy | None, ...], tiers: int, edges: tuple[int, ...]) -> Floats:
-    """N of (P5): float64[tier, bucket, class, type]."""
-    each = observed or (None,) * tiers
-    means = np.stack([mean_effects(item, edges, absent=1.0) for item in each])
-    return np.where(means > 0.0, means, 1.0)
-
-
 # --- faults --------------------------------------------------------------------------------------------
 
 
@@ -389,15 +330,15 @@ def _faults(strategy: CollectionStrategy, tape: LoanTape, parameters: Parameters
                     yield Fault(strategy.where("ladder", place, "who", name), found, f"one of {shown}")
 
 
-def check_hours(strategy: CollectionStrategy, loans: int) -> None:
+def check_hours(strategy: CollectionStrategy, tape: LoanTape) -> None:
     """Refuse pools that have not the hours that one loan takes: a unit mistake, or a book too small for its figures."""
     faults = []
     for rung in strategy.ladder:
         if rung.pool is None:
             continue
-        hours, needed = pool_hours(strategy, rung.pool, loans), contacts_of(rung) * (rung.hours_per_contact or 0.0)
+        hours, needed = pool_hours(strategy, rung.pool, tape), contacts_of(rung) * (rung.hours_per_contact or 0.0)
         if hours < needed:
-            has = f"{hours:.3g} hours a month for a book of {loans:,} loans"
+            has = f"{hours:.3g} hours a month for a book of {len(tape):,} loans"
             found = f"pool {rung.pool} has {has}, less than one of them takes"
             where, expected = (
                 strategy.where("pools", rung.pool),
@@ -415,6 +356,12 @@ def _observed_faults(observed: CollectionStrategy) -> Iterator[Fault]:
         if isinstance(rung, ADDITIVE):
             found = f"strategy {observed.name}, under which parameters were observed, has rung {rung.label}"
             yield Fault(where, found, "effects that multiply intensities", "What it brings is in the set's figures.")
+        elif isinstance(rung, Visit) and rung.finds_car != 1.0:
+            found = (
+                f"strategy {observed.name}, under which parameters were observed, has finds_car = {rung.finds_car:g}"
+            )
+            remedy = "What its visits find is in the set's share of cars found."
+            yield Fault(observed.where("ladder", place, "finds_car"), found, "1", remedy)
         elif not by_days_alone(rung):
             found = (
                 f"strategy {observed.name}, under which parameters were observed, has conditions in rung {rung.label}"

@@ -208,7 +208,7 @@ def check_ladders(inputs: StudyInputs) -> None:
     for servicing in inputs.servicings():
         check_ladder(servicing, book, parameters)
         if servicing.strategy is not None:
-            check_hours(servicing.strategy, len(book))
+            check_hours(servicing.strategy, book)
 
 
 def _check_uncertainty(inputs: StudyInputs) -> None:

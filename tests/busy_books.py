@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.macro import MonthlyMacro
+from scenarios.strategy import CollectionStrategy
 from scenarios.vocabulary import CAUSE_CLASSES, CHARGE_OFF, CURE, HISTORY_MONTHS, ROLL, SEGMENTS, TYPES
 from simulator.horizon import months_needed
 from simulator.parameters import Parameters
-from simulator.servicing import PhonePool, Servicing
+from simulator.servicing import Servicing
 from small_books import changed, macro_at, shipped, with_offset
 
 Floats = NDArray[np.float64]
 
 IN_ARREARS = [CURE, ROLL, CHARGE_OFF]
-"""Classes of causes on which the borrower's type and a call act."""
+"""Classes of causes on which the borrower's type and a contact act."""
+
+SOURCE = "Assumption of a test: no figure is anybody's."
 
 
 def busy_tiers(response: str, seed: int = 3) -> Parameters:
@@ -135,20 +139,207 @@ def busy_macro(parameters: Parameters, horizon: int) -> MonthlyMacro:
     return with_offset(with_offset(macro, "NV", unemployment=0.02), "mining", "sector", unemployment=0.01)
 
 
-def busy_servicing(parameters: Parameters, contacts: int = 6, seed: int = 11) -> Servicing:
-    """A phone that reaches some of those in arrears, and a book that has most of its market of used cars."""
-    random = np.random.default_rng(seed)
-    effect = np.ones((2, len(TYPES), len(CAUSE_CLASSES)))
-    effect[0][:, [CURE]] = random.uniform(0.3, 0.8, (len(TYPES), 1))
-    effect[0][:, [ROLL, CHARGE_OFF]] = random.uniform(1.0, 1.6, (len(TYPES), 2))
-    effect[1][:, IN_ARREARS] = random.uniform(0.9, 1.3, (len(TYPES), len(IN_ARREARS)))
-    pool = PhonePool(
-        hours=0.7 * contacts + 0.5,
-        hours_per_contact=0.7,
-        first_bucket=1,
-        last_bucket=len(parameters.bucket_edges) - 2,
-        reach=0.7,
-        weights=(1.0, 0.5, 2.0),
-        effect=effect,
+def busy_servicing(parameters: Parameters) -> Servicing:
+    """A strategy with every action at work, and a book that has most of its market of used cars."""
+    observed = observed_strategy(parameters)
+    by_tier = (None, observed)[-len(parameters.names) :]
+    return Servicing(strategy=busy_strategy(parameters), observed=by_tier, market_share=0.8)
+
+
+def observed_servicing(parameters: Parameters) -> Servicing:
+    """The strategy of the figures again, in a book of which one tier was observed otherwise."""
+    observed = observed_strategy(parameters)
+    by_tier = (observed, None)[: len(parameters.names)]
+    return Servicing(strategy=observed, observed=by_tier, market_share=0.8)
+
+
+def observed_strategy(parameters: Parameters) -> CollectionStrategy:
+    """What was done where the figures were observed: by days alone, with visits that backfire."""
+    _, first, second, *_ = parameters.bucket_edges
+    work: dict[str, Any] = {"who": {"from_days": first}}
+    late: dict[str, Any] = {"who": {"from_days": second}}
+    ladder = [
+        {"action": "phone", **work, "reach_percent": 70, "effect": {"cure": 1.5, "roll": {"forgetful": 0.6}}},
+        {
+            "action": "visit",
+            **late,
+            "reach_percent": 50,
+            "effect": {"cure": {"forgetful": 2.0, "hardship": 1.2}, "charge_off": 0.8},
+            "backfire_percent": 20,
+            "backfire": {"cure": 0.5, "roll": 1.5},
+        },
+        {"action": "extension", **work, "granted": 0.9, "reach_percent": 80},
+        {"action": "repossession", **late, "seized": 1.2, "reach_percent": 75},
+    ]
+    return CollectionStrategy(name="observed", title="As observed", ladder=ladder, source=SOURCE)
+
+
+def busy_strategy(parameters: Parameters) -> CollectionStrategy:
+    """Every action and condition, pools with and without bounds, hiring, incidents that close field pools."""
+    days = parameters.bucket_edges
+    return CollectionStrategy(
+        name="busy",
+        title="Everything at work",
+        currency="USD",
+        pools=busy_pools(),
+        ladder=(*early_rungs(days), *middle_rungs(days), *late_rungs(parameters)),
+        incidents=busy_incidents(),
+        source=SOURCE,
     )
-    return Servicing(pool=pool, market_share=0.8)
+
+
+def busy_pools() -> dict[str, Any]:
+    """For a book of 60 loans."""
+    weights = {"bucket": 1.0, "waiting": 0.5, "balance": 2.0}
+    hiring = {"step_percent": 30, "most_percent": 180, "cost_per_hour": 45.0}
+    return {
+        "robot": {"unlimited": True, "cost_per_hour": 3.0},
+        "desk": {"hours_per_month": 3.1, "cost_per_hour": 21.0, "priority": weights, "hiring": hiring},
+        "field": {
+            "hours_per_1000_loans": 80.0,
+            "cost_per_hour": 33.0,
+            "field": True,
+            "priority": {"bucket": 0.5, "waiting": 1.5, "balance": 0.3},
+            "hiring": {**hiring, "step_percent": 50, "most_percent": 200},
+        },
+        "trucks": {"hours_per_month": 7.0, "cost_per_hour": 52.0, "field": True, "priority": {"waiting": 1.0}},
+    }
+
+
+def early_rungs(days: Sequence[int]) -> list[dict[str, Any]]:
+    """Messages, letters, calls."""
+    return [
+        {
+            "action": "sms",
+            "pool": "robot",
+            "contacts_per_week": 1.5,
+            "hours_per_contact": 0.02,
+            "cost_per_contact": 0.05,
+            "reach_percent": 60,
+            "effect": {"cure": 1.1},
+        },
+        {
+            "action": "letter",
+            "who": {"to_balance": 20_000.0},
+            "cost_per_contact": 1.4,
+            "reach_percent": 90,
+            "once": True,
+        },
+        {
+            "action": "phone",
+            "who": {"to_days": days[2], "regions": ["CA", "TX"]},
+            "pool": "desk",
+            "contacts_per_week": 0.4,
+            "hours_per_contact": 0.25,
+            "cost_per_contact": 0.3,
+            "reach_percent": 55,
+            "effect": {"cure": {"forgetful": 1.6, "strategic": 0.9}, "roll": 0.8},
+        },
+        {
+            "action": "phone",
+            "name": "second_call",
+            "who": {"from_days": days[1], "regions": ["NV"], "broken_promises": 1, "after": ["sms"]},
+            "pool": "desk",
+            "contacts_per_month": 2,
+            "hours_per_contact": 0.4,
+            "reach_percent": 65,
+            "priority": 1.3,
+            "effect": {"cure": {"forgetful": 1.3, "hardship": 1.4}, "roll": {"strategic": 0.7}},
+        },
+    ]
+
+
+def middle_rungs(days: Sequence[int]) -> list[dict[str, Any]]:
+    """Visits, and what is offered to who was visited."""
+    return [
+        {
+            "action": "visit",
+            "who": {"from_days": days[1], "from_balance": 1_500.0, "broken_promises": 1},
+            "pool": "field",
+            "contacts_per_month": 1.5,
+            "hours_per_contact": 1.1,
+            "cost_per_contact": 4.0,
+            "reach_percent": 75,
+            "finds_car": 1.8,
+            "backfire_percent": 15,
+            "effect": {"cure": {"forgetful": 1.7, "hardship": 1.1}, "charge_off": 0.9},
+            "backfire": {"cure": 0.4, "roll": 1.6, "charge_off": {"strategic": 1.5}},
+            "incidents": {"complaint": 60.0, "claim": 15.0, "injury": 20.0, "regulatory": 8.0},
+        },
+        {
+            "action": "plan",
+            "who": {"revealed": ["hardship", "unknown"], "to_ltv_percent": 110.0},
+            "cost_per_contact": 6.0,
+            "reach_percent": 80,
+            "accepted_percent": {"forgetful": 5, "hardship": 30, "strategic": 1},
+        },
+        {"action": "extension", "granted": 1.3, "reach_percent": 85},
+        {
+            "action": "surrender",
+            "who": {"from_days": days[1], "from_ltv_percent": 60.0, "revealed": ["hardship", "strategic", "unknown"]},
+            "reach_percent": 70,
+            "accepted_percent": {"forgetful": 2, "hardship": 20, "strategic": 8},
+        },
+        {
+            "action": "starter_interrupt",
+            "who": {"from_days": days[1], "starter_interrupt": True},
+            "effect": {"cure": {"strategic": 2.5}, "roll": 0.9},
+            "incidents": {"complaint": 25.0, "regulatory": 1.0},
+        },
+    ]
+
+
+def late_rungs(parameters: Parameters) -> list[dict[str, Any]]:
+    """Trucks, lawyers, agencies, buyers of debt, write-off."""
+    days, tiers = parameters.bucket_edges, list(parameters.names)
+    return [
+        {
+            "action": "repossession",
+            "who": {"from_days": days[1], "tracker": True},
+            "pool": "trucks",
+            "hours_per_contact": 1.5,
+            "cost_per_contact": 20.0,
+            "reach_percent": 90,
+            "seized": 1.5,
+            "incidents": {"claim": 30.0, "injury": 10.0, "regulatory": 12.0},
+        },
+        {
+            "action": "repossession",
+            "name": "search",
+            "who": {"from_days": days[2], "tracker": False, "unless": ["plan"]},
+            "pool": "trucks",
+            "hours_per_contact": 2.5,
+            "reach_percent": 70,
+            "priority": 0.7,
+        },
+        {
+            "action": "litigation",
+            "who": {"from_days": days[2], "broken_promises": 2, "tiers": tiers[-1:]},
+            "cost_per_contact": 11.0,
+            "reach_percent": 60,
+            "judgment_months": 5,
+            "won_percent": 65,
+            "enforced_percent": 40,
+            "cost_percent": 4,
+            "effect": {"cure": {"strategic": 1.8}},
+        },
+        {
+            "action": "outsourcing",
+            "who": {"from_days": days[2], "unless": ["litigation"]},
+            "commission_percent": 25,
+            "reach_percent": 80,
+            "effect": {"cure": 1.2},
+        },
+        {"action": "debt_sale", "who": {"from_days": days[2], "from_balance": 3_000.0}, "price_percent": 7},
+        {"action": "write_off", "who": {"from_days": days[-1], "broken_promises": 3}, "reach_percent": 30},
+    ]
+
+
+def busy_incidents() -> dict[str, Any]:
+    """Frequent and dear."""
+    return {
+        "standard": 1.3,
+        "variance": 0.6,
+        "cost": {"complaint": 90.0, "claim": 2_500.0, "injury": 12_000.0, "regulatory": 40_000.0},
+        "suspension_months": 3,
+    }

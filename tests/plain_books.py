@@ -10,6 +10,7 @@ import xarray as xr
 from reference import simulate_plain
 from scenarios.history import used_car_index_at
 from scenarios.macro import MonthlyMacro
+from scenarios.strategy import CollectionStrategy
 from scenarios.vocabulary import CAUSE_CLASSES, HISTORIES, MACRO_VARIABLES, SEGMENTS, TYPES
 from simulator.horizon import RUN_OFF_MONTHS, months_needed
 from simulator.parameters import Parameters
@@ -31,8 +32,12 @@ OF_A_WORKOUT = ("total_loss", "insured_share", "insurance_deductible", "tracker_
 OF_A_WORKOUT += ("search_lag", "sale_lag", "deficiency_lag", "haircut", "cost_fixed", "cost_share")
 OF_A_WORKOUT += ("storage_per_month", "vehicle_sd", "lgd_floor", "deficiency_share", "baseline_sales")
 
-TRACED = ("trace_state", "trace_balance", "trace_loss", "trace_value", "trace_cash", "trace_type", "trace_flags")
+TRACED = ("trace_state", "trace_balance", "trace_loss", "trace_value", "trace_cash", "trace_type")
+TRACED += ("trace_rungs", "trace_flags")
 """Traced variables, in the order of a row of the reference's histories."""
+
+OF_STRATEGIES = ("judgment_cash", "debt_sale_cash", "surrendered_count", "collection_cost", "incident_cost")
+"""Variables of the book that are 0 where arrears are worked as they were where the parameters come from."""
 
 
 def plain_world(
@@ -56,7 +61,8 @@ def plain_world(
         "seed": seed,
         "months": months,
         "run_off": RUN_OFF_MONTHS,
-        "pool": plain_pool(servicing),
+        "strategy": plain_strategy(servicing.strategy),
+        "observed": [plain_strategy(strategy) for strategy in servicing.observed or ()] or None,
         "market_share": servicing.market_share,
     }
 
@@ -94,17 +100,9 @@ def plain_history(tape: LoanTape) -> dict[tuple[int, int], float]:
     return {month: float(used_car_index_at(*month)) for month in sorted(months)}
 
 
-def plain_pool(servicing: Servicing) -> dict[str, Any] | None:
-    """The phone: capacity, who may ask, priority, effects by treated, type and class."""
-    pool = servicing.pool
-    if pool is None:
-        return None
-    names = ("hours", "hours_per_contact", "first_bucket", "last_bucket", "reach")
-    return {
-        **{name: getattr(pool, name) for name in names},
-        **dict(zip(("weight_bucket", "weight_waiting", "weight_balance"), pool.weights, strict=True)),
-        "effect": [[_by_cause(row) for row in treated] for treated in pool.effect],
-    }
+def plain_strategy(strategy: CollectionStrategy | None) -> dict[str, Any] | None:
+    """The fields of a strategy's file."""
+    return strategy and strategy.model_dump(mode="python")
 
 
 def plain_parameters(parameters: Parameters) -> dict[str, Any]:
@@ -126,6 +124,7 @@ def _plain_tier(parameters: Parameters, tier: int) -> dict[str, Any]:
     targets = [*range(len(parameters.bucket_edges)), "charge_off", "prepay"]
     score, rate = parameters.sets[tier].score, parameters.sets[tier].rate
     return {
+        "name": parameters.names[tier],
         **{name: getattr(group, name)[tier].item() for group, names in figures for name in names},
         **_plain_borrower(parameters, tier),
         "rows": [

@@ -6,9 +6,11 @@ prices are loops.  With the engine it shares the addresses of draws (Philox bloc
 names of things, and nothing else.
 
 A *world* is a dict of plain data: `loans` (a list of dicts), `macro`, `parameters`, `history`, `as_of`
-(year, month), `seed`, `months`, `run_off`, `pool` (None where nobody waits for a call), `market_share`.
+(year, month), `seed`, `months`, `run_off`, `strategy` (the fields of a collection strategy; None: `reference`),
+`observed` (by tier the strategy under which its figures were observed, or None; None: none is known), `market_share`.
 `plain_books` makes one from a tape and parameters.  `reference_loan` opens the contracts, `reference_hazards`
-says what happens, `reference_workout` what follows on arrears, `reference_market` draws factors and prices.
+says what happens, `reference_collections` what is done about arrears, `reference_workout` what follows on them,
+`reference_market` draws factors and prices.
 """
 
 from __future__ import annotations
@@ -17,20 +19,29 @@ import math
 from collections import defaultdict
 from statistics import fmean
 
-from reference_hazards import NOT_CALLED, event_in_arrears, event_of_current, type_after_spell, type_at_entry
+from reference_collections import (
+    Office,
+    Spell,
+    close_month,
+    extension_share,
+    pay_commission,
+    return_factor,
+    usual_treatment,
+)
+from reference_hazards import event_in_arrears, event_of_current, type_after_spell, type_at_entry
 from reference_loan import amortise, at_age, open_contract, opening_mark, opening_type
-from reference_market import Plain, draw_market
-from reference_workout import charge_off, draw, follow_car, total_loss
+from reference_market import Plain, draw, draw_market
+from reference_workout import charge_off, follow_car, total_loss
 from scenarios.vocabulary import (
     CHARGED_OFF,
     CURED,
+    EXTENDED,
     HISTORY_MONTHS,
     MATURED,
     MAX_BUCKET,
     MODIFIED,
     PREPAID,
     PURPOSE_MODIFY,
-    PURPOSE_REACH,
     TOTAL_LOSS,
 )
 
@@ -44,13 +55,16 @@ def simulate_plain(world: Plain, paths: int) -> list[Plain]:
 def simulate_path(contracts: list[Plain], world: Plain, path: int) -> Plain:
     """One path.
 
-    `book[name, month]`, `moves[month, from, to]`, `pool[name, month]`; by loan_id: `history` (rows of months
+    `book[name, month]`, `moves[month, from, to]`; of a strategy `pool[name, pool, month]`, `incident[kind, month]`,
+    `rung[name, month, place in the ladder]`; by loan_id: `history` (rows of months
     0 .. T, see `Life.row`), `loss`, `recovered` (by month of the charge-off), `left` (principal and interest of
     loans that leave the run-off alive); by stage: `shortfall`, `shortfall_12m`.
     """
     market = draw_market(world, path)
-    result: Plain = {"book": defaultdict(float), "moves": defaultdict(int), "pool": {}}
+    result: Plain = {"book": defaultdict(float), "moves": defaultdict(int), "pool": {}, "incident": {}}
+    result["rung"] = defaultdict(float)
     lives = [Life(contract, market, world, path, result) for contract in contracts]
+    office = Office(world, path) if world["strategy"] else None
     for life in lives:
         life.book_stocks(0)
     history = [[life.row(0)] for life in lives]
@@ -58,8 +72,8 @@ def simulate_path(contracts: list[Plain], world: Plain, path: int) -> Plain:
         fire = fire_sale(lives, month, world, result["book"])
         for life in lives:
             life.live(month, fire)
-        if world["pool"]:
-            result["pool"].update(serve_by_phone(lives, month, world))
+        if office:
+            close_month(lives, month, office, result)
         for rows, life in zip(history, lives, strict=True):
             rows.append(life.row(month))
     left = [life.run_off(fire) for life in lives]
@@ -73,7 +87,7 @@ def simulate_path(contracts: list[Plain], world: Plain, path: int) -> Plain:
     return result
 
 
-# --- what loans do to each other: prices (7), the phone ----------------------------------------------------------
+# --- what loans do to each other: prices (7) --------------------------------------------------------------------
 
 
 def fire_sale(lives: list[Life], month: int, world: Plain, book: Plain) -> float:
@@ -88,34 +102,6 @@ def fire_sale(lives: list[Life], month: int, world: Plain, book: Plain) -> float
     return math.exp(-strength * math.log(max(book["sold_count", month - 1] / usual, 1.0)))
 
 
-def serve_by_phone(lives: list[Life], month: int, world: Plain) -> Plain:
-    """Contacts of a month, most urgent first while hours last; who was reached is treated in the next month."""
-    pool = world["pool"]
-    mean = fmean(life.contract["owed"][0] for life in lives)
-    asking = [life for life in lives if pool["first_bucket"] <= life.state <= pool["last_bucket"] and life.state > 0]
-
-    def urgency(life: Life) -> int:
-        points = pool["weight_bucket"] * life.state + pool["weight_waiting"] * life.waiting
-        points += pool["weight_balance"] * life.owed / mean
-        return min(max(math.floor(points * 16), 0), 1023)
-
-    served: list[Life] = []
-    for life in sorted(asking, key=urgency, reverse=True):  # stable: the order of the book decides among equals
-        if (len(served) + 1) * pool["hours_per_contact"] <= pool["hours"]:
-            served.append(life)
-    unserved = [life for life in asking if life not in served]
-    for life in lives:
-        life.waiting = life.waiting + 1 if life in unserved else 0
-        reached = life in served and draw(life, month, PURPOSE_REACH) < pool["reach"]
-        life.treated = int(reached) if life in asking else NOT_CALLED
-    return {
-        ("pool_demand", month): len(asking) * pool["hours_per_contact"],
-        ("pool_served", month): len(served) * pool["hours_per_contact"],
-        ("pool_waiting", month): float(len(unserved)),
-        ("pool_waiting_months", month): fmean(life.waiting for life in unserved) if unserved else 0.0,
-    }
-
-
 # --- a loan's life and its accounts (1a), (1b), (1c) -------------------------------------------------------------
 
 
@@ -124,14 +110,13 @@ class Life:
 
     def __init__(self, contract: Plain, market: Plain, world: Plain, path: int, result: Plain) -> None:
         self.contract, self.market, self.world, self.path = contract, market, world, path
-        self.book, self.moves = result["book"], result["moves"]
+        self.result, self.book, self.moves = result, result["book"], result["moves"]
         self.state, self.paid = contract["bucket"], 0
         self.schedule, self.term = contract["owed"], contract["term"]
         self.mark = opening_mark(contract, path, world["seed"])
         self.type = opening_type(contract, path, world["seed"])
-        pool = world["pool"]
-        called = not pool or pool["first_bucket"] <= self.state <= pool["last_bucket"]
-        self.treated, self.waiting = 1 if called else NOT_CALLED, 0
+        self.spell, self.carried_out = Spell(), list[int]()
+        self.treatment: Plain | None = None  # of the last close; None: no rung has looked at these arrears
         self.seized = 0 if contract["repossessed"] else None
         self.default_bucket = world["parameters"]["default_bucket"]
         self.default_month = 0 if self.serious else None
@@ -143,9 +128,18 @@ class Life:
         return self.state <= MAX_BUCKET
 
     @property
+    def in_arrears(self) -> bool:
+        return 0 < self.state <= MAX_BUCKET
+
+    @property
     def serious(self) -> bool:
         """A live loan that meets the terms of default."""
         return self.alive and (self.state >= self.default_bucket or self.seized is not None)
+
+    @property
+    def was_reached(self) -> bool:
+        """Whether a rung reached the borrower at the last close."""
+        return self.treatment is not None and self.treatment["reached_in"] is not None
 
     @property
     def redeems(self) -> bool:
@@ -172,10 +166,10 @@ class Life:
 
     def run_off(self, fire: float) -> float:
         """After the horizon a loan in default goes on until it is cured or gone; return what it then owes."""
-        in_default = self.alive and self.state > 0 and self.default_month is not None
-        month, goes_on, self.treated = self.world["months"], in_default, NOT_CALLED
-        while goes_on and self.state > 0 and self.alive:
-            month += 1
+        goes_on = self.in_arrears and self.default_month is not None
+        month = self.world["months"]
+        while goes_on and self.in_arrears:
+            month, self.treatment = month + 1, None
             self.live(month, fire)
         return self.owed + self.receivable if goes_on else 0.0
 
@@ -189,6 +183,7 @@ class Life:
             event = event_of_current(self, month)
             self.leave_current(event, month)
         else:
+            self.treatment = self.treatment or usual_treatment(self)
             self.type = type_after_spell(self, month)
             event = event_in_arrears(self, month)
         end = self.world["months"] + self.world["run_off"]
@@ -254,7 +249,7 @@ class Life:
             of_interest, of_principal = total_loss(self, month, before, interest)
             self.receive(month, interest_paid=of_interest, total_loss_paid=of_principal)
             self.state = TOTAL_LOSS
-        elif event == 0 and self.is_extended(month):
+        elif event == EXTENDED or (event == 0 and self.is_extended(month)):
             self.extend(month, before + interest, interest)
         else:
             self.pay(event, month, before, interest)
@@ -274,6 +269,8 @@ class Life:
         fees = tier["late_fee"] * late + (tier["renewal_fee"] * before if renews else 0.0)
         principal = {"prepaid" if event == PREPAID else "principal_paid": before - self.owed}
         self.receive(month, interest_paid=interest - self.receivable, **principal, fees=fees)
+        if was > 0:
+            pay_commission(self, month, self.received, self.result)
         if was > 0 and event != PREPAID:
             self.add(month, collected=before + interest - self.owed - self.receivable)
         self.add(month, prepaid_count=self.state == PREPAID, matured_count=self.state == MATURED, renewed_count=renews)
@@ -285,9 +282,12 @@ class Life:
         return (month - self.term) % self.contract["renewal_period"] == 0
 
     def is_extended(self, month: int) -> bool:
-        """Whether a return to current is an extension (3i)."""
-        share = self.contract["tier"]["modified_share"][self.state]
-        return self.state > 0 and month < self.term and draw(self, month, PURPOSE_MODIFY) < share
+        """Whether a return to current is an extension (3i), (P6)."""
+        share = extension_share(self, month)
+        if share == 0.0 or self.treatment is None:
+            return False
+        share *= self.treatment["extension"] / return_factor(self, month)
+        return self.state > 0 and draw(self, month, PURPOSE_MODIFY) < share
 
     def extend(self, month: int, owed: float, interest: float) -> None:
         """Arrears become principal, and as many more months as instalments were missed, this month's too (1b)."""
@@ -325,13 +325,13 @@ class Life:
         return self.mark is not None and self.mark[1] == MODIFIED and month - self.mark[0] < HISTORY_MONTHS
 
     def row(self, month: int) -> tuple[float, ...]:
-        """State, principal, loss so far, value of the car, cash of the month, type, flags."""
+        """State, principal, loss so far, value of the car, cash of the month, type, rungs carried out, flags."""
         if not self.alive:
-            return self.state, 0.0, self.loss, 0.0, self.received, -1, 0
+            return self.state, 0.0, self.loss, 0.0, self.received, -1, 0, 0
         flags = 1 * self.lately_extended(month) + 2 * (self.seized is not None)
-        flags += 4 * (self.treated == 1 and self.state > 0) + 8 * self.in_default(month)
-        kind = self.type if self.state > 0 else -1
-        return self.state, self.owed, self.loss, self.car_value(month), self.received, kind, flags
+        flags += 4 * (self.was_reached and self.state > 0) + 8 * self.in_default(month)
+        kind, rungs = self.type if self.state > 0 else -1, sum(2**place for place in self.carried_out)
+        return self.state, self.owed, self.loss, self.car_value(month), self.received, kind, rungs, flags
 
     def add(self, month: int, **amounts: float) -> None:
         for name, amount in amounts.items():

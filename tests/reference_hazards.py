@@ -8,16 +8,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from reference_collections import return_factor
 from reference_loan import TYPE_ORDER, at_age, stretch
 from reference_market import NORMAL, Plain, event_uniform, monthly_uniform
 from scenarios.vocabulary import (
     CHARGED_OFF,
+    EXTENDED,
     FORGETFUL,
     HARDSHIP,
     HISTORY_MONTHS,
     PREPAID,
     PURPOSE_BUCKET,
     PURPOSE_CHARGE_OFF,
+    PURPOSE_PLAN,
     PURPOSE_PREPAY,
     PURPOSE_SPELL,
     PURPOSE_TOTAL_LOSS,
@@ -28,9 +31,6 @@ from scenarios.vocabulary import (
 
 if TYPE_CHECKING:
     from reference import Life
-
-NOT_CALLED = 2  # beside 0 unserved, 1 served: no pool calls loans of this bucket
-
 
 # --- macro variables (3) -----------------------------------------------------------------------------------------
 
@@ -133,8 +133,10 @@ def type_at_entry(life: Life, month: int) -> int:
 
 
 def event_in_arrears(life: Life, month: int) -> int:
-    """The cause with the shortest waiting time, if that is less than a month."""
-    contract, bucket = life.contract, life.state
+    """The cause with the shortest waiting time, if that is less than a month; a write-off leaves no choice (P7)."""
+    contract, bucket, treatment = life.contract, life.state, life.treatment
+    if treatment["write_off"]:
+        return CHARGED_OFF
     tier = contract["tier"]
     address = contract["entity"], life.path, month
     waiting: dict[int, float] = {}
@@ -148,22 +150,25 @@ def event_in_arrears(life: Life, month: int) -> int:
             payoff = max(rate - tier["total_loss"], 0.0) * multiplier(contract, "prepay", month, life.world)
             compete(PREPAID, PURPOSE_PREPAY, payoff)
         elif target == "charge_off":
-            compete(CHARGED_OFF, PURPOSE_CHARGE_OFF, rate * by_type(life, "charge_off", month))
+            compete(
+                CHARGED_OFF, PURPOSE_CHARGE_OFF, rate * by_type(life, "charge_off", month) * treatment["charge_off"]
+            )
         else:
             cause = "cure" if target < bucket else "roll"
-            compete(target, PURPOSE_BUCKET + target, rate * by_type(life, cause, month))
+            effect = return_factor(life, month) if target == 0 else treatment[cause]
+            compete(target, PURPOSE_BUCKET + target, rate * by_type(life, cause, month) * effect)
     compete(TOTAL_LOSS, PURPOSE_TOTAL_LOSS, tier["total_loss"])
+    if treatment["plan"] > 0.0 and month < life.term:
+        certain = treatment["plan"] == 1.0
+        compete(EXTENDED, PURPOSE_PLAN, math.inf if certain else -math.log1p(-treatment["plan"]))
     first = min(waiting, key=waiting.__getitem__, default=bucket)
     return first if waiting.get(first, 1.0) < 1.0 else bucket
 
 
 def by_type(life: Life, cause: str, month: int) -> float:
-    """Macro, type and treatment multipliers of a class of causes (3h)."""
+    """Macro and type multipliers of a class of causes (3h)."""
     multipliers = life.contract["tier"]["type_multiplier"][life.type][cause]
-    pool = life.world["pool"]
-    called = pool and life.treated != NOT_CALLED
-    effect = pool["effect"][life.treated][life.type][cause] if called else 1.0
-    return multiplier(life.contract, cause, month, life.world) * multipliers * effect
+    return multiplier(life.contract, cause, month, life.world) * multipliers
 
 
 def type_after_spell(life: Life, month: int) -> int:

@@ -28,17 +28,20 @@ TYPE_ORDER = (HARDSHIP, STRATEGIC, FORGETFUL)
 def open_contract(loan: Plain, world: Plain) -> Plain:
     """Everything about a loan that no path changes."""
     parameters = world["parameters"]
-    tier = parameters["tiers"][tier_of(loan, parameters["tiers"])]
+    place = tier_of(loan, parameters["tiers"])
+    tier = parameters["tiers"][place]
     bucket = max(k for k, edge in enumerate(parameters["bucket_edges"]) if loan["days_past_due"] >= edge)
     if loan["repossessed"]:
         bucket = max(bucket, parameters["default_bucket"])
     since = months_between(loan["origination_date"], world["as_of"])
     names = ("loan_id", "region", "sector", "vehicle", "amortisation", "stage", "modified", "repossessed")
+    names += ("tracker", "starter_interrupt")
     tracked = tier["tracker_multiplier"] if loan["tracker"] else 1.0
     return {
         **{name: loan[name] for name in names},
         "entity": int(loan_entities([loan["loan_id"]])[0]),
         "tier": tier,
+        "observed": world["observed"][place] if world["observed"] else None,
         "bucket": bucket,
         "monthly_rate": loan["rate"] / 12.0,
         "discount": 1.0 + min(loan["rate"], tier["discount_cap"]) / 12.0,

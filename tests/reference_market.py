@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import math
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scenarios.vocabulary import SEGMENTS
 from simulator.entities import named_entity
 from simulator.kernels.random import block_at
+
+if TYPE_CHECKING:
+    from reference import Life
 
 Plain = dict[str, Any]
 NORMAL = NormalDist()
@@ -32,6 +35,11 @@ def monthly_uniform(entity: int, path: int, month: int, seed: int) -> float:
 
 def event_uniform(entity: int, path: int, month: int, purpose: int, seed: int) -> float:
     return uniform(entity, path, 2**16 + month * 16 + purpose // 4, purpose % 4, seed)
+
+
+def draw(life: Life, month: int, purpose: int) -> float:
+    """A loan's own event draw on its path."""
+    return event_uniform(life.contract["entity"], life.path, month, purpose, life.world["seed"])
 
 
 # --- factors and prices (3c), (5) to (5c) ------------------------------------------------------------------------

@@ -1,25 +1,22 @@
-"""The reference's workout: seizure, sale, insurance of the car, deficiency, loss (8), (8b), (8c) (see `reference`)."""
+"""The reference's workout: seizure, sale, insurance of the car, deficiency, loss (8) to (8d) (see `reference`)."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from reference_market import NORMAL, event_uniform
+from reference_collections import pursued, searches, usual_treatment
+from reference_market import NORMAL, draw
 from scenarios.vocabulary import (
-    MAX_BUCKET,
     PURPOSE_CONDITION,
     PURPOSE_INSURED,
     PURPOSE_SEIZE,
     PURPOSE_SOLD,
+    PURPOSE_SURRENDER,
 )
 
 if TYPE_CHECKING:
     from reference import Life
-
-
-def draw(life: Life, month: int, purpose: int) -> float:
-    return event_uniform(life.contract["entity"], life.path, month, purpose, life.world["seed"])
 
 
 def condition(life: Life) -> float:
@@ -32,15 +29,28 @@ def condition(life: Life) -> float:
 
 
 def follow_car(life: Life, month: int) -> None:
-    """At the close of a month: a car may be seized while there are arrears, and goes back when there are none."""
-    if 0 < life.state <= MAX_BUCKET:
-        intensity = life.contract["tier"]["seizure"][life.state] * life.contract["find"]
+    """At the close of a month: a car may be seized or handed over while there are arrears, else it goes back."""
+    if life.in_arrears:
+        treatment = life.treatment or usual_treatment(life)
+        intensity = life.contract["tier"]["seizure"][life.state] * find_factor(life) * treatment["seizure"]
         if life.seized is None and draw(life, month, PURPOSE_SEIZE) < 1.0 - math.exp(-intensity):
-            life.seized = month
-            life.add(month, repossessed_count=1)
+            take_car(life, month)
+        if life.seized is None and draw(life, month, PURPOSE_SURRENDER) < treatment["surrender"]:
+            take_car(life, month)
+            life.add(month, surrendered_count=1)
     elif life.seized is not None and life.redeems:
         life.seized = None
         life.add(month, redeemed_count=1)
+
+
+def take_car(life: Life, month: int) -> None:
+    life.seized = month
+    life.add(month, repossessed_count=1)
+
+
+def find_factor(life: Life) -> float:
+    """Factor on the chance to seize or find the car: tracker, segment, a visit in this spell."""
+    return float(life.contract["find"] * life.spell.finds)
 
 
 # --- the end of a loan that owes (8) -----------------------------------------------------------------------------
@@ -63,7 +73,7 @@ def sell(life: Life, month: int, exposure: float, fire: float) -> tuple[float, f
         waited = month - life.seized
         lag = max(tier["sale_lag"] - waited, 0)
         stored = waited + lag
-    elif draw(life, month, PURPOSE_SOLD) < min(tier["found_share"] * life.contract["find"], 1.0):
+    elif searches(life.world["strategy"]) and draw(life, month, PURPOSE_SOLD) < found_share(life):
         lag = tier["search_lag"] + tier["sale_lag"]
         stored = tier["sale_lag"]
     else:
@@ -77,6 +87,11 @@ def sell(life: Life, month: int, exposure: float, fire: float) -> tuple[float, f
     if not math.isnan(tier["lgd_floor"]):
         net = min(net, exposure * (1.0 - tier["lgd_floor"]))
     return net + cost, cost, lag
+
+
+def found_share(life: Life) -> float:
+    """Probability that a car is found after charge-off (8b)."""
+    return min(float(life.contract["tier"]["found_share"]) * find_factor(life), 1.0)
 
 
 def total_loss(life: Life, month: int, principal: float, interest: float) -> tuple[float, float]:
@@ -97,10 +112,10 @@ def total_loss(life: Life, month: int, principal: float, interest: float) -> tup
 
 def take_loss(life: Life, month: int, exposure: float, net: float, lag: int) -> None:
     """Deficiency, and the loss at charge-off (8), discounted to the default (8c) and to the book's date."""
-    tier, discount = life.contract["tier"], life.contract["discount"]
-    collected = tier["deficiency_share"] * max(exposure - net, 0.0)
-    later = tier["deficiency_lag"]
-    life.add(month + later, deficiency_cash=collected, recovery=collected, cash=collected)
+    discount = life.contract["discount"]
+    name, share, later = pursued(life, month)
+    collected = share * max(exposure - net, 0.0)
+    life.add(month + later, **{name: collected}, recovery=collected, cash=collected)
     life.loss = exposure - net / discount**lag - collected / discount**later
     life.recovered[month] = net + collected
     assert life.default_month is not None

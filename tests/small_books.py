@@ -170,6 +170,7 @@ def _mixed_features(random: np.random.Generator, place: int, loan: Mapping[str, 
         "balloon": loan["current_balance"] * float(random.uniform(0.1, 0.6)) if place % 11 in (3, 4, 5, 8) else np.nan,
         "mileage": np.nan if place % 4 == 0 else float(random.uniform(5_000.0, 200_000.0)),
         "tracker": place % 3 == 1,
+        "starter_interrupt": place % 4 == 1,
         "modified": place % 10 == 7 or place % 10 == 9,
         "repossessed": place % 12 == 9,
     }

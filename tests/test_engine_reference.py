@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from busy_books import busy_macro, busy_servicing, busy_seven_buckets, busy_tiers
-from plain_books import TRACED, plain_world
+from busy_books import busy_macro, busy_servicing, busy_seven_buckets, busy_tiers, observed_servicing
+from plain_books import OF_STRATEGIES, TRACED, plain_world
 from reference import simulate_plain
+from scenarios.strategy import CollectionStrategy
 from scenarios.vocabulary import (
     BOOK_VARIABLES,
     CHARGED_OFF,
     EXIT_LABELS,
+    INCIDENTS,
     POOL_VARIABLES,
+    RUNG_VARIABLES,
     STAGES,
 )
 from simulator.engine import RunSize, prepare, simulate
@@ -38,16 +41,25 @@ class Pair:
     tape: LoanTape
     engine: xr.Dataset
     plain: list[dict[str, Any]]
+    strategy: CollectionStrategy | None
+
+    @property
+    def busy(self) -> bool:
+        return self.strategy is not None and bool(self.strategy.pools)
 
     def table(self, value: Callable[[dict[str, Any], int], float], months: range) -> np.ndarray:
         return np.array([[value(path, month) for month in months] for path in self.plain])
 
 
-@pytest.fixture(scope="module", params=["lognormal", "probit", "lognormal, phone", "seven buckets, phone"])
+CASES = ("lognormal", "probit", "lognormal, strategy", "seven buckets, strategy", "probit, as observed")
+
+
+@pytest.fixture(scope="module", params=CASES)
 def pair(request: pytest.FixtureRequest) -> Pair:
-    kind, _, phone = request.param.partition(", ")
+    kind, _, strategy = request.param.partition(", ")
     parameters = busy_seven_buckets() if kind == "seven buckets" else busy_tiers(kind)
-    servicing = busy_servicing(parameters) if phone else Servicing()
+    servicings = {"": lambda _: Servicing(), "strategy": busy_servicing, "as observed": observed_servicing}
+    servicing = servicings[strategy](parameters)
     tape, macro = mixed_book(), busy_macro(parameters, MONTHS)
     ids = tuple(tape["loan_id"].tolist())
     where = {"months": MONTHS, "seed": SEED, "servicing": servicing}
@@ -55,7 +67,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     engine = simulate(tape, macro, parameters, paths=PATHS, trace=ids, size=size, **where)
     stages = prepare(tape, macro, parameters, servicing, months=MONTHS, seed=SEED).book.loans.fact.stage.tolist()
     world = plain_world(tape, macro, parameters, stages=stages, **where)
-    return Pair(tape, engine, simulate_plain(world, PATHS))
+    return Pair(tape, engine, simulate_plain(world, PATHS), servicing.strategy)
 
 
 def histories(pair: Pair, item: int) -> np.ndarray:
@@ -82,7 +94,17 @@ def test_types_and_flags_agree_exactly(pair: Pair, name: str) -> None:
     expected = histories(pair, TRACED.index(name))
     np.testing.assert_array_equal(pair.engine[name].to_numpy()[0, 0, 0], expected)
     met = np.unique(expected).astype(int)
-    assert set(met) == {-1, 0, 1, 2} if name == "trace_type" else np.bitwise_or.reduce(met) == 15
+    flags = 15 if pair.strategy else 15 - 4
+    assert set(met) == {-1, 0, 1, 2} if name == "trace_type" else np.bitwise_or.reduce(met) == flags
+
+
+def test_rungs_agree_exactly(pair: Pair) -> None:
+    if pair.strategy is None:
+        assert "trace_rungs" not in pair.engine
+        return
+    expected = histories(pair, TRACED.index("trace_rungs"))
+    np.testing.assert_array_equal(pair.engine["trace_rungs"].to_numpy()[0, 0, 0], expected)
+    assert np.bitwise_or.reduce(expected.astype(int), axis=None) == 2 ** len(pair.strategy.ladder) - 1
 
 
 @pytest.mark.parametrize("name", TRACED[1:5])
@@ -95,7 +117,7 @@ def test_amounts_agree_loan_by_loan(pair: Pair, name: str) -> None:
 @pytest.mark.parametrize("name", [variable.name for variable in BOOK_VARIABLES])
 def test_book_agrees(pair: Pair, name: str) -> None:
     expected = pair.table(lambda path, month: path["book"].get((name, month), 0.0), range(1, MONTHS + 1))
-    assert np.count_nonzero(expected) > 20
+    assert np.count_nonzero(expected) > (-1 if name in OF_STRATEGIES and not pair.busy else 20)
     assert_amounts(pair.engine[name].to_numpy()[0, 0, 0], expected, scale=1_000.0)
 
 
@@ -124,14 +146,41 @@ def test_the_run_off_is_met_to_its_end(pair: Pair) -> None:
     assert not last & set(range(1, pair.engine.sizes["bucket"]))
 
 
-@pytest.mark.parametrize("name", [variable.name for variable in POOL_VARIABLES if "month" in variable.dims])
-def test_pool_agrees(pair: Pair, name: str) -> None:
-    if not pair.plain[0]["pool"]:
+@pytest.mark.parametrize("name", [variable.name for variable in POOL_VARIABLES])
+def test_pools_agree(pair: Pair, name: str) -> None:
+    if not pair.busy:
         assert name not in pair.engine
         return
-    expected = pair.table(lambda path, month: path["pool"][name, month], range(1, MONTHS + 1))
-    assert np.count_nonzero(expected) > 100
-    assert_amounts(pair.engine[name].to_numpy()[0, 0, 0, ..., 0], expected, scale=1.0)
+    for pool in pair.strategy.pools:
+        expected = pair.table(lambda path, month, pool=pool: path["pool"][name, pool, month], range(1, MONTHS + 1))
+        assert np.count_nonzero(expected) > (-1 if "waiting" in name and pool == "robot" else 100)
+        found = pair.engine[name].sel(pool=pool).to_numpy()[0, 0, 0]
+        assert_amounts(found, expected, scale=1.0)
+
+
+@pytest.mark.parametrize("kind", INCIDENTS)
+def test_incidents_agree_exactly(pair: Pair, kind: str) -> None:
+    if pair.strategy is None:
+        assert "incident_count" not in pair.engine
+        return
+    expected = pair.table(lambda path, month: path["incident"][kind, month], range(1, MONTHS + 1))
+    assert np.count_nonzero(expected) > (20 if pair.busy else -1)
+    np.testing.assert_array_equal(pair.engine["incident_count"].sel(incident=kind).to_numpy()[0, 0, 0], expected)
+
+
+@pytest.mark.parametrize("name", [variable.name for variable in RUNG_VARIABLES])
+def test_moments_by_rung_agree(pair: Pair, name: str) -> None:
+    if pair.strategy is None:
+        assert name not in pair.engine
+        return
+    _, figure, moment = name.split("_")
+    for place, label in enumerate(pair.strategy.labels):
+        by_path = pair.table(
+            lambda path, month, place=place: path["rung"].get((figure, month, place), 0.0), range(1, MONTHS + 1)
+        )
+        expected = by_path.mean(axis=0) if moment == "mean" else by_path.std(axis=0, ddof=1)
+        found = pair.engine[name].sel(rung=label).to_numpy()[0, 0, 0]
+        assert_amounts(found, expected, scale=1_000.0)
 
 
 @pytest.mark.parametrize("name", ["shortfall", "shortfall_12m"])

@@ -1,4 +1,4 @@
-"""The plain reference by itself: workout, total loss, histories, types and the phone by pencil and paper."""
+"""The plain reference by itself: workout, total loss, histories, types by pencil and paper."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scenarios.vocabulary import (
     TOTAL_LOSS,
     TYPES,
 )
-from simulator.servicing import PhonePool, Servicing
+from simulator.servicing import Servicing
 from small_books import BUCKET_DAYS, CERTAIN, certain, changed, quiet
 
 LOAN = {"current_balance": 9_000.0, "rate": 0.12, "remaining_term": 18}
@@ -255,51 +255,3 @@ def test_negative_equity_score_and_ltv_move_entry(late: bool) -> None:
     hazard *= 2.5 / 1.25 * math.exp(1.0 - 0.5) if late else 1.0 / 1.25 * math.exp(0.09 - 0.5)
     entered = sum(row[1][0] == 1 for row in path["history"].values())
     assert_shares(np.array([entered]), [1.0 - math.exp(-hazard)], loans, normal_bound(1e-4, 2))
-
-
-# --- the phone ---------------------------------------------------------------------------------------------------
-
-
-def phone(hours: float, weights: tuple[float, float, float], reach: float = 1.0) -> Servicing:
-    effect = np.ones((2, len(TYPES), len(CAUSE_CLASSES)))
-    effect[0][:, CURE] = 0.0
-    return Servicing(PhonePool(hours, 1.0, 1, 2, reach, weights, effect))
-
-
-def test_the_longest_waiting_comes_first() -> None:
-    rows = [{**LOAN, "days_past_due": BUCKET_DAYS[1]}] * 5 + [{**LOAN, "days_past_due": BUCKET_DAYS[3]}, LOAN]
-    path = plain_run(rows, certain({}), months=3, servicing=phone(2.5, (0.0, 1.0, 0.0)))
-    assert [path["pool"]["pool_demand", month] for month in (1, 2, 3)] == [5.0] * 3
-    assert [path["pool"]["pool_served", month] for month in (1, 2, 3)] == [2.0] * 3
-    assert [path["pool"]["pool_waiting", month] for month in (1, 2, 3)] == [3.0] * 3
-    # Month 1 serves 0 and 1, month 2 serves 2 and 3, month 3 serves 4 and, in the order of the book, 0.
-    assert [path["pool"]["pool_waiting_months", month] for month in (1, 2, 3)] == [1.0, 4.0 / 3.0, 4.0 / 3.0]
-    treated = [[row[month][-1] & 4 for row in path["history"].values()] for month in (1, 2, 3)]
-    expected = [{0, 1}, {2, 3}, {0, 4}]
-    assert [{place for place, flag in enumerate(flags) if flag} for flags in treated] == expected
-
-
-def test_only_who_was_reached_cures() -> None:
-    rows = [{**LOAN, "days_past_due": BUCKET_DAYS[1], "current_balance": 1_000.0 * (place + 1)} for place in range(4)]
-    # All are treated at the start: hold them back in month 1 by a bucket that leads to the next.
-    path = plain_run(rows, certain({1: 2, 2: 0}), months=2, servicing=phone(2.0, (0.0, 0.0, 1.0)))
-    assert [row[2][0] for row in path["history"].values()] == [2, 2, 0, 0]  # the largest balances were called
-    nobody = plain_run(rows, certain({1: 2, 2: 0}), months=2, servicing=phone(9.0, (0.0, 0.0, 1.0), reach=0.0))
-    assert [row[2][0] for row in nobody["history"].values()] == [2] * 4
-
-
-@pytest.mark.parametrize(("weight", "first"), [(1.03, 0), (16.0, 1)])
-def test_priorities_are_whole_sixteenths(weight: float, first: int) -> None:
-    """Balances of 0.985 and 1.015 of their mean: 16 and 16 of 16.48 sixteenths, but 252 and 259 of 256."""
-    rows = [{**LOAN, "days_past_due": BUCKET_DAYS[1], "current_balance": balance} for balance in (1_000.0, 1_030.0)]
-    path = plain_run(rows, certain({1: 2, 2: 0}), months=2, servicing=phone(1.0, (0.0, 0.0, weight)))
-    cured = [place for place, row in enumerate(path["history"].values()) if row[2][0] == 0]
-    assert cured == [first]
-
-
-def test_after_the_horizon_everybody_is_treated() -> None:
-    row = {**LOAN, "days_past_due": BUCKET_DAYS[2], "remaining_term": 40}
-    path = plain_run([row], certain({2: 3, 3: 0}), months=1, servicing=phone(0.0, (1.0, 1.0, 1.0)))
-    assert path["history"]["L00000"][1][0] == 3
-    assert [month for month, *_ in path["moves"]] == [1, 2]
-    assert path["left"]["L00000"] > 0.0

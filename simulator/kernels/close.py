@@ -68,7 +68,7 @@ def seize(item, path, effort, spot, bundles, items, book):  # type: ignore[no-un
     state, month = items.state[item], spot.month
     most = workouts.seizure[np.uint64(path.tier), np.uint64(state)]
     if ladder.on:
-        most *= chance_to_seize(item, path, state, effort, ladder, items)
+        most *= after_horizon(path, state, effort, ladder, month > clock.months)
     drawn, u = items.bucket[item] > 0, unit(items.word[PURPOSE_SEIZE, item])
     if (path.seized < 0) & (most > 0.0) & (~drawn | (u < most * workouts.find_bound)):
         fact = loans.fact[spot.origin + items.place[item]]
@@ -82,11 +82,9 @@ def seize(item, path, effort, spot, bundles, items, book):  # type: ignore[no-un
 
 
 @compiled(inline=True, inner=True)
-def chance_to_seize(item, path, state, effort, ladder, items):  # type: ignore[no-untyped-def]
-    """What collections do to the intensity of seizure of a loan in arrears at the close (P4), (P13)."""
-    if items.bucket[item] > 0:
-        return effort.seizure * effort.find
-    return ladder.mean[path.tier, state, SEIZURE, path.kind]
+def after_horizon(path, state, effort, ladder, late):  # type: ignore[no-untyped-def]
+    """What collections do to the intensity of seizure after the horizon (P13); before it the ladder seizes."""
+    return ladder.mean[path.tier, state, SEIZURE, path.kind] * effort.find if late else 0.0
 
 
 @compiled(inline=True, inner=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.kernels.bundles import EXTENSION, NEVER, NO_RUNG, SEIZURE
+from simulator.kernels.bundles import EXTENSION, NEVER, NO_RUNG
 from simulator.kernels.compile import compiled
 
 
@@ -43,5 +43,4 @@ def act_on_average(effort, mean, kind):  # type: ignore[no-untyped-def]
     effort.cure = mean[0, kind]
     effort.roll = mean[1, kind]
     effort.charge_off = mean[2, kind]
-    effort.seizure = mean[SEIZURE, kind]
     effort.extension = mean[EXTENSION, kind]

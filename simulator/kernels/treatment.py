@@ -26,15 +26,22 @@ from scenarios.vocabulary import (
     MAX_BUCKET,
     PURPOSE_ACTION,
     PURPOSE_INCIDENT,
+    PURPOSE_SEIZE,
 )
 from simulator.kernels.amounts import accrued_interest, principal_behind
-from simulator.kernels.booking import COLLECTION_COST, INCIDENT_COST
+from simulator.kernels.booking import (
+    COLLECTION_COST,
+    DEFAULTED_BALANCE,
+    INCIDENT_COST,
+    REPOSSESSED_BALANCE,
+    REPOSSESSED_COUNT,
+)
 from simulator.kernels.bundles import EXTENSION, NEVER, NO_RUNG, PRIORITIES, SEIZURE
-from simulator.kernels.collateral import car_value
+from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.effort import offer_nothing
 from simulator.kernels.random import event_uniform, normal_quantile
-from simulator.kernels.workout import whole
+from simulator.kernels.workout import book_new_default, whole
 
 STEPS = 16.0
 """Levels of priority in one unit of score."""
@@ -89,14 +96,13 @@ def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
     effort.cure = scale[0, kind]
     effort.roll = scale[1, kind]
     effort.charge_off = scale[2, kind]
-    effort.seizure = 0.0
     effort.extension = 0.0
 
 
 @compiled(inline=True, inner=True)
-def is_for(number, rung, state, done, effort):  # type: ignore[no-untyped-def]
-    """Whether a rung is for a loan by what changes of it but amounts (P1); `done` are rungs of earlier closes."""
-    fits = (rung.buckets >> np.uint32(state)) & (rung.revealed >> np.uint32(effort.revealed)) & 1 == 1
+def is_for(number, rung, state, done, known, effort):  # type: ignore[no-untyped-def]
+    """Whether a rung is for a loan by what changes but amounts (P1); `done`, `known`: at earlier closes."""
+    fits = (rung.buckets >> np.uint32(state)) & (rung.revealed >> np.uint32(known)) & 1 == 1
     fits &= (rung.after & done) == rung.after
     fits &= (rung.unless & done) == 0
     fits &= effort.broken >= rung.broken
@@ -152,6 +158,15 @@ def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-un
         ladder.scale[path.tier, path.state],
         effort,
     )
+    if rung.seizes:
+        seize_now(
+            ladder.scale[path.tier, path.state, SEIZURE, kind] * ladder.effect[number, 0, SEIZURE, kind],
+            place,
+            spot,
+            bundles,
+            work,
+            result,
+        )
     if rung.reveals:
         effort.revealed = 1 + kind
     effort.find = max(effort.find, rung.find)
@@ -172,12 +187,32 @@ def act(rung, effect, kind, scale, effort):  # type: ignore[no-untyped-def]
     effort.cure *= effect[0, kind]
     effort.roll *= effect[1, kind]
     effort.charge_off *= effect[2, kind]
-    if rung.seizes:
-        before = effort.seizure if effort.seizure > 0.0 else scale[SEIZURE, kind]
-        effort.seizure = before * effect[SEIZURE, kind]
     if rung.extends:
         before = effort.extension if effort.extension > 0.0 else scale[EXTENSION, kind]
         effort.extension = before * effect[EXTENSION, kind]
+
+
+@compiled(inner=True)
+def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Try to seize the car of a loan that a truck reaches (8b), and book what follows at the same close."""
+    loans, _, workouts, _, clock = bundles
+    worker, month, loan = spot.worker, spot.month, spot.origin + place
+    path, effort, book = work.path[worker, place], work.effort[worker, place], result.book[spot.row]
+    fact = loans.fact[loan]
+    intensity = workouts.seizure[path.tier, path.state] * multiplier * effort.find * fact.find
+    u = event_uniform(fact.entity, clock.first_path + spot.row, month, PURPOSE_SEIZE, clock.seed)
+    if not car_is_seized(u, intensity):
+        return
+    path.seized = month
+    principal = owed(loan, place, worker, loans, work)
+    book[REPOSSESSED_COUNT, month] += 1.0
+    book[REPOSSESSED_BALANCE, month] += principal
+    if path.defaulted < 0:
+        path.defaulted = month
+        book[DEFAULTED_BALANCE, month] += principal
+        growth = loans.contract[loan].growth
+        exposure = principal + accrued_interest(principal, path.state, growth, clock.nonaccrual_months)
+        book_new_default(loan, spot, exposure, bundles, result)
 
 
 @compiled(inline=True, inner=True)
@@ -200,13 +235,13 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
         work.arrears[worker, late] = place
         late += 1
         begin_close(effort, state, ladder.scale[path.tier, state], path.kind)
-        done, fits, principal, ltv = effort.done, ladder.fits[loan], 0.0, 0.0
+        done, known, fits, principal, ltv = effort.done, effort.revealed, ladder.fits[loan], 0.0, 0.0
         if ladder.measures:
             principal = owed(loan, place, worker, loans, work)
             ltv = principal / car_value(loan, worker, month, loans, work)
         for number in range(ladder.rung.size):
             rung = ladder.rung[number]
-            if (fits >> np.uint32(number)) & 1 == 0 or not is_for(number, rung, state, done, effort):
+            if (fits >> np.uint32(number)) & 1 == 0 or not is_for(number, rung, state, done, known, effort):
                 continue
             if ladder.measures and not within(rung, principal, ltv):
                 continue

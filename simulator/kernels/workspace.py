@@ -51,7 +51,6 @@ EFFORT: Final = np.dtype(
         ("cure", np.float64),
         ("roll", np.float64),
         ("charge_off", np.float64),
-        ("seizure", np.float64),
         ("extension", np.float64),
         ("plan", np.float64),
         ("surrender", np.float64),

@@ -14,7 +14,7 @@ import xarray as xr
 from outputs.manifest import digest_of
 from outputs.measures import path_loss
 from outputs.run_folder import RESULTS
-from outputs.store import read_facts, read_inputs, read_results
+from outputs.store import read_all
 from outputs.strategies import strategy_loss
 from scenarios.errors import Fault, InputError
 
@@ -61,7 +61,8 @@ def read_run(path: Path) -> StoredRun:
     folder = path if path.is_dir() else path.absolute().parent
     name = folder.absolute().name if path.is_dir() or path.name == RESULTS else path.stem
     file = path / RESULTS if path.is_dir() else path
-    return StoredRun(name, str(path), file, read_results(path), read_facts(path), read_inputs(path))
+    results, inputs, facts = read_all(path)
+    return StoredRun(name, str(path), file, results, facts, inputs)
 
 
 def join_runs(first: StoredRun, second: StoredRun) -> tuple[xr.Dataset, tuple[str, ...]]:

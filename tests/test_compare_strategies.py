@@ -18,7 +18,7 @@ from scipy.stats import norm
 from outputs import estimators, measures, strategies, strategies_best, strategies_costs, strategies_retest
 from outputs.strategies_best import Paths, bootstrap_best
 from outputs.strategies_verdicts import FAMILY_ERROR, holm, judge, two_sided
-from outputs.strategies_view import compare_strategies, comparison_notes, format_comparison
+from outputs.strategies_view import compare_strategies, comparison_notes, format_comparison, retest_lines
 from strategy_samples import INCIDENT_COST, LADDERS, bare_results, strategy_results
 
 EXACT = 1e-9
@@ -356,7 +356,11 @@ def retested(shift: float, fresh_shift: float) -> dict[str, object]:
         fresh = normal_pair(np.random.default_rng(42), len(numbers), shift=fresh_shift)
         return fresh.sel(strategy=[strategy])
 
-    (row,) = strategies_retest.retest(dataset, 300, simulate).to_dict(orient="records")
+    table = strategies_retest.retest(dataset, 300, simulate)
+    (row,) = table.to_dict(orient="records")
+    told = retest_lines(table, dataset)
+    assert told[1] == "The winner by EL once more on 300 paths that it was not chosen by, % of opening balance"
+    assert told[2].endswith(str(row["outcome"]))
     assert asked == [("only", row["winner"], range(400, 700)), ("only", row["rival"], range(400, 700))]
     return row
 

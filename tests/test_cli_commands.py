@@ -268,6 +268,7 @@ def test_schema_knows_all_kinds_of_file() -> None:
     answer = carstress("schema")
     assert (answer.code, answer.err) == (0, "")
     kinds = {"macro_scenario", "study", "regime", "parameter_set", "tape_mapping", "tape_market", "tape_profile"}
+    kinds |= {"collection_strategy", "contact_rules"}
     document = answer.document
     assert set(document["properties"]["kind"]["enum"]) == kinds
     used = {reference.split("/")[-1] for reference in _references(document)}

@@ -22,7 +22,7 @@ WRITE_OFF = "- {action: write_off, who: {from_days: 121}}"
 # what is replaced, by what, what is said
 CASES = [
     # pools
-    ("hours_per_month: 320, ", "", ["own.yaml:8:11: pools.agents has no capacity; expected hours_per_month or hours_per_1000_loans or unlimited: true.", "Write hours for the whole book"]),
+    ("hours_per_month: 320, ", "", ["own.yaml:8:11: pools.agents has no capacity; expected hours_per_month or hours_per_1000_loans or hours_per_100_in_arrears or unlimited: true.", "Write hours for the whole book"]),
     ("hours_per_month: 320, ", "hours_per_month: 320, hours_per_1000_loans: 9, ", ["pools.agents has two capacities; expected one of hours_per_month and hours_per_1000_loans. Take one out."]),
     ("{hours_per_1000_loans: 100, field", "{unlimited: true, field", ["own.yaml:9:52: pools.visitors is unlimited and hires; expected hours that can grow. Take `hiring` out."]),
     ("pool: agents\n", "pool: agent\n", ["own.yaml:15:11: ladder[1].pool = agent, a pool that does not exist; expected one of agents, visitors. Did you mean `agents`?", "own.yaml:8:11: pools.agents does no rung's work; expected a rung that names it."]),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
-import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from calibration.library import find_parameter_set, parameter_set_names
 from command_line import carstress
@@ -18,12 +18,11 @@ from scenarios.rule_checks import rule_problems
 from scenarios.rungs import AnyRung, Extension, Letter, PhoneCall, Repossession, Sms, Visit
 from scenarios.strategy import STRATEGIES, CollectionStrategy
 from scenarios.vocabulary import ACTIONS, REFERENCE_STRATEGY
-from simulator.ladder import buckets_of, mean_effects
+from simulator.ladder import buckets_of
 
 NAMES = library_names("strategies")
 REFERENCES = ("reference_cn", "reference_us")
 WORKING = tuple(name for name in NAMES if name != "none")
-CURE = 0
 
 
 def rung(strategy: CollectionStrategy, label: str) -> AnyRung:
@@ -148,56 +147,61 @@ def intensity(share: float) -> float:
     return -math.log(1.0 - share)
 
 
-def ratio(cure: float, points: float) -> float:
-    """Of the intensity with calls to that without."""
-    return intensity(cure) / intensity(cure - points)
+def neutral(cure: float, strategy: CollectionStrategy, day: int) -> float:
+    """What divides the cure's intensity by (P5), where cures race alone: the mean over who is reached is `cure`."""
+    rungs = [
+        (item.reach_percent / 100.0, item.effect.cure)
+        for item in strategy.ladder
+        if item.who.from_days <= day <= item.who.to_days and item.effect.cure != 1.0
+    ]
+
+    def mean(divisor: float) -> float:
+        total = 0.0
+        for hits in product((False, True), repeat=len(rungs)):
+            weight = math.prod(reach if hit else 1.0 - reach for hit, (reach, _) in zip(hits, rungs, strict=True))
+            effect = math.prod(effect for hit, (_, effect) in zip(hits, rungs, strict=True) if hit)
+            total += weight * (1.0 - math.exp(-intensity(cure) * effect / divisor))
+        return total - cure
+
+    return float(brentq(mean, 0.1, 20.0))
+
+
+def told(strategy: CollectionStrategy) -> str:
+    return " ".join(strategy.description.split())
 
 
 def test_the_arithmetic_of_reference_us_is_that_of_its_description() -> None:
     strategy = find_strategy("reference_us")
-    text = " ".join(strategy.description.split())
     early = rung(strategy, "call_early")
+    without = 0.415 - 0.30 * 0.344  # published cure less who is reached times what it does to them
+    assert f"{without:.3f}" == "0.312"
     assert early.reach_percent == 30.0
-    points = 0.30 * 0.344
-    assert points == pytest.approx(0.10, abs=0.005)
-    mean = ratio(0.415, 0.10)
-    assert f"{mean:.2f}" == "1.42"
-    assert early.effect.cure == pytest.approx(1.0 + (mean - 1.0) / 0.30, abs=0.02)
-    assert "a ratio of 1.42" in text
-    assert intensity(0.315 + 0.344) / intensity(0.315) == pytest.approx(
-        2.8, abs=0.05
-    )  # what the text says was not used
-    assert rung(strategy, "call_middle").effect.cure == pytest.approx(intensity(0.39) / intensity(0.24), abs=0.02)
-    assert rung(strategy, "call_late").effect.cure == pytest.approx(intensity(0.20) / intensity(0.12), abs=0.05)
-    means = mean_effects(strategy, (0, 30, 60, 90))[1:, CURE]
-    np.testing.assert_allclose(means, np.broadcast_to([[1.56], [1.33], [1.25]], (3, 3)), atol=0.006)
-    for product in ("1.1 x 1.42 = 1.56", "1.15 x 1.16 = 1.33", "1.15 x 1.09 = 1.25"):
-        assert product in text
-    np.testing.assert_array_equal(mean_effects(strategy, (0, 1, 31, 61)), mean_effects(strategy, (0, 30, 60, 90)))
+    assert early.effect.cure == pytest.approx(intensity(without + 0.344) / intensity(without), abs=0.02)
+    assert rung(strategy, "call_middle").effect.cure == pytest.approx(intensity(0.39) / intensity(0.24), abs=0.01)
+    assert rung(strategy, "call_late").effect.cure == pytest.approx(intensity(0.20) / intensity(0.12), abs=0.01)
+    found = [neutral(cure, strategy, day) for cure, day in ((0.415, 30), (0.27, 60), (0.13, 90))]
+    assert "by about " + "{:.2f}, {:.2f} and {:.2f} in the three buckets".format(*found) in told(strategy)
+    left = [1.0 - math.exp(-intensity(cure) / each) for cure, each in zip((0.415, 0.27, 0.13), found, strict=True)]
+    words = "leaves {:.3f} of a cure of .415, {:.3f} of .27 and {:.3f} of .13".format(*left).replace("0.", ".")
+    assert words in told(strategy)
 
 
 def test_the_arithmetic_of_reference_cn_is_that_of_its_description() -> None:
     strategy = find_strategy("reference_cn")
-    text = " ".join(strategy.description.split())
-    mean = ratio(0.74, 0.10)
-    assert f"{mean:.2f}" == "1.32"
-    assert rung(strategy, "call_m1").effect.cure == pytest.approx(1.0 + (mean - 1.0) / 0.30, abs=0.05)
-    means = mean_effects(strategy, (0, 1, 31, 61, 91, 121, 151))[1:, CURE, 0]
-    np.testing.assert_allclose(means, [1.46, 1.42, 1.57, 1.47, 1.47, 1.47], atol=0.01)
-    for product in ("1.1 x 1.33 = 1.46 in M1, 1.42 in M2", "1.15 x 1.16 x 1.18 = 1.57", "1.15 x 1.09 x 1.18 = 1.47"):
-        assert product in text
-    early = find_parameter_set("cn_auto_finance").transitions
-    to_current = next(row.to["current"] for row in early if row.from_bucket == "M1")
-    assert to_current == 0.74
+    found = [neutral(cure, strategy, day) for cure, day in ((0.74, 1), (0.245, 31), (0.22, 61), (0.12, 91))]
+    assert "about {:.2f} in M1, {:.2f} in M2, {:.2f} in M3 and {:.2f} later".format(*found) in told(strategy)
+    transitions = {row.from_bucket: row.to for row in find_parameter_set("cn_auto_finance").transitions}
+    assert transitions["M1"]["current"] == 0.74
+    assert transitions["M2"]["current"] + transitions["M2"]["M1"] == pytest.approx(0.245)
+    assert sum(transitions["M3"][state] for state in ("current", "M1", "M2")) == pytest.approx(0.22)
 
 
-def test_deflators_of_none_lie_within_what_the_evidence_allows() -> None:
-    """Calls add 8 to 12 points of cure at 30 days: without them, and without reminders, no less than half remains."""
-    means = mean_effects(find_strategy("reference_us"), (0, 30, 60, 90))[1, CURE, 0]
-    calls = means / 1.1
-    for cure in (0.34, 0.415, 0.49):
-        without = 1.0 - (1.0 - cure) ** (1.0 / calls)
-        assert 0.075 <= cure - without <= 0.125
+@pytest.mark.parametrize("cure", [0.34, 0.415, 0.49])
+def test_calls_add_what_the_evidence_allows(cure: float) -> None:
+    """8 to 12 points of cure at 30 to 59 days, over the range of published cures."""
+    strategy = find_strategy("reference_us")
+    calls = neutral(cure, strategy, 30) / rung(strategy, "sms").effect.cure
+    assert 0.08 <= cure - (1.0 - math.exp(-intensity(cure) / calls)) <= 0.12
 
 
 @pytest.mark.parametrize("name", [*REFERENCES, "field_early", "phone_first"])

@@ -192,7 +192,7 @@ def act(rung, effect, kind, scale, effort):  # type: ignore[no-untyped-def]
         effort.extension = before * effect[EXTENSION, kind]
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Try to seize the car of a loan that a truck reaches (8b), and book what follows at the same close."""
     loans, _, workouts, _, clock = bundles
@@ -222,7 +222,7 @@ def level_of(pool, rung, state, waiting, principal):  # type: ignore[no-untyped-
     return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Let every rung look at every loan in arrears; return how many loans there are, and how many ask a pool."""
     loans, _, _, ladder, _ = bundles
@@ -270,7 +270,7 @@ def hours_of(number, worker, ladder, work):  # type: ignore[no-untyped-def]
     return 0.0 if pool.field and work.shut[worker] > 0 else work.staff[worker, number]
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def open_pools(worker, ladder, work):  # type: ignore[no-untyped-def]
     """Pools as a path begins."""
     work.shut[worker] = 0
@@ -278,7 +278,7 @@ def open_pools(worker, ladder, work):  # type: ignore[no-untyped-def]
         work.staff[worker, number] = ladder.pool[number].hours
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Take a chunk up the ladder at the close of a month, and book what it costs."""
     _, _, _, ladder, _ = bundles
@@ -309,7 +309,7 @@ def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     close_pools(spot, bundles, work, result)
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-def]
     """Who asked a pool and got nothing has waited a month more (P2)."""
     worker, month = spot.worker, spot.month
@@ -325,7 +325,7 @@ def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-
                 effort.waiting[number] = 0
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def close_pools(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Book hours, contacts and costs of a close, draw its incidents, hire for the next (P9) to (P11)."""
     ladder = bundles[3]
@@ -345,7 +345,7 @@ def close_pools(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     draw_incidents(spot, bundles, work, result)
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def close_pool(number, spot, ladder, work, result):  # type: ignore[no-untyped-def]
     """Book a pool's month and hire for the next; return its cost."""
     worker, month = spot.worker, spot.month
@@ -365,7 +365,7 @@ def close_pool(number, spot, ladder, work, result):  # type: ignore[no-untyped-d
     return told[POOL_COST, month]
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def draw_incidents(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Incidents of a month's contacts, their cost, and for how long field work is closed (P11)."""
     _, _, _, ladder, clock = bundles
@@ -386,7 +386,7 @@ def draw_incidents(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     result.book[row, INCIDENT_COST, month] += cost
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def book_commissions(spot, late, bundles, work, result):  # type: ignore[no-untyped-def]
     """Commission of agencies on what their loans paid this month (P9); the first `late` items were in arrears."""
     _, _, _, ladder, clock = bundles

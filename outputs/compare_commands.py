@@ -5,12 +5,15 @@ As in `cli.py`, heavy imports stand inside the commands and nothing is computed 
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from outputs.console import VOICE, interruptible, reporting
+from outputs.plan_commands import MANY
 from outputs.run_commands import find_run
 from scenarios.errors import Fault, InputError
 
@@ -47,10 +50,22 @@ MEASURES: Final = ("expected_loss", "value_at_risk", "expected_shortfall", "net_
     type=click.Choice(MEASURES),
     help="Show differences of this measure only; give it again for another. Verdicts mind all of them.",
 )
+@click.option(
+    "--retest",
+    "fresh",
+    type=MANY,
+    help="Run the winner of each scenario and its rival again on so many paths beyond those of RUN.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to make, with tables and pictures.")
 @reporting
 def compare(
-    run: str, run2: str | None, baseline: str | None, loss: Loss, measures: tuple[str, ...], out: Path | None
+    run: str,
+    run2: str | None,
+    baseline: str | None,
+    loss: Loss,
+    measures: tuple[str, ...],
+    fresh: int | None,
+    out: Path | None,
 ) -> None:
     """Compare the collection strategies of RUN, or of RUN and RUN2, path by path on their common draws.
 
@@ -58,25 +73,31 @@ def compare(
     share draws, book, scenarios and parameters; otherwise every reason is told, and the exit code is 3. Nothing is
     written without --out.
     """
+    from outputs.measures import as_records
     from outputs.run_folder import check_destination
     from outputs.strategies_join import read_run
-    from outputs.strategies_view import compare_strategies, comparison_document, format_comparison
+    from outputs.strategies_view import compare_strategies, comparison_document, comparison_notes, format_comparison
+    from outputs.wording import TERMINAL_WIDTH
 
+    if run2 is not None and fresh is not None:
+        raise click.UsageError("--retest runs strategies of one run again; leave RUN2 out.")
     if out is not None:
         check_destination(out, force=False)
     runs = [read_run(find_run(name)) for name in (run, run2) if name is not None]
     dataset, notes = _joined(runs)
     chosen = _with_baseline(dataset, baseline, runs[0].place)
     found = interruptible(lambda: compare_strategies(chosen, loss))
-    notes = (*notes, *_versions(runs))
-    document: dict[str, Any] = {
-        **comparison_document(found),
-        "runs": [each.place for each in runs],
-        "notes": list(notes),
-    }
-    told = [format_comparison(found, measures or MEASURES), *(["", *notes] if notes else [])]
+    notes, tables = (*notes, *comparison_notes(found), *_versions(runs)), found.tables()
+    document: dict[str, Any] = {**comparison_document(found), "runs": [each.place for each in runs]}
+    told = [format_comparison(found, measures or MEASURES)]
+    if fresh is not None:
+        again, words = _tested_again(runs[0], chosen, fresh, loss)
+        document["retest"], tables["retest"] = as_records(again), again
+        told += words
+    document["notes"] = list(notes)
+    told += [line for text in notes for line in ("", textwrap.fill(text, TERMINAL_WIDTH, break_on_hyphens=False))]
     if out is not None:
-        document["files"] = [str(path) for path in _written(out, found, runs)]
+        document["files"] = [str(path) for path in _written(out, found, runs, tables)]
         told += ["", f"Written to {out}/"]
     VOICE.report("\n".join(told), document)
 
@@ -122,13 +143,30 @@ def _versions(runs: list[StoredRun]) -> tuple[str, ...]:
     return (f"Warning: the runs were made by carstress {' and '.join(made)}; differences may be the program's.",)
 
 
-def _written(out: Path, found: Comparison, runs: list[StoredRun]) -> tuple[Path, ...]:
+def _tested_again(run: StoredRun, dataset: xr.Dataset, count: int, loss: Loss) -> tuple[pandas.DataFrame, list[str]]:
+    """The winners on fresh paths: the table, and its lines for the terminal.
+
+    Raises
+    ------
+    InputError
+        The study draws its parameters, of which paths beyond its own have none.
+    """
+    from outputs.strategies_retest import retest, simulate_again
+    from outputs.strategies_view import retest_lines
+
+    VOICE.say(f"Running winners and rivals on {count:,} fresh paths ...")
+    found = interruptible(lambda: retest(dataset, count, simulate_again(run), loss))
+    return found, retest_lines(found, dataset)
+
+
+def _written(
+    out: Path, found: Comparison, runs: list[StoredRun], tables: Mapping[str, pandas.DataFrame]
+) -> tuple[Path, ...]:
     """Write tables and pictures into a new folder, whole or not at all."""
     from outputs.csv_text import to_csv
     from outputs.figures import draw_comparison, write_figures
     from outputs.run_folder import FIGURES, TABLES, new_folder, write_text
 
-    tables: dict[str, pandas.DataFrame] = found.tables()
     run_id = "+".join(dict.fromkeys(str(each.facts["run_id"]) for each in runs))
     with new_folder(out, force=False) as building:
         for name, table in tables.items():

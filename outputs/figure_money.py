@@ -91,4 +91,4 @@ def queues(dataset: xr.Dataset) -> pandas.DataFrame:
                 known = np.where(np.isfinite(there_are), there_are, np.nan)
                 columns |= {"mean": path_mean(values, dataset), "capacity": known if name == "demand" else np.nan}
                 tables.append(pandas.DataFrame(columns))
-    return pandas.concat(tables, ignore_index=True)
+    return pandas.concat(tables, ignore_index=True) if tables else pandas.DataFrame(columns=["run", "pool"])

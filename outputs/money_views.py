@@ -193,9 +193,14 @@ def hours_words(capacity: xr.DataArray) -> str:
     if not values.size or np.isinf(values).all():
         return "unlimited hours"
     finite = values[np.isfinite(values)]
-    low, high = (f"{float(value):,.0f}" for value in (finite.min(), finite.max()))
+    low, high = (_hours(float(value)) for value in (finite.min(), finite.max()))
     told = f"{low} hours a month" if low == high else f"{low} to {high} hours a month"
     return told if finite.size == values.size else f"{told}, or unlimited hours"
+
+
+def _hours(value: float) -> str:
+    """Hours with the digits that matter: 7.5, 900, 12,345."""
+    return f"{value:,.0f}" if value >= 100.0 else f"{value:.3g}"
 
 
 # --- uncertain parameters ------------------------------------------------------------------------------------

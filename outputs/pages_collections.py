@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 QUEUE_CAPTION: Final = (
     "Loans in arrears that a rung of the ladder is for ask its pool for hours. Where hours asked for run above the "
     "line of the hours there are (their mean over paths, if the pool hires), some wait, and nothing acts on them that "
-    "month. "
+    "month. Bands hold the middle 50 % and 90 % of paths."
+)
+SERVED_CAPTION: Final = (
+    "Loans in arrears that a rung of the ladder is for ask its pool for hours. This pool has hours for all of them. "
     "Bands hold the middle 50 % and 90 % of paths."
 )
 LADDERS_A_ROW: Final = 2
@@ -50,18 +53,21 @@ def even_columns(count: int, most: int = PANELS_A_ROW) -> int:
 
 
 def queue_pictures(page: Page) -> tuple[Picture, ...]:
-    """A picture a pool; none where the study has no pool."""
+    """A picture a pool; none where no run has a pool that anybody could ask."""
     if not has_pool(page.dataset):
         return ()
     data = figure_money.queues(page.dataset)
+    if data.empty:
+        return ()
     pools = list(dict.fromkeys(data["pool"]))
     return tuple(_queue_picture(page, pool, data[data["pool"] == pool], alone=len(pools) == 1) for pool in pools)
 
 
 def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool) -> Picture:
     """Hours asked of a pool against those that there are, and under them the loans that wait."""
+    waits = QUANTITIES["waiting"] in set(data["quantity"])
     title = f"Queue of the pool {pool}: hours asked for, and loans not served"
-    if QUANTITIES["waiting"] not in set(data["quantity"]):
+    if not waits:
         title = f"Hours asked of the pool {pool}, which serves everybody"
     hours = hours_words(page.dataset["pool_capacity"].sel(pool=pool))
     subtitle = f"Hours and loans a month from {page.marks.as_of} on; {hours}"
@@ -78,12 +84,14 @@ def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool
         for axes in part[::across]:
             axes.set_ylabel(label)
     grey_bands(sheet.legend(*axes_list[0].get_legend_handles_labels()))
-    waiting = data[data["quantity"] == QUANTITIES["waiting"]]
-    most = waiting.groupby("run", sort=False)["mean"].max()
-    words = "; ".join(f"{run}: at most {amount(value)} loans wait, mean over paths" for run, value in most.items())
-    words = words or "Nobody waits"
+    told = data[data["quantity"] == QUANTITIES["waiting" if waits else "demand"]]
+    most = told.groupby("run", sort=False)["mean"].max()
+    what = "loans wait" if waits else "hours are asked for"
+    words = "; ".join(f"{run}: at most {amount(value)} {what}, mean over paths" for run, value in most.items())
     name = "pool_queue" if alone else f"pool_queue_{pool}"
-    return Picture(name, title, QUEUE_CAPTION, f"Fan charts over time. {words}.", sheet.figure, data)
+    return Picture(
+        name, title, QUEUE_CAPTION if waits else SERVED_CAPTION, f"Fan charts over time. {words}.", sheet.figure, data
+    )
 
 
 def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle], across: int) -> None:

@@ -25,7 +25,7 @@ MARK_SIZE: Final = 6.0
 FUNNEL_COLOURS: Final = (PALE, "#8f8f8f", "#0072B2")
 FUNNEL_BARS: Final = (0.74, 0.52, 0.30)
 """Heights of the bars of a rung, one in the other, as shares of its place."""
-FUNNEL_ROOM: Final = 2.2
+FUNNEL_ROOM: Final = 2.5
 """Width of the axis over its longest bar: room for the figures beside it."""
 BOX_LINES: Final = (1.2, 4.5)
 """Widths of the lines from 5 to 95 % and from 25 to 75 %."""

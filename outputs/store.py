@@ -26,6 +26,7 @@ from scenarios.vocabulary import CUTS, DATASET_VARIABLES, MEASURE_VARIABLES, TAI
 
 __all__ = [
     "check_destination",
+    "read_all",
     "read_facts",
     "read_inputs",
     "read_manifest",
@@ -268,23 +269,41 @@ def read_results(path: Path) -> xr.Dataset:
         Where there is no such file, or it is not one that carstress wrote.
     """
     with _reading(path) as tree:
-        results = tree.children["results"].to_dataset().load()
-    results.attrs = {name: _plain(value) for name, value in results.attrs.items()}
-    return results
+        return _results(tree)
 
 
 def read_inputs(path: Path) -> dict[str, xr.Dataset | str]:
     """What a re-run needs, as it was given to `write_run`: texts by name, the tape as a Dataset."""
     with _reading(path) as tree:
-        group = tree.children["inputs"]
-        texts = {str(name): str(variable.values) for name, variable in group.to_dataset().data_vars.items()}
-        return {**texts, **{name: child.to_dataset().load() for name, child in group.children.items()}}
+        return _inputs(tree)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
     """What identifies the run: run_id, seed, rng_scheme, versions, input_files, warnings."""
     with _reading(path) as tree:
-        facts = dict(tree.children["attrs"].attrs)
+        return _facts(tree)
+
+
+def read_all(path: Path) -> tuple[xr.Dataset, dict[str, xr.Dataset | str], dict[str, Any]]:
+    """Results, inputs and facts of a run from one opening of its file, which takes longer than reading a small run."""
+    with _reading(path) as tree:
+        return _results(tree), _inputs(tree), _facts(tree)
+
+
+def _results(tree: xr.DataTree) -> xr.Dataset:
+    results = tree.children["results"].to_dataset().load()
+    results.attrs = {name: _plain(value) for name, value in results.attrs.items()}
+    return results
+
+
+def _inputs(tree: xr.DataTree) -> dict[str, xr.Dataset | str]:
+    group = tree.children["inputs"]
+    texts = {str(name): str(variable.values) for name, variable in group.to_dataset().data_vars.items()}
+    return {**texts, **{name: child.to_dataset().load() for name, child in group.children.items()}}
+
+
+def _facts(tree: xr.DataTree) -> dict[str, Any]:
+    facts = dict(tree.children["attrs"].attrs)
     decoded = {name: json.loads(str(facts[name])) for name in ("versions", "input_files", "warnings")}
     return {
         "run_id": str(facts["run_id"]),

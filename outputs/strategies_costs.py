@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from outputs import estimators
 from outputs.estimators import Estimate
 from outputs.measures import Loss, path_loss, sample_of
 from outputs.rates import ratio
-from outputs.strategies import mean_difference, ordered_runs, total_cost
+from outputs.strategies import COSTS, mean_difference, ordered_runs, total_cost
 from scenarios.vocabulary import RUN_DIMS
 
 CONTACTS: Final = "rung_contacts_mean"
@@ -34,6 +35,21 @@ COST_LABELS: Final[Mapping[str, tuple[str, str]]] = {
 
 RATIOS: Final = frozenset({"cost_per_recovered", "contacts_per_loan"})
 """Those that are no amounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """What strategies lose, cost and recover on each path, currency: float64[scenario, strategy, programme, path]."""
+
+    loss: xr.DataArray
+    collection: xr.DataArray
+    incident: xr.DataArray
+    recovered: xr.DataArray
+
+    @property
+    def cost(self) -> xr.DataArray:
+        """All costs."""
+        return self.collection + self.incident
 
 
 def recovered(dataset: xr.Dataset) -> xr.DataArray:
@@ -56,9 +72,11 @@ def strategy_costs(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.
         contacts are told where the result has no rungs.
     """
     scale = 100.0 / float(dataset.attrs["opening_balance"])
+    own = {name: total_cost(dataset, name) for name in COSTS}
+    flows = Flows(path_loss(dataset, loss), own[COSTS[0]], own[COSTS[1]], recovered(dataset))
     rows: list[dict[str, Any]] = []
     for run in ordered_runs(dataset):
-        for measure, found in _estimates(dataset, run, loss):
+        for measure, found in _estimates(dataset, flows, run):
             columns = {
                 "value": found.value,
                 "standard_error": found.standard_error,
@@ -70,23 +88,21 @@ def strategy_costs(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.
     return pandas.DataFrame(rows)
 
 
-def _estimates(dataset: xr.Dataset, run: Mapping[str, str], loss: Loss) -> Iterator[tuple[str, Estimate]]:
-    own = {name: total_cost(dataset, name) for name in ("collection_cost", "incident_cost")}
-    for name, cost in own.items():
-        yield name, estimators.mean(sample_of(cost.sel(run), dataset))
-    gained = recovered(dataset).sel(run)
-    yield "recovered", estimators.mean(sample_of(gained, dataset))
-    yield "cost_per_recovered", ratio(total_cost(dataset).sel(run), gained, dataset, scale=1.0)
+def _estimates(dataset: xr.Dataset, flows: Flows, run: Mapping[str, str]) -> Iterator[tuple[str, Estimate]]:
+    own = {"collection_cost": flows.collection, "incident_cost": flows.incident, "recovered": flows.recovered}
+    for name, values in own.items():
+        yield name, estimators.mean(sample_of(values.sel(run), dataset))
+    yield "cost_per_recovered", ratio(flows.cost.sel(run), flows.recovered.sel(run), dataset, scale=1.0)
     contacts = contacts_per_loan(dataset, run)
     if math.isfinite(contacts):
         yield "contacts_per_loan", Estimate(contacts, *(estimators.NOT_ESTIMABLE,) * 3)
     first = {**run, "strategy": str(dataset["strategy"].values[0])}
     if run == first:
         return
-    plain, whole = path_loss(dataset, loss), path_loss(dataset, loss) + total_cost(dataset)
-    yield "loss_avoided", mean_difference(plain.sel(first), plain.sel(run), dataset)
-    for name, cost in zip(("extra_cost", "extra_incident_cost"), own.values(), strict=True):
+    yield "loss_avoided", mean_difference(flows.loss.sel(first), flows.loss.sel(run), dataset)
+    for name, cost in (("extra_cost", flows.collection), ("extra_incident_cost", flows.incident)):
         yield name, mean_difference(cost.sel(run), cost.sel(first), dataset)
+    whole = flows.loss + flows.cost
     yield "net_benefit", mean_difference(whole.sel(first), whole.sel(run), dataset)
 
 

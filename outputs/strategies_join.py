@@ -14,7 +14,7 @@ import xarray as xr
 from outputs.manifest import digest_of
 from outputs.measures import path_loss
 from outputs.run_folder import RESULTS
-from outputs.store import read_facts, read_inputs, read_results
+from outputs.store import read_all
 from outputs.strategies import strategy_loss
 from scenarios.errors import Fault, InputError
 
@@ -39,6 +39,8 @@ class StoredRun:
         Its folder's.
     place : str
         As the user named it.
+    file : Path
+        Its results file.
     results : xr.Dataset
     facts : mapping
         Of `outputs.store.read_facts`.
@@ -48,6 +50,7 @@ class StoredRun:
 
     name: str
     place: str
+    file: Path
     results: xr.Dataset
     facts: Mapping[str, Any]
     inputs: Mapping[str, xr.Dataset | str]
@@ -57,7 +60,9 @@ def read_run(path: Path) -> StoredRun:
     """Read a run by its folder or its results file; `InputError` where there is none."""
     folder = path if path.is_dir() else path.absolute().parent
     name = folder.absolute().name if path.is_dir() or path.name == RESULTS else path.stem
-    return StoredRun(name, str(path), read_results(path), read_facts(path), read_inputs(path))
+    file = path / RESULTS if path.is_dir() else path
+    results, inputs, facts = read_all(path)
+    return StoredRun(name, str(path), file, results, facts, inputs)
 
 
 def join_runs(first: StoredRun, second: StoredRun) -> tuple[xr.Dataset, tuple[str, ...]]:
@@ -93,7 +98,7 @@ def differences_of_draws(first: StoredRun, second: StoredRun) -> Iterator[Fault]
     ours, theirs = _identity(first), _identity(second)
     for name, (found, remedy) in theirs.items():
         expected = ours[name][0]
-        if found != expected:
+        if found != expected and not (name == "observed" and "" in (found, expected)):
             yield _fault(first, second, name, (found, expected), remedy)
     yield from _scenario_faults(first, second)
     if not any(ours[name][0] != theirs[name][0] for name in ("paths", "months")):
@@ -115,9 +120,17 @@ def _identity(run: StoredRun) -> dict[str, tuple[str, str]]:
         "opening book": (_short(digest_of(columns)), "Give both studies the same `portfolio:`."),
         "as-of date": (str(results.attrs["as_of"]), "Give both studies the same `portfolio:`."),
         "parameters": (_short(digest_of(str(run.inputs["parameters"]))), "Give both the same `parameters:`."),
+        **_observed(run),
         "programmes": (", ".join(map(str, results["programme"].values)), "Give both the same programmes."),
         **{name: (_told(study.get(name)), f"Give both studies the same `{name}:`.") for name in WORLD},
     }
+
+
+def _observed(run: StoredRun) -> dict[str, tuple[str, str]]:
+    """Strategies under which the parameters were observed, where the run has a ladder: others act relative to them."""
+    text = str(run.inputs.get("observed", "[]"))
+    told = _short(digest_of(text)) if json.loads(text) else ""
+    return {"observed": (told, "Give the strategies under which the parameters were observed one content.")}
 
 
 def _short(digest: str) -> str:
@@ -157,12 +170,12 @@ def _factor_faults(first: StoredRun, second: StoredRun) -> Iterator[Fault]:
         ("shift_direction", "directions of the tail's proposal"),
         ("stratum_low", "strata of the tail's proposal"),
         ("batch", "batches of the paths"),
-        ("global_factor", "global factor of the paths"),
+        ("global_factor", "global factors of the paths"),
     ):
         pair = [run.results[name].values if name in run.results.variables else None for run in (first, second)]
         if not _same(*pair):
-            expected = f"those of {first.place}" if label.endswith("s") else f"that of {first.place}"
-            yield Fault(second.place, f"{label} differ", expected, "Run both again with one version of carstress.")
+            remedy = "Run both again with one version of carstress."
+            yield Fault(second.place, f"{label} differ", f"those of {first.place}", remedy)
 
 
 def _same(one: np.ndarray[Any, Any] | None, other: np.ndarray[Any, Any] | None) -> bool:

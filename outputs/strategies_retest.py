@@ -15,7 +15,12 @@ import xarray as xr
 
 from outputs.measures import Loss, sample_of
 from outputs.strategies import mean_difference, nearest_to_best, strategy_levels, strategy_loss
+from outputs.strategies_join import StoredRun
 from outputs.strategies_verdicts import FAMILY_ERROR, holm, two_sided
+from scenarios.errors import Fault, InputError
+from simulator.engine import RunSize, available_cores
+from simulator.study import inputs_from_store, simulate_scenario
+from simulator.tail_study import stored_proposal
 
 Simulate = Callable[[str, str, range], xr.Dataset]
 """Runs a scenario under a strategy on some paths: (scenario, strategy, path numbers) to a result of both alone."""
@@ -26,6 +31,30 @@ OUTCOMES: Final[dict[str, str]] = {
     FAILS: "told apart in the run, not on fresh paths",
     OPEN: "not told apart in the run",
 }
+
+
+def simulate_again(run: StoredRun) -> Simulate:
+    """Simulates strategies of a stored run as the run did, from what it keeps.
+
+    Raises
+    ------
+    InputError
+        The study draws its parameters: paths beyond its own have none.
+    """
+    inputs = inputs_from_store(dict(run.inputs), run.file)
+    if inputs.study.uncertainty is not None:
+        found = f"a study that draws its parameters, and has draws for its {inputs.study.paths:,} paths alone"
+        remedy = "Run the study with more paths and compare again."
+        raise InputError(Fault(run.place, found, "a study with fixed parameters for --retest", remedy))
+    macros = {macro.name: macro for macro in inputs.macro_paths()}
+    proposal, size = stored_proposal(run.results), RunSize(threads=available_cores())
+
+    def simulate(scenario: str, strategy: str, numbers: range) -> xr.Dataset:
+        return simulate_scenario(
+            inputs, macros[scenario], paths=numbers, strategy=strategy, proposal=proposal, size=size
+        )
+
+    return simulate
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from outputs.strategies_costs import COST_LABELS, RATIOS, strategy_costs
 from outputs.strategies_verdicts import FAMILY_ERROR
 from outputs.wording import LOSS_LABELS, TERMINAL_WIDTH, align, amount, measure_label, path_count, percent
 from scenarios.counted import counted
+from scenarios.vocabulary import REFERENCE_STRATEGY
 
 MEASURES: Final = ("expected_loss", "value_at_risk", "expected_shortfall", "net_cash", "incidents")
 """Measures of a comparison, in the order in which they are shown."""
@@ -187,13 +188,14 @@ def _pairing_lines(found: Comparison) -> list[str]:
 
 def _ranking_lines(found: Comparison) -> list[str]:
     table = ranking(found.levels, found.best)
-    head = ("scenario", "strategy", "EL, %", "rank", "P(best)", "ES 99 %, %", "rank", "P(best)")
+    head = ("scenario", "strategy", "EL, %", "rank", "P(best)", "ES 99 %, %", "rank", "P(best)", "")
     rows: list[tuple[str, ...]] = []
     before = ""
     for (scenario, strategy), part in table.groupby(["scenario", "strategy"], sort=False):
         cells: list[str] = []
         for row in part.itertuples():
             cells += [percent(row.percent_of_opening), str(row.rank), percent(100 * row.best_probability, 1)]
+        cells.append("*" if bool(part["unreliable"].any()) else "")
         rows.append(("" if scenario == before else str(scenario), str(strategy), *cells))
         before = str(scenario)
     drawn = int(found.best["replicates"].iloc[0])
@@ -201,7 +203,8 @@ def _ranking_lines(found: Comparison) -> list[str]:
         "Ranking; P(best), %: how probable it is that the strategy has the least, given the paths of this run\n"
         f"({counted(drawn, 'bootstrap sample')} of the paths, Philox keyed by the run's seed)"
     )
-    return ["", title, align([head, *rows], text_columns=2)]
+    thin = ["* fewer than 10 paths lie beyond ES 99 %"] if bool(table["unreliable"].any()) else []
+    return ["", title, align([head, *rows], text_columns=2), *thin]
 
 
 def _cost_lines(found: Comparison) -> list[str]:
@@ -223,6 +226,37 @@ def _cost_text(name: str, value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.3f}" if name in RATIOS else amount(value)
+
+
+def retest_lines(table: pandas.DataFrame, dataset: xr.Dataset) -> list[str]:
+    """The winners on fresh paths: difference to the rival in the run and there, and whether the verdict holds."""
+    scale = 100.0 / float(dataset.attrs["opening_balance"])
+    head = ("scenario", "winner", "less", "in the run", "from", "to", "fresh", "from", "to", "verdict")
+    rows = [
+        (
+            str(row["scenario"]),
+            str(row["winner"]),
+            str(row["rival"]),
+            *(percent(scale * row[f"{kind}{name}"]) for kind in ("", "fresh_") for name in ("value", "low", "high")),
+            str(row["outcome"]),
+        )
+        for row in table.to_dict(orient="records")
+    ]
+    fresh = counted(int(table["paths"].iloc[0]), "path")
+    title = f"The winner by EL once more on {fresh} that it was not chosen by, % of opening balance"
+    return ["", title, _columns_right([head, *rows], text_columns=3)]
+
+
+def comparison_notes(found: Comparison) -> tuple[str, ...]:
+    """What a reader must know of a comparison: that `reference` books no cost, where others do."""
+    costs = found.costs[found.costs["measure"] == "collection_cost"].groupby("strategy")["value"].max()
+    free = [str(name) for name in costs.index if str(name).partition("@")[0] == REFERENCE_STRATEGY]
+    if not free or not bool((costs.drop(free) > 0.0).any()):
+        return ()
+    return (
+        f"Warning: {free[0]} has no ladder and books no cost of collection; what others cost is set against nothing. "
+        "Compare with a ladder that does what the books did whose figures the parameters are.",
+    )
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------

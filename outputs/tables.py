@@ -35,6 +35,7 @@ from outputs.csv_text import to_csv
 from outputs.report import ReportInputs
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range
+from outputs.strategies_view import strategy_tables
 from outputs.tail_view import has_method, tail_table
 from outputs.weighted import weighted_summary
 from scenarios.regimes import shipped_regimes
@@ -68,6 +69,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "summary_net_loss": measures.summary(results, "net_loss"),
         "return_periods": measures.return_periods(results),
         "differences": compare.paired_differences(results),
+        **strategy_tables(results),
         "weighted": weighted_summary(results),
         "top_of_range": top_of_range(results),
         "rates": rates.rates(results),

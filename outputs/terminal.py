@@ -20,6 +20,7 @@ from outputs.periods import WHOLE
 from outputs.provision import ALL_STAGES, credit_loss
 from outputs.sensitivity import top_of_range, why_lower
 from outputs.start_levels import foreign_starts
+from outputs.strategies_view import ranking_lines
 from outputs.study_view import study_document
 from outputs.tail_view import tail_document, tail_lines, thin_tails
 from outputs.uncertainty import parameter_bands
@@ -36,6 +37,7 @@ def further_lines(dataset: xr.Dataset) -> list[str]:
     """Lines for the terminal; a part that a study has no figures for is left out."""
     return [
         *tail_lines(dataset),
+        *ranking_lines(dataset),
         *_weighted_lines(dataset),
         *_lender_lines(dataset),
         *_top_lines(dataset),

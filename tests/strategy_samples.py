@@ -130,3 +130,35 @@ def _rungs(late: np.ndarray, ladder: Ladder) -> dict[str, np.ndarray]:
     flows = {"asked": asked, "served": 0.8 * asked, "reached": 0.3 * asked, "contacts": 1.6 * asked, "cost": asked}
     moments = {"mean": np.mean, "sd": np.std}
     return {f"rung_{name}_{moment}": of(flow, axis=3) for name, flow in flows.items() for moment, of in moments.items()}
+
+
+def bare_results(losses: Mapping[str, np.ndarray], costs: Mapping[str, np.ndarray] | None = None) -> xr.Dataset:
+    """Result of one scenario and one month that has what a comparison needs and nothing else.
+
+    Parameters
+    ----------
+    losses, costs : mapping of strategy to float64[path]
+        Loss without costs, and cost of collection, 0 where none is given; the opening balance is 100.
+    """
+    names, count = list(losses), len(next(iter(losses.values())))
+    shape = (1, len(names), 1, count)
+    dims = ("scenario", "strategy", "programme", "path")
+    loss = np.stack([losses[name] for name in names]).reshape(shape)
+    cost = np.stack([(costs or {}).get(name, np.zeros(count)) for name in names]).reshape(shape)
+    monthly = {"ultimate_loss": loss, "collection_cost": cost, "incident_cost": 0.0 * cost, "cash": 100.0 - loss}
+    monthly |= {"collected": np.full(shape, 4.0), "recovery": np.full(shape, 1.0)}
+    late = ("ultimate_loss", "principal_paid", "interest_paid", "fees", "recovery")
+    return xr.Dataset(
+        {name: ((*dims, "month"), values[..., None]) for name, values in monthly.items()}
+        | {f"{name}_after_horizon": (dims, np.zeros(shape)) for name in late},
+        coords={
+            "scenario": ["only"],
+            "strategy": names,
+            "programme": ["none"],
+            "path": np.arange(count),
+            "month": [1],
+            "log_weight": ("path", np.zeros(count)),
+            "batch": ("path", np.arange(count)),
+        },
+        attrs={"opening_balance": 100.0, "opening_count": 10, "seed": "1", "currency": "USD", "as_of": "2024-12-31"},
+    )

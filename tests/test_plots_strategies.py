@@ -1,0 +1,259 @@
+"""Pictures of strategies and collections: they show their table, nothing overlaps, who has none is spared."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+
+from drawn_texts import drawn_texts
+from outputs import figure_money, figure_strategies, plots_strategies, strategies, style
+from outputs.csv_text import to_csv
+from outputs.figure_strategies import efficient
+from outputs.figures import Picture, draw_comparison, draw_pictures, write_figures
+from outputs.money_views import hours_words, pool_view
+from outputs.pages_collections import even_columns
+from outputs.strategies_view import compare_strategies
+from sample_results import LOANS, sample_results
+from strategy_samples import HOURS, LADDERS, MOST, WAGE, Ladder, strategy_results
+
+NAMES = (
+    "strategy_differences",
+    "strategy_frontier",
+    "pool_queue_phone",
+    "pool_queue_field",
+    "pool_queue_digital",
+    "collections_funnel",
+    "incidents",
+)
+RUN_ID = "0123456789ab"
+LONG = "a_strategy_whose_name_somebody_chose_without_thinking_of_pictures"
+
+
+def drawn(dataset: xr.Dataset) -> dict[str, Picture]:
+    return {picture.name: picture for picture in draw_comparison(compare_strategies(dataset), RUN_ID)}
+
+
+@pytest.fixture(scope="module")
+def results() -> xr.Dataset:
+    return strategy_results(300, 36)
+
+
+@pytest.fixture(scope="module")
+def pictures(results: xr.Dataset) -> dict[str, Picture]:
+    return drawn(results)
+
+
+@pytest.fixture(scope="module")
+def crowded(results: xr.Dataset) -> dict[str, Picture]:
+    """Three scenarios, two of them with long names, and a strategy with the longest."""
+    names = ["baseline", "fed_2025_severely_adverse_with_a_used_car_slump", "$adverse$"]
+    dataset = results.isel(scenario=[0, 1, 1]).assign_coords(scenario=names)
+    return drawn(dataset.assign_coords(strategy=["reference_us", LONG, "$field$", "digital_only"]))
+
+
+@pytest.fixture(scope="module")
+def two_years() -> dict[str, Picture]:
+    """One scenario, two strategies, months as labels."""
+    ladders = {name: LADDERS[name] for name in ("reference_us", "field_first")}
+    return drawn(strategy_results(60, 24, ladders=ladders).isel(scenario=[1]))
+
+
+# --- what they show ------------------------------------------------------------------------------------------------
+
+
+def test_all_pictures_are_drawn_in_their_order(pictures: dict[str, Picture]) -> None:
+    assert tuple(pictures) == NAMES
+    for picture in pictures.values():
+        assert len(picture.caption) > 50
+        assert len(picture.alternative) > 50
+        assert not picture.data.empty
+        assert "run" in picture.data
+
+
+def test_a_run_of_several_strategies_has_them_after_its_other_pictures(results: xr.Dataset) -> None:
+    small = results.isel(path=slice(0, 40), month=slice(0, 6))
+    assert tuple(picture.name for picture in draw_pictures(small, RUN_ID))[-len(NAMES) :] == NAMES
+
+
+def test_a_run_of_one_strategy_without_pools_has_none() -> None:
+    names = {picture.name for picture in draw_pictures(sample_results(20, 3), RUN_ID)}
+    assert not names & {*NAMES, "pool_queue"}
+
+
+def test_one_ladder_alone_has_pools_rungs_and_incidents_but_no_comparison() -> None:
+    alone = strategy_results(40, 6, ladders={"field_first": LADDERS["field_first"]})
+    names = [picture.name for picture in draw_pictures(alone, RUN_ID)]
+    assert names[-4:] == ["pool_queue_phone", "pool_queue_field", "collections_funnel", "incidents"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_picture_says_as_of_and_run(name: str, pictures: dict[str, Picture]) -> None:
+    texts = [text.get_text() for text in pictures[name].figure.texts]
+    assert pictures[name].title in texts
+    assert any("2024-12-31" in text for text in texts[1:2])
+    assert any(f"run {RUN_ID}" in text and "300 paths" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("strategy_differences", "% of opening balance"),
+        ("strategy_frontier", "% of opening balance"),
+        ("pool_queue_phone", "500 hours a month"),
+        ("pool_queue_field", "300 to 450 hours a month"),
+        ("pool_queue_digital", "unlimited hours"),
+        ("collections_funnel", "Loans of each 1,000 opening loans"),
+        ("incidents", "Number within 36 months"),
+    ],
+)
+def test_unit_stands_under_the_title(name: str, unit: str, pictures: dict[str, Picture]) -> None:
+    assert unit in " ".join(pictures[name].figure.texts[1].get_text().split())
+
+
+def test_marks_of_the_forest_are_those_of_the_table(results: xr.Dataset, pictures: dict[str, Picture]) -> None:
+    table = strategies.strategy_differences(results)
+    data = pictures["strategy_differences"].data
+    assert len(data) == 2 * 3 * 7, "two scenarios, three strategies, EL and three levels of VaR and ES"
+    means = table[table["measure"] == "expected_loss"]
+    np.testing.assert_allclose(data[data["measure"] == "EL"]["value"], means["percent_of_opening"])
+    assert (data["told_apart"] == (data["verdict"] != "not told apart")).all()
+    first = data[data["run"] == "baseline"]
+    with style.look():
+        axes = Figure().subplots()
+        styles = dict(list(plots_strategies.strategy_styles(list(LADDERS)).items())[1:])
+        plots_strategies.plot_differences(axes, first, styles)
+    marks = [line for line in axes.lines if line.get_marker() not in ("None", "", None)]
+    assert [float(line.get_xdata()[0]) for line in marks] == pytest.approx(list(first["value"]))
+    full = [line.get_markerfacecolor() != "white" for line in marks]
+    assert full == list(first["told_apart"])
+
+
+def test_nobody_beats_a_strategy_of_the_frontier() -> None:
+    points = np.array([[0.0, 5.0], [1.0, 3.0], [2.0, 3.0], [2.0, 1.0], [3.0, 2.0], [0.0, 5.0]])
+    assert list(efficient(points)) == [True, True, False, True, False, True], "equals do not beat each other"
+
+
+def test_the_funnel_counts_loans_of_each_thousand(results: xr.Dataset) -> None:
+    data = figure_strategies.rung_totals(results).set_index(["run", "rung"])
+    at = {"scenario": "baseline", "strategy": "field_first", "programme": "none", "rung": "visit"}
+    by_hand = float(results["rung_asked_mean"].sel(at).sum()) * 1_000 / LOANS
+    assert data.loc["baseline / field_first", "visit"]["asked"] == pytest.approx(by_hand)
+    assert set(data.loc["baseline / field_first"].index) == {"call", "visit", "seize"}
+    assert not any("none" in run for run, _ in data.index), "a ladder without rungs has no panel"
+
+
+def test_spread_of_incidents_by_hand(results: xr.Dataset) -> None:
+    data = figure_strategies.incident_spread(results).set_index(["run", "incident"])
+    at = {"scenario": "baseline", "strategy": "field_first", "programme": "none", "incident": "injury"}
+    counts = np.sort(results["incident_count"].sel(at).sum("month").values)
+    row = data.loc["baseline / field_first", "injury"]
+    assert row["mean"] == pytest.approx(counts.mean())
+    assert row["none_percent"] == pytest.approx(100 * (counts == 0).mean())
+    assert row["q95"] == counts[int(np.ceil(0.95 * counts.size)) - 1]
+    quiet = results.assign(incident_count=results["incident_count"].where(results["incident"] == "claim", 0))
+    assert set(figure_strategies.incident_spread(quiet)["incident"]) == {"claim"}
+
+
+# --- pools -----------------------------------------------------------------------------------------------------------
+
+
+def test_queues_are_of_the_runs_that_have_the_pool_and_follow_its_hours(results: xr.Dataset) -> None:
+    data = figure_money.queues(results)
+    assert set(data[data["pool"] == "field"]["run"]) == {
+        f"{scenario} / {name}"
+        for scenario in ("baseline", "severely_adverse")
+        for name in ("reference_us", "field_first")
+    }
+    asked = data[(data["pool"] == "field") & (data["quantity"] == "hours asked for")]
+    hired = asked[asked["run"] == "severely_adverse / reference_us"]["capacity"].to_numpy()
+    assert hired[0] == HOURS["field"]
+    assert hired.max() == pytest.approx(MOST * HOURS["field"])
+    digital = data[data["pool"] == "digital"]
+    assert set(digital["quantity"]) == {"hours asked for"}, "nobody waits where hours are unlimited"
+    assert digital["capacity"].isna().all()
+
+
+def test_pool_tables_have_a_column_for_each_run_with_the_pool(results: xr.Dataset) -> None:
+    views = pool_view(results)
+    assert list(views) == ["phone", "field", "digital"]
+    assert views["digital"].runs == tuple(
+        f"{scenario} / {name}"
+        for scenario in ("baseline", "severely_adverse")
+        for name in ("reference_us", "digital_only")
+    )
+    lines = {line.label: [cell[0][0] for cell in line.cells] for line in views["field"].lines}
+    at = {"scenario": "baseline", "strategy": "reference_us", "programme": "none", "pool": "field"}
+    hours = results["pool_capacity"].sel(at)
+    assert lines["Hours there are, mean month"][0] == pytest.approx(float(hours.mean()))
+    used = 100 * float(results["pool_served"].sel(at).sum() / hours.sum())
+    assert lines["Utilisation, %"][0] == pytest.approx(used)
+    assert lines["Cost of hours and of hiring"][0] == pytest.approx(WAGE * float(hours.sum("month").mean()))
+    labels = [line.label for line in views["digital"].lines]
+    assert "Utilisation, %" not in labels
+    assert "Served, %" in labels
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        ([900.0, 900.0], "900 hours a month"),
+        ([7.5, 7.5], "7.5 hours a month"),
+        ([0.0, 12_345.0], "0 to 12,345 hours a month"),
+        ([np.inf, np.inf], "unlimited hours"),
+        ([5.0, np.inf], "5 hours a month, or unlimited hours"),
+    ],
+)
+def test_hours_in_words(hours: list[float], words: str) -> None:
+    assert hours_words(xr.DataArray(hours, dims="month")) == words
+
+
+def test_panels_leave_few_gaps() -> None:
+    assert [even_columns(count) for count in (1, 2, 3, 4, 5, 6, 7, 8, 9)] == [1, 2, 3, 2, 3, 3, 2, 2, 3]
+
+
+# --- how they look ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("case", ["pictures", "crowded", "two_years"])
+def test_texts_neither_overlap_nor_leave_the_page(case: str, name: str, request: pytest.FixtureRequest) -> None:
+    shown = request.getfixturevalue(case)
+    if name not in shown:
+        assert (case, name) == ("two_years", "pool_queue_digital") or name.startswith("pool_queue")
+        return
+    figure = shown[name].figure
+    found = list(drawn_texts(figure))
+    page = figure.bbox.padded(1.0)
+    for text, box in found:
+        assert page.x0 <= box.x0 < box.x1 <= page.x1, text
+        assert page.y0 <= box.y0 < box.y1 <= page.y1, text
+    for (first, one), (second, other) in itertools.combinations(found, 2):
+        width = min(one.x1, other.x1) - max(one.x0, other.x0)
+        height = min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert not (width > 1.5 and height > 1.5), f"{first!r} over {second!r}"
+
+
+def test_strategies_are_told_apart_without_colour() -> None:
+    styles = plots_strategies.strategy_styles([f"strategy {number}" for number in range(7)])
+    assert len({marker for _, marker in styles.values()}) == 7
+
+
+def test_a_strategy_that_costs_and_changes_nothing_is_drawn() -> None:
+    ladders = {"one": Ladder(1.0, 0.0), "two": Ladder(1.0, 0.0)}
+    shown = drawn(strategy_results(30, 6, ladders=ladders))
+    assert list(shown) == ["strategy_differences", "strategy_frontier"]
+
+
+def test_files_have_the_data_and_bytes_repeat(
+    results: xr.Dataset, pictures: dict[str, Picture], tmp_path: Path
+) -> None:
+    again = drawn(results)
+    for name in ("strategy_differences", "incidents"):
+        assert again[name].svg == pictures[name].svg
+    write_figures(tmp_path, [pictures["strategy_differences"]])
+    assert (tmp_path / "strategy_differences.csv").read_text("utf-8") == to_csv(pictures["strategy_differences"].data)

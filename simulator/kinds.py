@@ -14,7 +14,7 @@ from scenarios.spec import Spec
 from scenarios.strategy import CollectionStrategy
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import build_parameters
-from simulator.study import FindParameterSet, load_inputs
+from simulator.study_inputs import FindParameterSet, load_inputs
 from simulator.tape import TapeMapping, TapeMarket, TapeProfile, load_layout, load_market
 
 ALL_KINDS: Final[dict[str, type[Spec]]] = {

@@ -25,19 +25,9 @@ from scenarios.rungs import (
 from scenarios.strategy import CollectionStrategy
 from scenarios.vocabulary import ACTIONS, INCIDENTS, PURPOSE_TEAM, TYPES
 from simulator.entities import named_entity
-from simulator.kernels.bundles import (
-    EFFECTS,
-    MOST_POOLS,
-    MOST_RUNGS,
-    POOL,
-    RUNG,
-    Hazards,
-    Ladder,
-    Loans,
-    Records,
-    records,
-)
+from simulator.kernels.bundles import Hazards, Loans, Records, records
 from simulator.kernels.items import AT_ONCE
+from simulator.kernels.ladder import EFFECTS, MOST_POOLS, MOST_RUNGS, POOL, RUNG, Ladder
 from simulator.kernels.random import event_uniform
 from simulator.ladder_mean import Rates, buckets_of, by_days_alone, mean_effects, observed_means, rung_effects
 from simulator.parameters import Parameters

@@ -20,7 +20,7 @@ from scenarios.rungs import Effect as RungEffect
 from scenarios.strategy import CollectionStrategy
 from scenarios.treatment import ByType
 from scenarios.vocabulary import TYPES
-from simulator.kernels.bundles import EFFECTS, EXTENSION, SEIZURE
+from simulator.kernels.ladder import EFFECTS, EXTENSION, SEIZURE
 
 Floats = NDArray[np.float64]
 

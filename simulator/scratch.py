@@ -36,8 +36,7 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
     chunk = loans if whole_book else min(LOAN_BLOCK, loans)
     block, buckets = min(LOAN_BLOCK, chunk) + LANES, len(run.parameters.bucket_edges)
     several = {"items.word": ALL_WORDS, "items.cause": buckets + 4, "movers.word": WORDS}
-    cars, pools = run.book.loans.car.size, run.ladder.pool.size
-    queue = chunk * int((run.ladder.rung.pool >= 0).sum())
+    cars = run.book.loans.car.size
     end, lags, months = run.months + RUN_OFF_MONTHS + 1, longest_lag(run.parameters, run.servicing) + 1, run.months
 
     def grouped(group: str, arrays: dict[str, Any], size: int) -> dict[str, Shape]:
@@ -57,6 +56,22 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
         "flag": Shape((threads, block), np.uint8),
         **lists("listed", "mover", "late", "behind", "paid", "dead", "defaulting"),
         "word": Shape((threads, WORDS, chunk), np.uint32),
+        **_of_collections(run, threads, chunk),
+        "entry": Shape((threads, months + 1, run.book.cells.tier.size)),
+        "entry_top": Shape((threads, months + 1)),
+        "price": Shape((threads, months_needed(run.parameters, months) + 1, cars)),
+        "gone": Shape((threads, months + 2, cars), np.int64),
+        "lagged": Shape((threads, 5, end, lags)),
+        "shortfall": Shape((threads, end, len(STAGES), 2)),
+        "level_loss": Shape((threads, months + 2, count_levels(run))),
+        "fire": Shape((threads,), fill=1.0),
+    }
+
+
+def _of_collections(run: ScenarioRun, threads: int, chunk: int) -> dict[str, Shape]:
+    """Scratch of the collection strategy; next to nothing where none acts."""
+    pools, queue = run.ladder.pool.size, chunk * int((run.ladder.rung.pool >= 0).sum())
+    return {
         "effort": Shape((threads, chunk if run.ladder.on else 1), EFFORT),
         "arrears": Shape((threads, chunk if run.ladder.on else 1), np.int32),
         "queue": Shape((threads, queue), np.int32),
@@ -67,14 +82,6 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
         "level": Shape((threads, pools), np.int64),
         "staff": Shape((threads, pools)),
         "shut": Shape((threads,), np.int64),
-        "entry": Shape((threads, months + 1, run.book.cells.tier.size)),
-        "entry_top": Shape((threads, months + 1)),
-        "price": Shape((threads, months_needed(run.parameters, months) + 1, cars)),
-        "gone": Shape((threads, months + 2, cars), np.int64),
-        "lagged": Shape((threads, 5, end, lags)),
-        "shortfall": Shape((threads, end, len(STAGES), 2)),
-        "level_loss": Shape((threads, months + 2, count_levels(run))),
-        "fire": Shape((threads,), fill=1.0),
     }
 
 

@@ -25,7 +25,8 @@ from simulator.book import Book
 from simulator.economics import funding_cost, servicing_cost
 from simulator.factors import SystematicPaths
 from simulator.horizon import RUN_OFF_MONTHS, longest_lag
-from simulator.kernels.bundles import Hazards, Ladder, Result, Workouts
+from simulator.kernels.bundles import Hazards, Result, Workouts
+from simulator.kernels.ladder import Ladder
 from simulator.kernels.portfolio import fold_counts, fold_moments
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing

@@ -223,7 +223,7 @@ ERRORS = (
         REFERENCE,
     ),
     Planted(
-        "pool_without_limit", "the pool serves everybody", f"{KERNELS}/treatment.py",
+        "pool_without_limit", "the pool serves everybody", f"{KERNELS}/pools.py",
         "    if pool.unlimited:\n        return np.inf",
         "    if pool.unlimited or pool.hours > 0.0:\n        return np.inf",
         ("test_collections_effects.py", *REFERENCE),

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scenarios.vocabulary import TAPE_FIELDS
+from scenarios.tape_fields import TAPE_FIELDS
 
 HEADER = tuple(field.name for field in TAPE_FIELDS)
 

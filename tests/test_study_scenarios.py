@@ -117,7 +117,7 @@ def test_what_the_study_that_init_writes_shows_as_comments_is_sound(tmp_path: Pa
         (tmp_path / name).write_text(text, "utf-8")
     text = (tmp_path / "study.yaml").read_text("utf-8")
     shown = [line for line in text.splitlines() if COMMENTED.match(line)]
-    assert len(shown) == 4
+    assert len(shown) == 3
     with (tmp_path / "study.yaml").open("a", encoding="utf-8") as file:
         file.write("\n".join(line.removeprefix("# ") for line in shown) + "\n")
     inputs = load_inputs(find_study(tmp_path / "study.yaml"), find_parameter_set)

@@ -12,7 +12,8 @@ from scipy.stats import binom, norm, rankdata
 import tape_samples as samples
 from known_cases import WORD, plain_philox
 from scenarios.errors import InputError
-from scenarios.vocabulary import AMORTISATIONS, EVENT_SLOT, PURPOSES_PER_MONTH, SEGMENTS, TAPE_FIELDS
+from scenarios.tape_fields import TAPE_FIELDS
+from scenarios.vocabulary import AMORTISATIONS, EVENT_SLOT, PURPOSES_PER_MONTH, SEGMENTS
 from simulator.entities import loan_entities
 from simulator.sourced import Share
 from simulator.tape import LoanTape, load_profile, make_tape, profile_names, read_tape, synthetic_tape, write_tape

@@ -27,11 +27,12 @@ from simulator.kernels.booking import (
     SURRENDERED_COUNT,
     book_fee,
 )
-from simulator.kernels.bundles import ENDLESS, NEVER, SEIZURE
+from simulator.kernels.bundles import ENDLESS, NEVER
 from simulator.kernels.collateral import car_is_seized
 from simulator.kernels.compile import compiled
 from simulator.kernels.effort import begin_spell
 from simulator.kernels.items import items_of
+from simulator.kernels.ladder import SEIZURE
 from simulator.kernels.random import event_uniform, unit
 from simulator.kernels.slots import entry_limit, leave_slot, next_due, remember
 from simulator.kernels.workout import book_new_default, charge_off, lose_car

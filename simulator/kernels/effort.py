@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.kernels.bundles import EXTENSION, NEVER, NO_RUNG
+from simulator.kernels.bundles import NEVER
 from simulator.kernels.compile import compiled
+from simulator.kernels.ladder import EXTENSION, NO_RUNG
 
 
 @compiled(inline=True, inner=True)

@@ -43,9 +43,10 @@ from simulator.kernels.dense import find_movers, pay_on_time
 from simulator.kernels.hazards import fill_entry_intensities
 from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, settle_books
 from simulator.kernels.opening import open_block
+from simulator.kernels.pools import book_commissions, open_pools
 from simulator.kernels.random import WORDS, draw_blocks
 from simulator.kernels.run_off import run_off
-from simulator.kernels.treatment import book_commissions, open_pools, serve
+from simulator.kernels.treatment import serve
 
 
 @compiled(inline=True, inner=True)

@@ -22,59 +22,31 @@ import math
 import numpy as np
 
 from scenarios.vocabulary import (
-    INCIDENTS,
     MAX_BUCKET,
     PURPOSE_ACTION,
-    PURPOSE_INCIDENT,
     PURPOSE_SEIZE,
 )
 from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.booking import (
     COLLECTION_COST,
     DEFAULTED_BALANCE,
-    INCIDENT_COST,
     REPOSSESSED_BALANCE,
     REPOSSESSED_COUNT,
 )
-from simulator.kernels.bundles import EXTENSION, NEVER, NO_RUNG, PRIORITIES, SEIZURE
+from simulator.kernels.bundles import NEVER, PRIORITIES
 from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.effort import offer_nothing
-from simulator.kernels.random import event_uniform, normal_quantile
+from simulator.kernels.ladder import EXTENSION, SEIZURE
+from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of
+from simulator.kernels.random import event_uniform
 from simulator.kernels.workout import book_new_default, whole
 
 STEPS = 16.0
 """Levels of priority in one unit of score."""
 
-HOURS_ASKED, HOURS_GIVEN, WAITING, WAITED, CAPACITY, POOL_COST = range(6)
-"""Rows of Result.pool."""
-FOR, SERVED, REACHED, CONTACTS, RUNG_COST = range(5)
-"""Rows of Result.rung."""
-
 SLACK = 1e-9
 """Share of a pool's hours by which the last loan served may exceed them: sums of hours are rounded."""
-
-MOST_COUNTED = 600.0
-"""Mean of incidents up to which the Poisson distribution is summed; beyond, a normal of its mean and variance is near
-enough (skewness below .041) and rounded."""
-
-REGULATORY = len(INCIDENTS) - 1
-
-
-@compiled()
-def poisson_quantile(u, mean):  # type: ignore[no-untyped-def]
-    """Smallest n whose Poisson distribution function reaches u in (0, 1)."""
-    if mean <= 0.0:
-        return 0
-    if mean > MOST_COUNTED:
-        return max(math.floor(mean + math.sqrt(mean) * normal_quantile(u) + 0.5), 0)
-    count, share = 0, math.exp(-mean)
-    total = share
-    while total < u and share > 0.0:
-        count += 1
-        share *= mean / count
-        total += share
-    return count
 
 
 @compiled(inline=True, inner=True)
@@ -149,11 +121,20 @@ def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-un
     if u >= rung.reach:
         return
     told[REACHED, month] += 1.0
+    backfires = u < rung.reach * rung.backfire
+    reach_borrower(number, backfires, place, spot, bundles, work, result)
+
+
+@compiled(inline=True, inner=True)
+def reach_borrower(number, backfires, place, spot, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Let a rung act on a borrower whom it reaches (P3), (P4), (P7)."""
+    ladder, worker = bundles[3], spot.worker
+    rung, effort, path = ladder.rung[number], work.effort[worker, place], work.path[worker, place]
     effort.reached = 1
     kind = path.kind
     act(
         rung,
-        ladder.effect[number, 1 if u < rung.reach * rung.backfire else 0],
+        ladder.effect[number, 1 if backfires else 0],
         kind,
         ladder.scale[path.tier, path.state],
         effort,
@@ -262,23 +243,6 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True, inner=True)
-def hours_of(number, worker, ladder, work):  # type: ignore[no-untyped-def]
-    """Hours that a pool can give this month."""
-    pool = ladder.pool[number]
-    if pool.unlimited:
-        return np.inf
-    return 0.0 if pool.field and work.shut[worker] > 0 else work.staff[worker, number]
-
-
-@compiled(inline=True, inner=True)
-def open_pools(worker, ladder, work):  # type: ignore[no-untyped-def]
-    """Pools as a path begins."""
-    work.shut[worker] = 0
-    for number in range(ladder.pool.size):
-        work.staff[worker, number] = ladder.pool[number].hours
-
-
-@compiled(inline=True, inner=True)
 def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Take a chunk up the ladder at the close of a month, and book what it costs."""
     _, _, _, ladder, _ = bundles
@@ -323,77 +287,3 @@ def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-
                 result.pool[spot.row, number, WAITED, month] += effort.waiting[number]
             else:
                 effort.waiting[number] = 0
-
-
-@compiled(inline=True, inner=True)
-def close_pools(spot, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Book hours, contacts and costs of a close, draw its incidents, hire for the next (P9) to (P11)."""
-    ladder = bundles[3]
-    month, row, book = spot.month, spot.row, result.book[spot.row]
-    total = 0.0
-    for number in range(ladder.rung.size):
-        rung, told = ladder.rung[number], result.rung[row, number]
-        told[CONTACTS, month] = told[SERVED, month] * rung.contacts
-        told[RUNG_COST, month] += told[SERVED, month] * rung.cost
-        total += told[SERVED, month] * rung.cost
-        if rung.pool >= 0:
-            result.pool[row, rung.pool, HOURS_ASKED, month] += told[FOR, month] * rung.hours
-            result.pool[row, rung.pool, HOURS_GIVEN, month] += told[SERVED, month] * rung.hours
-    for number in range(ladder.pool.size):
-        total += close_pool(number, spot, ladder, work, result)
-    book[COLLECTION_COST, month] += total
-    draw_incidents(spot, bundles, work, result)
-
-
-@compiled(inline=True, inner=True)
-def close_pool(number, spot, ladder, work, result):  # type: ignore[no-untyped-def]
-    """Book a pool's month and hire for the next; return its cost."""
-    worker, month = spot.worker, spot.month
-    pool, told, staff = ladder.pool[number], result.pool[spot.row, number], work.staff[worker, number]
-    there = hours_of(number, worker, ladder, work)
-    told[CAPACITY, month] = there
-    if pool.unlimited:
-        told[POOL_COST, month] = told[HOURS_GIVEN, month] * pool.cost
-        return told[POOL_COST, month]
-    told[POOL_COST, month] = staff * pool.cost
-    if there > 0.0 and pool.step > 0.0:
-        if told[HOURS_ASKED, month] > staff:
-            work.staff[worker, number] = max(min(staff + pool.step, pool.most), staff)
-            told[POOL_COST, month] += (work.staff[worker, number] - staff) * pool.hiring
-        elif told[HOURS_ASKED, month] < staff:
-            work.staff[worker, number] = max(staff - pool.step, pool.hours)
-    return told[POOL_COST, month]
-
-
-@compiled(inline=True, inner=True)
-def draw_incidents(spot, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Incidents of a month's contacts, their cost, and for how long field work is closed (P11)."""
-    _, _, _, ladder, clock = bundles
-    worker, month, row, path = spot.worker, spot.month, spot.row, clock.first_path + spot.row
-    work.shut[worker] = max(work.shut[worker] - 1, 0)
-    cost = 0.0
-    for kind in range(ladder.incident_cost.size):
-        mean = 0.0
-        for number in range(ladder.rung.size):
-            mean += ladder.incident_rate[number, kind] * result.rung[row, number, CONTACTS, month]
-        if mean > 0.0:
-            u = event_uniform(ladder.team_entity, path, month, PURPOSE_INCIDENT + kind, clock.seed)
-            found = poisson_quantile(u, mean * ladder.team[row])
-            result.incident[row, kind, month] = found
-            cost += found * ladder.incident_cost[kind]
-            if kind == REGULATORY and found > 0:
-                work.shut[worker] = max(work.shut[worker], ladder.suspension)
-    result.book[row, INCIDENT_COST, month] += cost
-
-
-@compiled(inline=True, inner=True)
-def book_commissions(spot, late, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Commission of agencies on what their loans paid this month (P9); the first `late` items were in arrears."""
-    _, _, _, ladder, clock = bundles
-    worker, month = spot.worker, spot.month
-    for item in range(late):
-        agency = work.effort[worker, work.items.place[worker, item]].agency
-        if agency != NO_RUNG:
-            commission = whole(ladder.rung[agency].commission * work.items.cash[worker, item], clock.scale)
-            result.rung[spot.row, agency, RUNG_COST, month] += commission
-            result.book[spot.row, COLLECTION_COST, month] += commission

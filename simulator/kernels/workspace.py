@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kernels.bundles import MOST_POOLS, Floats, Integers, Records
+from simulator.kernels.bundles import Floats, Integers, Records
+from simulator.kernels.ladder import MOST_POOLS
 
 EVENT_WORDS: Final = 16
 """Words of a month's first four event slots: a row each in ``Items.word``, numbered as the purposes are."""

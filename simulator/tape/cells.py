@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from statistics import median
 from typing import Any, Final
 
-from scenarios.vocabulary import TapeField
+from scenarios.tape_fields import TapeField
 from simulator.tape.dates import DATE_FORM, FIRST_YEAR, LAST_YEAR, MONTH_FORM, parse_date
 from simulator.tape.mapping import FieldMapping
 from simulator.tape.report import CENTS, CellFault

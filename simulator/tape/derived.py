@@ -13,7 +13,7 @@ from typing import Any
 
 from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
-from scenarios.vocabulary import TapeField
+from scenarios.tape_fields import TapeField
 from simulator.tape.cells import ParsedColumn, UnreadableCellError, cell_parser, guess_unit, parse_column
 from simulator.tape.mapping import FieldMapping, Layout
 from simulator.tape.oddities import cell_test, codes_in

@@ -22,7 +22,7 @@ from scenarios.file_spec import FileSpec
 from scenarios.load import spec_from_text
 from scenarios.shelf import Shelf
 from scenarios.spec import Spec
-from scenarios.vocabulary import TAPE_FIELDS, FieldKind, TapeField
+from scenarios.tape_fields import TAPE_FIELDS, FieldKind, TapeField
 from simulator.tape.dates import form_pattern
 from simulator.tape.tape import FIELDS
 from simulator.tape.watch import CellTest, Watch

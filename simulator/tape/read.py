@@ -12,7 +12,8 @@ import numpy as np
 
 from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
-from scenarios.vocabulary import AMORTISATIONS, TapeField
+from scenarios.tape_fields import TapeField
+from scenarios.vocabulary import AMORTISATIONS
 from simulator.tape.amortisation import COMPOUNDING
 from simulator.tape.cells import canonical_parser
 from simulator.tape.derived import rows_of_date, with_no_data

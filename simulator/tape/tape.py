@@ -30,7 +30,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.vocabulary import TAPE_FIELDS, FieldKind, TapeField
+from scenarios.tape_fields import TAPE_FIELDS, FieldKind, TapeField
 from simulator.tape.report import CENTS, LoadReport
 
 Column = NDArray[Any]

@@ -10,7 +10,8 @@ from typing import Any
 
 from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
-from scenarios.vocabulary import SEGMENTS, TapeField
+from scenarios.tape_fields import TapeField
+from scenarios.vocabulary import SEGMENTS
 from simulator.tape.cells import (
     ParsedColumn,
     UnreadableCellError,

@@ -9,7 +9,7 @@
             with one: asks                                          ask
     for each pool: down to which priority do hours reach (P2)       reach_down
     for each that asks, in order: carried out, or waits
-    incidents, suspension, hiring, costs (P9) to (P11)              close_pools
+    incidents, suspension, hiring, costs (P9) to (P11)              close_pools (pools.py)
 
 This couples the loans of a path, so the whole book must have met the month before it is called (portfolio.py:
 month-major).

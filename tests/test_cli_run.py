@@ -113,8 +113,8 @@ def test_manifest_holds_what_identifies_the_run(home: Path, original: xr.Dataset
     assert verify_run(home / "first") == ()
     assert (manifest["seed"], manifest["rng_scheme"]) == (7, original.attrs["rng_scheme"])
     assert list(manifest["input_files"]) == ["study.yaml"]
-    assert set(manifest["inputs"]) == {"tape", "study", "scenarios", "parameters"}
-    assert len({*manifest["inputs"].values()}) == 4
+    assert set(manifest["inputs"]) == {"tape", "study", "scenarios", "parameters", "strategies", "observed"}
+    assert len({*manifest["inputs"].values()}) == 6
     report = (home / "first" / "report.html").read_text("utf-8")
     assert all(digest in report for digest in manifest["inputs"].values())
 

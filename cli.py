@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from outputs.compare_commands import compare
 from outputs.console import LIMIT_FAILED, VOICE, Command, end_with, interruptible, progress_bars, reporting
 from outputs.plan_commands import MANY, check_room, check_the_book, show_plan, study_options
 from outputs.regime_commands import regime
@@ -57,6 +58,7 @@ def run(
     Simulates the book loan by loan and month by month, under every scenario on the same draws, writes dataset, tables,
     pictures, report and manifest into one folder, and prints EL, SD, VaR and ES with their Monte Carlo errors.
     """
+    from outputs.incident_limits import check_incidents
     from outputs.limits import check_limits
     from outputs.measures import summary
     from outputs.publish import publish_run, run_record
@@ -77,7 +79,7 @@ def run(
     with progress_bars(inputs.runs()) as advance:
         results = interruptible(lambda: run_study(inputs, size=size, progress=advance))
     VOICE.say("Writing dataset, pictures and report ...")
-    limits = check_limits(results, inputs.study.limits)
+    limits, conduct = check_limits(results, inputs.study.limits), check_incidents(results, inputs.strategies)
     record = run_record(["carstress", *sys.argv[1:]], started, size)
     files = publish_run(folder, inputs, results, limits, force=force, run_record=record)
     document = {
@@ -86,12 +88,13 @@ def run(
         "files": [str(path) for path in files],
         "tape": load_summary(inputs.tape.report),
         **measures_document(results, limits, inputs),
+        "incident_limits": [limit.record() for limit in conduct],
         "seconds": round(time.time() - started, 1),
     }
     warned = study_warnings(inputs)
-    told = [format_summary(summary(results), results), *warned, *further_lines(results), *map(str, limits)]
+    told = [format_summary(summary(results), results), *warned, *further_lines(results), *map(str, (*limits, *conduct))]
     VOICE.report("\n".join([*told, "", f"Results: {folder}/  (report.html)"]), document)
-    if not all(limit.passed for limit in limits):
+    if not (all(limit.passed for limit in limits) and all(limit.passed for limit in conduct)):
         raise click.exceptions.Exit(LIMIT_FAILED)
 
 
@@ -257,12 +260,13 @@ def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:
     VOICE.report("\n".join(lines), document)
 
 
-# --- scenarios, regimes, traces, parameters -------------------------------------------------------------
+# --- scenarios, regimes, traces, comparisons, parameters -------------------------------------------------------------
 
 
 carstress.add_command(scenario)
 carstress.add_command(regime)
 carstress.add_command(trace)
+carstress.add_command(compare)
 
 
 @carstress.group()

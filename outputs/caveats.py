@@ -11,6 +11,7 @@ from scenarios.checks import month_text
 from scenarios.counted import counted
 from scenarios.schema import MacroScenario, Satellite, Study
 from simulator.effects import effective_pairs, moves, variables_without_effect
+from simulator.ladder import idle_rungs
 
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow
@@ -50,7 +51,8 @@ def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ..
         *_shifts(shifted, tape),
         *far_starts(inputs),
         *_satellites(inputs.scenarios),
-        *_pools(inputs.study),
+        *_pools(inputs),
+        *_idle_rungs(inputs),
         *_weights(inputs.study),
         *_idle(inputs),
         *_assumed(rows, drawn=drawn),
@@ -82,12 +84,23 @@ def _satellites(scenarios: Sequence[MacroScenario]) -> Iterator[str]:
         )
 
 
-def _pools(study: Study) -> Iterator[str]:
-    if study.treatment is not None:
+def _pools(inputs: StudyInputs) -> Iterator[str]:
+    if any(strategy is not None for strategy in inputs.strategies):
         yield (
-            "Contacts are limited by the study's phone pool. What a loan does that is not served is the study's own "
-            "figure, not one of the parameter sets."
+            "What collections do to a loan is relative to the strategy under which its parameters were observed, by "
+            "that strategy's own stated effects; most of them are judgement, as the strategies' sources say."
         )
+
+
+def _idle_rungs(inputs: StudyInputs) -> Iterator[str]:
+    edges = inputs.parameters().bucket_edges
+    for strategy in inputs.strategies:
+        idle = () if strategy is None else idle_rungs(strategy, edges)
+        if strategy is not None and idle:
+            yield (
+                f"No bucket of the parameter set begins in the days of {', '.join(idle)} of strategy {strategy.name}: "
+                "nobody is on these rungs."
+            )
 
 
 def _weights(study: Study) -> Iterator[str]:

@@ -49,10 +49,10 @@ def difference_estimates(
     """Differences of two losses, float64[path] each, paired by path: (measure, level or NaN, estimate)."""
     yield "expected_loss", np.nan, estimators.mean(sample_of(one - other, dataset))
     for level in LEVELS:
-        yield "expected_shortfall", level, _shortfall_difference(one, other, dataset, level)
+        yield "expected_shortfall", level, shortfall_difference(one, other, dataset, level)
 
 
-def _shortfall_difference(one: xr.DataArray, other: xr.DataArray, dataset: xr.Dataset, level: float) -> Estimate:
+def shortfall_difference(one: xr.DataArray, other: xr.DataArray, dataset: xr.Dataset, level: float) -> Estimate:
     """Difference of two shortfalls. Each has its own worst paths; a path moves both, hence the joint error."""
     tails = tail_of(one, dataset, level), tail_of(other, dataset, level)
     value = tails[0].shortfall.value - tails[1].shortfall.value

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
 import pandas
 import xarray as xr
 
-from outputs import cash, provision, recoveries
+from outputs import cash, provision, recoveries, servicing
 from outputs.figure_data import labelled_runs, quantile_column
 from outputs.measures import FAN_LEVELS, path_mean, quantile_fan
 from outputs.weighted import ALL_SCENARIOS
@@ -71,19 +72,23 @@ def queues(dataset: xr.Dataset) -> pandas.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        run, pool, quantity (`QUANTITIES`), month, month_end, q05 .. q95, mean, capacity (hours a month; missing for
-        loans).
+        run (those that have the pool), pool, quantity (`QUANTITIES`), month, month_end, q05 .. q95, mean, capacity
+        (hours there are, mean over paths; missing for loans and where a pool is unlimited, and there nobody waits).
     """
     tables = []
-    for pool in dataset["pool"].values:
-        for name, label in QUANTITIES.items():
-            values = dataset[f"pool_{name}"].sel(pool=pool)
-            fan = quantile_fan(values, dataset["log_weight"])
-            capacity = float(dataset["pool_capacity"].sel(pool=pool)) if name == "demand" else float("nan")
-            for run_label, run in labelled_runs(dataset):
-                columns: dict[str, Any] = {"run": run_label, "pool": str(pool), "quantity": label}
+    for run_label, run in labelled_runs(dataset):
+        for pool in servicing.pools_of(dataset.sel(run)):
+            one = dataset.sel({**run, "pool": pool})
+            there_are = path_mean(servicing.hours_there_are(one), dataset)
+            for name, label in QUANTITIES.items():
+                if name == "waiting" and np.isinf(there_are).all():
+                    continue  # nobody ever waits
+                values = one[f"pool_{name}"]
+                fan = quantile_fan(values, dataset["log_weight"])
+                columns: dict[str, Any] = {"run": run_label, "pool": pool, "quantity": label}
                 columns |= {"month": dataset["month"].values, "month_end": dataset["month_end"].values}
-                columns |= {quantile_column(level): fan.sel(run).sel(quantile=level).values for level in FAN_LEVELS}
-                columns |= {"mean": path_mean(values.sel(run), dataset), "capacity": capacity}
+                columns |= {quantile_column(level): fan.sel(quantile=level).values for level in FAN_LEVELS}
+                known = np.where(np.isfinite(there_are), there_are, np.nan)
+                columns |= {"mean": path_mean(values, dataset), "capacity": known if name == "demand" else np.nan}
                 tables.append(pandas.DataFrame(columns))
     return pandas.concat(tables, ignore_index=True)

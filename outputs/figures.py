@@ -15,23 +15,22 @@ import xarray as xr
 from outputs.csv_text import to_csv
 from outputs.page import Page
 from outputs.pages import BUILDERS
-from outputs.pages_money import MONEY_BUILDERS, queue_picture
+from outputs.pages_collections import collection_pictures
+from outputs.pages_money import MONEY_BUILDERS
+from outputs.pages_strategies import strategy_pictures
 from outputs.picture import Picture
 from outputs.run_folder import write_bytes, write_text
-from outputs.servicing import has_pool
 from outputs.style import RunStyle, look, run_labels, run_styles, stamp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from scenarios.treatment import Treatment
+    from outputs.strategies_view import Comparison
 
-__all__ = ["Picture", "draw_pictures", "write_figures"]
+__all__ = ["Picture", "draw_comparison", "draw_pictures", "write_figures"]
 
 
-def draw_pictures(
-    dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None, treatment: Treatment | None = None
-) -> tuple[Picture, ...]:
+def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> tuple[Picture, ...]:
     """Draw all pictures of a result.
 
     Parameters
@@ -42,26 +41,41 @@ def draw_pictures(
         Shown in every footer.
     history : xr.Dataset, optional
         Macro history, as `outputs.figure_data.macro_paths` takes it.
-    treatment : Treatment, optional
-        What the study says of its pool, for the caption of the queue.
 
     Returns
     -------
     tuple of Picture
         Macro paths, loss distribution, exceedance curve, fan of cumulative net loss, delinquency, used-car index,
-        roll rates; cash against the schedule, recoveries by channel, expected credit loss by stage, and the queue of
-        the pool where there is one.
+        roll rates; cash against the schedule, recoveries by channel, expected credit loss by stage; differences
+        of strategies and their costs where there are several, the queue of each pool, what rungs do, and incidents,
+        each where there are any.
     """
-    styles = run_styles(run_labels(dataset))
-    scenarios = [str(name) for name in dataset["scenario"].values]
-    by_scenario = _scenario_styles(styles, scenarios)
-    page = Page(dataset, history, stamp(dataset, run_id), styles, by_scenario, treatment)
+    page = _page(dataset, run_id, history)
     with look():
-        builders = (*BUILDERS, *MONEY_BUILDERS, *((queue_picture,) if has_pool(dataset) else ()))
-        pictures = tuple(build(page) for build in builders)
+        pictures = (
+            *(build(page) for build in (*BUILDERS, *MONEY_BUILDERS)),
+            *strategy_pictures(page),
+            *collection_pictures(page),
+        )
         for picture in pictures:
             _settle(picture.figure)
     return pictures
+
+
+def draw_comparison(found: Comparison, run_id: str) -> tuple[Picture, ...]:
+    """Draw the pictures of a comparison of strategies: those of `draw_pictures` that tell strategies apart."""
+    page = _page(found.dataset, run_id)
+    with look():
+        pictures = (*strategy_pictures(page, found.differences, found.loss), *collection_pictures(page))
+        for picture in pictures:
+            _settle(picture.figure)
+    return pictures
+
+
+def _page(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> Page:
+    styles = run_styles(run_labels(dataset))
+    by_scenario = _scenario_styles(styles, [str(name) for name in dataset["scenario"].values])
+    return Page(dataset, history, stamp(dataset, run_id), styles, by_scenario)
 
 
 def _settle(figure: Figure) -> None:

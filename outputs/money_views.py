@@ -7,16 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas
 import xarray as xr
 
 from outputs import cash, income, provision, recoveries, servicing, term_structure, uncertainty
+from outputs.measures import runs
 from outputs.periods import WHOLE
 from outputs.report_views import Cell, RunTable, by_run
 from outputs.style import run_labels
 from outputs.wording import percent
 from outputs.worst import worst_periods
 from scenarios.counted import counted
+from scenarios.vocabulary import RUN_DIMS
 
 LEFT_OVER: Final = 1.0
 """Percent of the opening balance at the horizon from which on the report says that lifetime losses end too soon."""
@@ -99,7 +102,6 @@ def _statement(
     results: xr.Dataset,
 ) -> Statement:
     """Rows of a tidy table side by side by run; every run has the same keys in the same order."""
-    runs = tuple(run_labels(results))
     lines = []
     for name in dict.fromkeys(table[key]):
         same = table[table[key] == name]
@@ -107,7 +109,7 @@ def _statement(
         shares = zip(*(same[column] for column in share_columns), strict=True)
         label, note, total = labels[str(name)]
         lines.append(Line(label, note, total, tuple(zip(amounts, shares, strict=True))))
-    return Statement(runs, tuple(lines))
+    return Statement(tuple(run_labels(results)), tuple(lines))
 
 
 def cash_view(results: xr.Dataset) -> list[RunTable]:
@@ -150,26 +152,50 @@ def worst_view(results: xr.Dataset) -> list[RunTable]:
 
 
 def pool_view(results: xr.Dataset) -> dict[str, Statement]:
-    """Measures of each pool, a column a run; empty without a pool. Percentages of a cell are not used."""
+    """Measures of each pool, a column a run that has it; empty without a pool. Percentages of a cell are not used."""
     table = servicing.pools(results)
+    if table.empty:
+        return {}
+    labels = {tuple(run.values()): label for run, label in zip(runs(results), run_labels(results), strict=True)}
+    return {str(pool): _pool_statement(rows, labels) for pool, rows in table.groupby("pool", sort=False)}
+
+
+def _pool_statement(rows: pandas.DataFrame, labels: Mapping[tuple[str, ...], str]) -> Statement:
+    """One pool: a line a measure that some run has, a column a run."""
     unused = (math.nan, math.nan)
-    views = {}
-    for pool, rows in table.groupby("pool", sort=False):
-        lines = []
-        for measure, (label, note) in servicing.POOL_LABELS.items():
-            same = rows[rows["measure"] == measure]
-            cells = tuple((cell, unused) for cell in zip(same["value"], same["standard_error"], strict=True))
-            lines.append(Line(label, note, False, cells))
-        views[str(pool)] = Statement(tuple(run_labels(results)), tuple(lines))
-    return views
+    found = {
+        (*(str(row[dim]) for dim in RUN_DIMS), str(row["measure"])): (float(row["value"]), float(row["standard_error"]))
+        for row in rows.to_dict(orient="records")
+    }
+    present = [run for run in labels if any(key[:-1] == run for key in found)]
+    measures = set(rows["measure"])
+    lines = tuple(
+        Line(label, note, False, tuple((found.get((*run, measure), unused), unused) for run in present))
+        for measure, (label, note) in servicing.POOL_LABELS.items()
+        if measure in measures
+    )
+    return Statement(tuple(labels[run] for run in present), lines)
 
 
 def pool_hours(results: xr.Dataset) -> dict[str, str]:
-    """Hours a month that each pool has, in words."""
+    """Hours that each pool has, in words: their number, or the least and the most over paths and months."""
     if not servicing.has_pool(results):
         return {}
-    hours = results["pool_capacity"]
-    return {str(name): f"{float(value):,.0f}" for name, value in zip(hours["pool"].values, hours.values, strict=True)}
+    return {str(name): hours_words(results["pool_capacity"].sel(pool=name)) for name in results["pool"].values}
+
+
+def hours_words(capacity: xr.DataArray) -> str:
+    """Capacity of a pool in words; strategies without the pool, with a capacity of 0 throughout, are passed over."""
+    if "strategy" in capacity.dims:
+        own = (capacity > 0.0).any([dim for dim in capacity.dims if dim != "strategy"])
+        capacity = capacity.isel(strategy=np.flatnonzero(own.values))
+    values = capacity.values[~np.isnan(capacity.values)]
+    if not values.size or np.isinf(values).all():
+        return "unlimited hours"
+    finite = values[np.isfinite(values)]
+    low, high = (f"{float(value):,.0f}" for value in (finite.min(), finite.max()))
+    told = f"{low} hours a month" if low == high else f"{low} to {high} hours a month"
+    return told if finite.size == values.size else f"{told}, or unlimited hours"
 
 
 # --- uncertain parameters ------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from outputs.style import PANELS_A_ROW, RunStyle, Sheet, Stamp, new_sheet, panel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from scenarios.treatment import Treatment
 
 FAN_GREYS: Final = ("#d4d4d4", "#8f8f8f")
 """Outer and inner band in the legend, which speaks for panels of all colours."""
@@ -36,8 +35,6 @@ class Page:
     marks : Stamp
     styles : dict of run label to RunStyle
     scenario_styles : dict of scenario to RunStyle
-    treatment : Treatment or None
-        What the study says of its pool.
     """
 
     dataset: xr.Dataset
@@ -45,7 +42,6 @@ class Page:
     marks: Stamp
     styles: dict[str, RunStyle]
     scenario_styles: dict[str, RunStyle]
-    treatment: Treatment | None = None
 
 
 def legend_from(sheet: Sheet, axes_list: Sequence[Axes]) -> None:

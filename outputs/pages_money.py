@@ -1,22 +1,18 @@
-"""The pages of the pictures of money and of the pool's queue."""
+"""The pages of the pictures of money."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
-
-import pandas
 
 from outputs import figure_money, plots
 from outputs.figure_data import quantile_column
-from outputs.figure_money import QUANTITIES
 from outputs.page import FAN_LABELS, Page, grey_bands, panel_a_run
 from outputs.picture import Picture
 from outputs.plots_money import LIFE_LABEL
 from outputs.provision import ALL_STAGES
 from outputs.recoveries import CHANNELS, COST
-from outputs.study_view import waiting_words
-from outputs.style import PANELS_A_ROW, RunStyle, new_sheet, panel_rows, panel_width, panels, wrap
+from outputs.style import new_sheet, wrap
 from outputs.wording import amount, percent
 
 if TYPE_CHECKING:
@@ -82,14 +78,15 @@ def recovery_picture(page: Page) -> Picture:
     sheet, axes_list = panel_a_run(page, (title, subtitle), labels, unit, draw)
     sheet.legend(*axes_list[0].get_legend_handles_labels())
     caption = (
-        "The stack is cash from sales of cars, from the cars' own insurance after a total loss, and from collecting "
-        "what sales left unpaid; below zero the costs of repossession and sale. The dashed line is the gross "
-        "charge-off of the month: sales follow it after their lag, deficiency collections much later. Cash of "
-        "charge-offs before the as-of date is not modelled."
+        "The stack is cash from sales of cars, from the cars' own insurance after a total loss, and from what sales "
+        "left unpaid, collected, sued for or sold; below zero the costs of repossession and sale. "
+        "The dashed line is the gross charge-off of the month: sales follow it after their lag, deficiency collections "
+        "much later. Cash of charge-offs before the as-of date is not modelled."
     )
     sums = data.groupby(["run", "channel"], sort=False)["value"].sum()
+    shown = {name: label for name, label in CHANNELS.items() if name != COST and name in set(data["channel"])}
     words = "; ".join(
-        f"{run}: " + ", ".join(f"{label} {amount(sums[run, name])}" for name, label in CHANNELS.items() if name != COST)
+        f"{run}: " + ", ".join(f"{label} {amount(sums[run, name])}" for name, label in shown.items())
         for run in dict.fromkeys(data["run"])
     )
     alternative = f"Stacked areas of monthly cash. Over the horizon, {page.marks.currency}: {words}."
@@ -128,52 +125,5 @@ def provision_picture(page: Page) -> Picture:
     return Picture("expected_credit_loss", title, caption, alternative, sheet.figure, data)
 
 
-def queue_picture(page: Page) -> Picture:
-    """Hours asked of the pool against those that there are, and under them the loans that wait."""
-    data = figure_money.queues(page.dataset)
-    title = "The pool's queue: hours asked for, and loans not served"
-    subtitle = f"Hours and loans a month from {page.marks.as_of} on; {_capacity_words(data)}"
-    panes = [(pool, label) for pool in dict.fromkeys(data["pool"]) for label in QUANTITIES.values()]
-    across, rows = min(len(page.styles), PANELS_A_ROW), panel_rows(len(page.styles))
-    sheet = new_sheet(title, subtitle, page.marks, 2.3 * rows * len(panes), legend=[*FAN_LABELS[:3], "hours there are"])
-    axes_list = panels(sheet.figure, rows * across * len(panes), columns=across, share=(True, False))
-    for number, (pool, label) in enumerate(panes):
-        part = axes_list[number * rows * across : (number + 1) * rows * across]
-        chosen = data[(data["pool"] == pool) & (data["quantity"] == label)]
-        _queue_panels(part, chosen, page.styles)
-        for axes in part[:: len(part) // rows]:
-            axes.set_ylabel(label)
-    grey_bands(sheet.legend(*axes_list[0].get_legend_handles_labels()))
-    caption = (
-        "Every loan in arrears within the pool's buckets asks for one contact a month. Where hours asked for run above "
-        f"the line, some wait. A loan that waits {waiting_words(page.treatment)}. Bands hold the middle 50 % and 90 % "
-        "of paths."
-    )
-    waiting = data[data["quantity"] == QUANTITIES["waiting"]]
-    most = waiting.groupby("run", sort=False)["mean"].max()
-    words = "; ".join(f"{run}: at most {amount(value)} loans wait, mean over paths" for run, value in most.items())
-    return Picture("pool_queue", title, caption, f"Fan charts over time. {words}.", sheet.figure, data)
-
-
-def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: Mapping[str, RunStyle]) -> None:
-    """One quantity of one pool, a panel a run on one scale; panels that are left over go."""
-    runs = list(styles)
-    width = panel_width(len(runs))
-    for axes, run in zip(axes_list, runs, strict=False):
-        plots.plot_queue(axes, data[data["run"] == run], styles[run])
-        axes.set_title(wrap(run, width))
-    top = max(float(axes.get_ylim()[1]) for axes in axes_list[: len(runs)])
-    for axes in axes_list[: len(runs)]:
-        axes.set_ylim(0.0, top)
-    for axes in axes_list[len(runs) :]:
-        axes.remove()
-
-
-def _capacity_words(data: pandas.DataFrame) -> str:
-    """Hours of each pool in words."""
-    hours = data.dropna(subset=["capacity"]).groupby("pool", sort=False)["capacity"].first()
-    return "; ".join(f"pool {pool}: {value:,.0f} hours a month" for pool, value in hours.items())
-
-
 MONEY_BUILDERS: Final[tuple[Callable[[Page], Picture], ...]] = (cash_picture, recovery_picture, provision_picture)
-"""Pictures of money, in the order of the report; `queue_picture` follows where there is a pool."""
+"""Pictures of money, in the order of the report."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SCHEDULE_LINE: Final = (0, (1, 1.4))
 DUE_LINE: Final = (0, (5, 2))
-CHANNEL_COLOURS: Final = ("#0072B2", "#56B4E9", "#009E73")
+CHANNEL_COLOURS: Final = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#CC79A7")
 STAGE_COLOURS: Final = ("#d9d9d9", "#8f8f8f", "#404040")
 """From light to dark: a later stage is worse."""
 LIFE_LABEL: Final = "lifetime loss of all loans (CECL)"
@@ -73,12 +73,12 @@ def plot_recoveries(axes: Axes, table: pandas.DataFrame, divisor: float) -> Axes
     """
     wide = table.pivot(index="month_end", columns="channel", values="value") / divisor
     dates = wide.index.to_numpy()
-    names = [name for name in CHANNELS if name != COST]
+    names = [name for name in CHANNELS if name != COST and name in wide]
     stacks = axes.stackplot(
         dates,
         [wide[name].to_numpy() for name in names],
         labels=[CHANNELS[name] for name in names],
-        colors=CHANNEL_COLOURS,
+        colors=CHANNEL_COLOURS[: len(names)],
         edgecolor="white",
         linewidth=0.6,
     )

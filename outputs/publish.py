@@ -18,7 +18,7 @@ from outputs.report import ReportInputs, write_report
 from outputs.run_folder import FIGURES, REPORT, TABLES
 from outputs.start_levels import foreign_starts
 from outputs.store import write_run
-from outputs.study_view import study_rows, waiting_worsens
+from outputs.study_view import study_rows
 from outputs.tables import write_tables
 from outputs.tail_view import thin_tails, with_measures
 from outputs.wording import arrears_warnings
@@ -112,7 +112,7 @@ def report_inputs(
         title=inputs.study.title or inputs.study.name,
         results=results,
         facts=facts,
-        pictures=draw_pictures(results, facts.run_id, history, inputs.study.treatment),
+        pictures=draw_pictures(results, facts.run_id, history),
         load_report=inputs.tape.report,
         provenance=rows,
         assumptions={macro.name: macro.assumptions for macro in inputs.macro_paths()},
@@ -121,6 +121,5 @@ def report_inputs(
         caveats=caveats(inputs, rows),
         book=describe_tape(inputs.tape),
         study=study_rows(inputs),
-        waiting_worsens=waiting_worsens(inputs.study.treatment),
         settled=settled_shares(inputs.tape, parameters).tolist(),
     )

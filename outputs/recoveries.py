@@ -1,4 +1,4 @@
-"""Where recoveries come from and when: sales, the cars' own insurance, deficiency collections, and their costs."""
+"""Where recoveries come from and when: sales, the cars' own insurance, what sales left unpaid, and their costs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ CHANNELS: Final[Mapping[str, str]] = {
     "sale_proceeds": "sale of the car",
     "total_loss_paid": "own insurance after total loss",
     "deficiency_cash": "deficiency collections",
+    "judgment_cash": "collections on judgments",
+    "debt_sale_cash": "sale of debt",
     "workout_cost": "costs of repossession and sale",
 }
 """Variables of the book by channel, with their names for readers."""
 
+LADDER_CHANNELS: Final = ("judgment_cash", "debt_sale_cash")
+"""Channels that a strategy with suits or sales of debt opens; elsewhere they bring nothing and are not told of."""
 COST: Final = "workout_cost"
 """The channel that takes cash away."""
 BOOKED: Final = "charge_off"
 """What recoveries are compared with."""
 
-FOLLOWS: Final = ("sale_proceeds", "deficiency_cash", "workout_cost")
+FOLLOWS: Final = ("sale_proceeds", "deficiency_cash", *LADDER_CHANNELS, "workout_cost")
 """Channels whose cash follows a charge-off; a total loss is paid for at once, and mostly without one."""
 AFTER: Final = "recovery_after_horizon"
 NET: Final = "net_recovery"
@@ -39,22 +43,29 @@ LABELS: Final[Mapping[str, str]] = {
 }
 
 
+def channels(dataset: xr.Dataset) -> dict[str, str]:
+    """Channels of a result with their names: those of a strategy's own only where some run has cash of them."""
+    idle = {name for name in LADDER_CHANNELS if name not in dataset or not bool((dataset[name] != 0.0).any())}
+    return {name: label for name, label in CHANNELS.items() if name not in idle}
+
+
 def recoveries(dataset: xr.Dataset) -> pandas.DataFrame:
     """Recoveries by channel within the horizon, their share of gross charge-off and their lag.
 
     Returns
     -------
     pandas.DataFrame
-        scenario, strategy, programme, channel (`CHANNELS`, then `NET`, without payments of own insurance, and `AFTER`),
+        scenario, strategy, programme, channel (`channels`, then `NET`, without payments of own insurance, and `AFTER`),
         value, standard_error, low, high (currency, costs positive), percent_of_charge_off and its `_error` (over the
         gross charge-off within the horizon), mean_month (of the cash), lag_months (from charge-off to cash; missing
         where the cash follows none, or there is none).
     """
     rows: list[dict[str, Any]] = []
+    shown = channels(dataset)
     for run in runs(dataset):
         one = dataset.sel(run)
         booked = one[BOOKED].sum("month", skipna=False)
-        flows = {name: one[name] for name in CHANNELS} | {NET: one["recovery"]}
+        flows = {name: one[name] for name in shown} | {NET: one["recovery"]}
         for name, flow in flows.items():
             total = flow.sum("month", skipna=False)
             timing = _timing(name, flow, one, dataset)
@@ -116,9 +127,10 @@ def recoveries_by_month(dataset: xr.Dataset) -> pandas.DataFrame:
     Costs are positive; the channel `charge_off` is the gross charge-off of the month, for comparison. Currency.
     """
     tables = []
+    shown = channels(dataset)
     for run in runs(dataset):
         one = dataset.sel(run)
-        for name in (*CHANNELS, BOOKED):
+        for name in (*shown, BOOKED):
             columns: dict[str, Any] = {**run, "month": one["month"].values, "month_end": one["month_end"].values}
             columns |= {"channel": name, "value": path_mean(one[name], dataset)}
             tables.append(pandas.DataFrame(columns))

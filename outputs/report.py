@@ -59,8 +59,8 @@ SHOWN_REJECTS: Final = 200
 """Rejected rows that the report prints; the table beside it has all of them."""
 
 LIMITATIONS: Final = (
-    "One collection strategy, the one under which the parameters were observed, with or without a phone pool of finite "
-    "capacity; no ladder of treatments, no cost or incidents of collection, and no insurance programme.",
+    "Collections act on loans in arrears alone: no underwriting cut-offs, watch list or reminders before the due date. "
+    "There is no insurance programme.",
     "Litigation, settlements and debt sale are not states of their own; deficiency collections stand for what comes in "
     "after a sale.",
     "Repossession follows rates by arrears, not a lender's decision, and yards and auction lanes are never full; the "
@@ -103,8 +103,6 @@ class ReportInputs:
         What `simulator.tape.describe_tape` says of the tape.
     study : sequence of (str, str)
         The study's own assumptions, as `outputs.study_view.study_rows` tells them.
-    waiting_worsens : bool
-        Whether a loan that the pool does not serve does worse than one that it reaches.
     settled : sequence of float
         Share of loans in each bucket in arrears or a worse one to which the parameter sets lead, fractions.
     """
@@ -122,7 +120,6 @@ class ReportInputs:
     caveats: Sequence[str] = ()
     book: Mapping[str, Any] | None = None
     study: Sequence[tuple[str, str]] = ()
-    waiting_worsens: bool = False
     settled: Sequence[float] = ()
 
 

@@ -43,8 +43,9 @@ def find_run(reference: str) -> Path:
 @click.argument("loan_id")
 @click.option("--path", type=click.IntRange(0, 2**32 - 1), required=True, help="Number of the path, from 0.")
 @click.option("--scenario", help="Scenario of the run; its first if not given.")
+@click.option("--strategy", help="Collection strategy of the run; its first if not given.")
 @reporting
-def trace(run: str, loan_id: str, path: int, scenario: str | None) -> None:
+def trace(run: str, loan_id: str, path: int, scenario: str | None, strategy: str | None) -> None:
     """Tell what happened to loan LOAN_ID on one path of RUN, month by month, with the draws that decided it.
 
     RUN is the folder of a finished run, its results.nc, or its name below runs/. The path is simulated again from that
@@ -53,7 +54,7 @@ def trace(run: str, loan_id: str, path: int, scenario: str | None) -> None:
     from outputs.trace import format_story, story_document, trace_loan
 
     folder = find_run(run)
-    story = interruptible(lambda: trace_loan(folder, loan_id, path, scenario, sound=_announce))
+    story = interruptible(lambda: trace_loan(folder, loan_id, path, scenario, strategy, sound=_announce))
     VOICE.report(format_story(story), story_document(story))
 
 

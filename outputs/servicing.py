@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas
 import xarray as xr
 
@@ -85,51 +86,69 @@ def _columns(found: Estimate) -> dict[str, float]:
 # --- the pool ----------------------------------------------------------------------------------------------
 
 POOL_LABELS: Final = {
+    "capacity": ("Hours there are, mean month", "hiring and suspensions included"),
     "utilisation": ("Utilisation, %", "hours given over hours there are, over all months"),
     "served": ("Served, %", "hours given over hours asked for, over all months"),
     "full_months": ("Months in which the pool is full, %", "share of months and paths"),
     "waiting_mean": ("Loans not served, mean month", "asked for a contact and got none"),
     "waiting_worst": ("Loans not served, worst month", "of each path, mean over paths"),
     "waiting_months": ("Months waited so far", "mean over loans not served, over all months"),
+    "cost": ("Cost of hours and of hiring", "currency, over all months"),
 }
-"""Measures of a pool: label and definition."""
+"""Measures of a pool: label and definition. An unlimited pool has no hours nor utilisation, an unpaid one no cost."""
 
 
 def has_pool(dataset: xr.Dataset) -> bool:
-    """Whether the study has a pool of finite capacity."""
+    """Whether some run of the study has a pool."""
     return POOL in dataset
 
 
+def pools_of(one: xr.Dataset) -> tuple[str, ...]:
+    """Pools of one run, whose strategy need not have all pools of the study: those with hours, or asked for some."""
+    if not has_pool(one):
+        return ()
+    used = (one["pool_capacity"] > 0.0) | (one[POOL] > 0.0)
+    some = used.any([dim for dim in used.dims if dim != "pool"])
+    return tuple(str(name) for name in some["pool"].values[some.values])
+
+
+def hours_there_are(one: xr.Dataset) -> xr.DataArray:
+    """Capacity of one pool of one run by path and month, hours; infinite where it is unlimited."""
+    return one["pool_capacity"].broadcast_like(one["pool_served"])
+
+
 def pools(dataset: xr.Dataset) -> pandas.DataFrame:
-    """Utilisation, service and queue of each pool over the horizon.
+    """Utilisation, service, queue and cost of each pool over the horizon.
 
     Returns
     -------
     pandas.DataFrame
         scenario, strategy, programme, pool, measure (`POOL_LABELS`), value, standard_error, low, high. No row without
-        a pool.
+        a pool, nor for a pool that is not the run's.
     """
-    if not has_pool(dataset):
-        return pandas.DataFrame(columns=[*RUN_DIMS, "pool", "measure", "value", "standard_error", "low", "high"])
     rows: list[dict[str, Any]] = []
-    for run in runs(dataset):
-        for pool in dataset["pool"].values:
+    for run in runs(dataset) if has_pool(dataset) else ():
+        for pool in pools_of(dataset.sel(run)):
             one = dataset.sel({**run, "pool": pool})
-            told = {**run, "pool": str(pool)}
+            told = {**run, "pool": pool}
             rows += [{**told, "measure": name, **_columns(found)} for name, found in _pool_estimates(one, dataset)]
-    return pandas.DataFrame(rows)
+    heads = [*RUN_DIMS, "pool", "measure", "value", "standard_error", "low", "high"]
+    return pandas.DataFrame(rows, columns=heads)
 
 
 def _pool_estimates(one: xr.Dataset, dataset: xr.Dataset) -> Iterator[tuple[str, Estimate]]:
-    capacity = float(one["pool_capacity"])
     demand, served, waiting = (one[f"pool_{name}"] for name in ("demand", "served", "waiting"))
-    hours = xr.full_like(served, capacity, dtype=float).sum("month")
-    total = served.sum("month", skipna=False)
+    capacity, total = hours_there_are(one), served.sum("month", skipna=False)
+    if bool(np.isfinite(capacity).all()):
+        yield "capacity", estimators.mean(sample_of(capacity.mean("month"), dataset))
+        yield "utilisation", ratio(total, capacity.sum("month"), dataset)
     full = (served >= FULL * capacity) | (waiting > 0)
-    yield "utilisation", ratio(total, hours, dataset)
     yield "served", ratio(total, demand.sum("month", skipna=False), dataset)
     yield "full_months", estimators.mean(sample_of(100.0 * full.mean("month"), dataset))
     yield "waiting_mean", estimators.mean(sample_of(waiting.mean("month", skipna=False), dataset))
     yield "waiting_worst", estimators.mean(sample_of(waiting.max("month", skipna=False), dataset))
     waited = (one["pool_waiting_months"] * waiting).sum("month", skipna=False)
     yield "waiting_months", ratio(waited, waiting.sum("month", skipna=False), dataset, scale=1.0)
+    cost = one["pool_cost"].sum("month", skipna=False) if "pool_cost" in one else xr.zeros_like(total)
+    if bool((cost != 0.0).any()):
+        yield "cost", estimators.mean(sample_of(cost, dataset))

@@ -30,7 +30,13 @@ HAPPENED: Final = "*"
 
 
 def trace_loan(
-    run: Path, loan: str, path: int, scenario: str | None = None, *, sound: Callable[[], None] | None = None
+    run: Path,
+    loan: str,
+    path: int,
+    scenario: str | None = None,
+    strategy: str | None = None,
+    *,
+    sound: Callable[[], None] | None = None,
 ) -> Story:
     """Tell what happened to a loan of a finished run on one path, from its results file alone.
 
@@ -42,24 +48,24 @@ def trace_loan(
         Its id on the tape.
     path : int
         Number of the path, from 0.
-    scenario : str, optional
-        Name of one of the run's; the first if left out.
+    scenario, strategy : str, optional
+        Names of one of the run's each; the first if left out.
     sound : callable, optional
         Called when run, loan, path and scenario are found, before anything is simulated.
 
     Raises
     ------
     InputError
-        No such run, loan, path or scenario.
+        No such run, loan, path, scenario or strategy.
     IntegrityError
         The path told again loses something else than the run says.
     """
     inputs = inputs_from_store(read_inputs(run), run / RESULTS if run.is_dir() else run)
-    check_wish(inputs, loan, path, scenario)
+    check_wish(inputs, loan, path, scenario, strategy)
     if sound is not None:
         sound()
     results = read_results(run)
-    story = tell_story(inputs, loan, path, scenario, RunSize(threads=1), stored_proposal(results))
+    story = tell_story(inputs, loan, path, scenario, strategy, RunSize(threads=1), stored_proposal(results))
     check_story(story, run, results)
     return story
 
@@ -73,11 +79,11 @@ def check_story(story: Story, run: Path, results: xr.Dataset | None = None) -> N
         With both figures, and the version that made the run.
     """
     kept = read_results(run) if results is None else results
-    stored = float(path_loss(kept).sel(scenario=story.scenario, path=story.path).squeeze())
+    stored = float(path_loss(kept).sel(scenario=story.scenario, strategy=story.strategy, path=story.path).squeeze())
     if abs(stored - story.path_loss) > SAME * float(kept.attrs["opening_balance"]):
         made_with = read_facts(run)["versions"]["carstress"]
         raise IntegrityError(
-            f"path {story.path} of {story.scenario} loses {story.path_loss!r} {story.currency} when it is simulated "
+            f"path {story.path} of {story.run} loses {story.path_loss!r} {story.currency} when it is simulated "
             f"again, but {stored!r} in the run, which carstress {made_with} made. The program or the file has changed "
             "since: trace the loan with the version that made the run, or run the study again."
         )
@@ -106,7 +112,7 @@ def format_story(story: Story) -> str:
 
 def _heading(story: Story) -> list[str]:
     return [
-        f"Loan {story.loan} ({story.tier}) on path {story.path} of {story.scenario}; amounts in {story.currency}",
+        f"Loan {story.loan} ({story.tier}) on path {story.path} of {story.run}; amounts in {story.currency}",
         f"Address of its draws: seed {story.seed}, entity {story.entity}, path {story.path}",
         f"The book's loss on this path, told again: {amount(story.path_loss)} {story.currency}, as in the run",
         *_drawing(story),
@@ -157,6 +163,7 @@ def story_document(story: Story) -> dict[str, Any]:
         "schema": "carstress-trace/1",
         "loan": story.loan,
         "scenario": story.scenario,
+        "strategy": story.strategy,
         "tier": story.tier,
         "currency": story.currency,
         "path": story.path,

@@ -201,26 +201,13 @@ def _offset_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
 
 def study_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     """Everything that a study's fields contradict each other in."""
-    given = data.get("scenarios")
-    names = given if isinstance(given, list) else []
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            yield Problem(("scenarios", place), f"scenario {name} for the second time", "each scenario once")
-    yield from _capacity_problems(data)
+    for key, what in (("scenarios", "scenario"), ("strategies", "strategy")):
+        given = data.get(key)
+        names = given if isinstance(given, list) else []
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                yield Problem((key, place), f"{what} {name} for the second time", f"each {what} once")
     yield from _draw_problems(data)
-
-
-def _capacity_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """A pool whose capacity is stated twice, or not at all."""
-    phone = _mapping(_mapping(data, "treatment"), "phone")
-    stated = [key for key in ("hours_per_month", "hours_per_1000_loans") if phone.get(key) is not None]
-    if phone and not stated:
-        remedy = "Write hours for the whole book, or for each 1,000 of its opening loans."
-        expected = "hours_per_month or hours_per_1000_loans"
-        yield Problem(("treatment", "phone"), "treatment.phone has no capacity", expected, remedy)
-    if len(stated) > 1:
-        found = "treatment.phone has two capacities"
-        yield Problem(("treatment", "phone", stated[1]), found, f"one of {' and '.join(stated)}", "Take one out.")
 
 
 def _draw_problems(data: Mapping[str, Any]) -> Iterator[Problem]:

@@ -45,8 +45,9 @@ _BOUNDS: Final = {
 _UNIT_REMEDIES: Final = {  # by the end of a field's name
     "_percent": "Rates are in percent: write 5.5 for 5.5 %.",
     "_index": "Levels: 100 is the month before the start, so write 80 for a fall by 20 %.",
-    "hours_per_month": "Take `treatment` out where nobody calls.",
-    "hours_per_1000_loans": "Take `treatment` out where nobody calls.",
+    "hours_per_month": "Take the pool and its rungs out where nobody works.",
+    "hours_per_100_in_arrears": "Take the pool and its rungs out where nobody works.",
+    "hours_per_1000_loans": "Take the pool and its rungs out where nobody works.",
     "hours_per_contact": "Hours: write 0.25 for a quarter of an hour.",
 }
 

@@ -14,7 +14,7 @@ ByTypePercent = Annotated[float, Field(ge=0, le=100)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Money = Annotated[float, Field(ge=0, le=1e9)]
 Days = Annotated[int, Field(ge=0, le=3650)]
-ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
+ClockTime = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 Revealed = Literal["unknown", "forgetful", "hardship", "strategic"]
 
 

@@ -26,7 +26,8 @@ from scenarios.shelf import Shelf
 from scenarios.spec import Name as Name
 from scenarios.spec import Reference, Spec
 from scenarios.tail import Tail, TailField, tail_of, tail_problems
-from scenarios.treatment import Treatment, Uncertainty
+from scenarios.treatment import Uncertainty
+from scenarios.vocabulary import REFERENCE_STRATEGY
 from scenarios.yaml_text import YamlDocument
 
 SCENARIOS: Final = Shelf("scenario", "scenarios", "library/macro")
@@ -320,8 +321,9 @@ class Study(FileSpec):
     """true: every scenario after the first is run once more, on at most 1,000 of its paths, with the macro
     sensitivities at the end of their published range that is farther from 0; false: it is not."""
 
-    treatment: Treatment | None = None
-    """Who works arrears, with which capacity and effect; left out: as the books did that the figures come from."""
+    strategies: Annotated[tuple[Reference, ...], Field(min_length=1)] = (REFERENCE_STRATEGY,)
+    """Collection strategies by library name or path, run on the same draws; the first is what the others are compared
+    with. `reference`: loans in arrears are worked as those were that the figures come from."""
 
     market_share_percent: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Share of the used-car market's auctions that this book's sales are, percent; 0: they move no price."""
@@ -338,7 +340,7 @@ class Study(FileSpec):
 
     @classmethod
     def problems(cls, data: Mapping[str, Any]) -> Iterator[Problem]:
-        """Scenarios named twice, a pool with two capacities or none, draws or figures of `tail:` that do not fit."""
+        """Scenarios or strategies named twice, draws or figures of `tail:` that do not fit."""
         yield from study_problems(data)
         yield from tail_problems(data)
 

@@ -51,10 +51,13 @@ class Pool(Spec):
     """People or trucks who serve loans in arrears, for so many hours a month: who is not served waits."""
 
     hours_per_month: Hours | None = None
-    """Hours a month for the whole book; or write `hours_per_1000_loans`, or `unlimited`."""
+    """Hours a month for the whole book; or write one of the other capacities."""
 
     hours_per_1000_loans: Hours | None = None
-    """Hours a month for each 1,000 loans of the opening book; or write `hours_per_month`, or `unlimited`."""
+    """Hours a month for each 1,000 loans of the opening book; or write another capacity."""
+
+    hours_per_100_in_arrears: Hours | None = None
+    """Hours a month for each 100 loans that are past due at the as-of date; or write another capacity."""
 
     unlimited: bool = False
     """true: nobody ever waits, and only hours worked are paid."""

@@ -1,4 +1,4 @@
-"""What a study does to the book beside the economy: who works arrears, and which parameters are drawn."""
+"""Factors by type of borrower, and which parameters a study draws."""
 
 from __future__ import annotations
 
@@ -42,80 +42,6 @@ Factor = Annotated[
     Discriminator(_form),
 ]
 """One number for all borrowers, or one a latent type."""
-
-
-class Effects(Spec):
-    """Factors on the monthly intensities of loans in arrears, by class of cause."""
-
-    cure: Factor = 1.0
-    """Return to current or to fewer instalments past due: a number, or {forgetful: ..., hardship: ...}."""
-
-    roll: Factor = 1.0
-    """One more instalment past due: a number, or {forgetful: ..., hardship: ...}."""
-
-    charge_off: Factor = 1.0
-    """Charge-off: a number, or {forgetful: ..., hardship: ...}."""
-
-
-class PhoneEffect(Spec):
-    """What a contact does in the month after it, and what its absence does."""
-
-    served: Effects = Effects()
-    """Factors of loans that were served and whose borrower was reached."""
-
-    unserved: Effects = Effects()
-    """Factors of loans in arrears that were not, for whatever reason."""
-
-
-class Priority(Spec):
-    """Whom a pool serves first: the largest sum of features times weights, in steps of 1/16 up to 64."""
-
-    bucket: Weight = 1.0
-    """Weight of an instalment past due."""
-
-    waiting: Weight = 0.0
-    """Weight of a month in which the loan asked and was not served."""
-
-    balance: Weight = 0.0
-    """Weight of principal, in units of the book's mean opening principal."""
-
-
-class Phone(Spec):
-    """People who call borrowers in arrears, for so many hours a month: who is not called waits."""
-
-    hours_per_month: Hours | None = None
-    """Hours of contact a month for the whole book; or write `hours_per_1000_loans`."""
-
-    hours_per_1000_loans: Hours | None = None
-    """Hours of contact a month for each 1,000 loans of the opening book; or write `hours_per_month`."""
-
-    hours_per_contact: Annotated[float, Field(gt=0, le=100)]
-    """Hours that one contact takes, attempts included."""
-
-    from_bucket: Reference | None = None
-    """Label of the first bucket of arrears that is called; left out: the first there is."""
-
-    to_bucket: Reference | None = None
-    """Label of the last bucket of arrears that is called; left out: the worst there is."""
-
-    reach_percent: Annotated[float, Field(ge=0, le=100)] = 100.0
-    """Share of served borrowers who are reached, percent; the time is spent either way."""
-
-    priority: Priority = Priority()
-    """Whom the pool serves first."""
-
-    effect: PhoneEffect = PhoneEffect()
-    """What a contact does; left out: nothing, and the pool only counts who asks, who is served and who waits."""
-
-    source: Annotated[str, Field(min_length=1)] = "Assumption of the study; no source is stated."
-    """Where these figures come from; own judgement is an assumption and says so."""
-
-
-class Treatment(Spec):
-    """Who works arrears. Effects are relative to the serviced books that the parameter sets were observed on."""
-
-    phone: Phone
-    """Calls from a pool of finite capacity."""
 
 
 class Uncertainty(Spec):

@@ -281,15 +281,17 @@ MEAN_VARIABLES: Final = tuple(
 )
 """Layer (c): month x level, as mean and standard deviation over paths."""
 
+_RUNG_FACTS: Final[tuple[tuple[str, Unit, str], ...]] = (
+    ("asked", "count", "loans that a rung of the ladder is for"),
+    ("served", "count", "loans for which it was carried out"),
+    ("reached", "count", "loans whose borrower it reached"),
+    ("contacts", "count", "contacts made"),
+    ("cost", "currency", "cost of contacts, filings and commissions, pools' hours apart"),
+)
+
 RUNG_VARIABLES: Final = tuple(
     Variable(f"rung_{name}_{moment}", (*RUN_DIMS, "month", "rung"), unit, f"{text}, {moment} over paths")
-    for name, unit, text in (
-        ("asked", "count", "loans that a rung of the ladder is for"),
-        ("served", "count", "loans for which it was carried out"),
-        ("reached", "count", "loans whose borrower it reached"),
-        ("contacts", "count", "contacts made"),
-        ("cost", "currency", "cost of contacts, filings and commissions, pools' hours apart"),
-    )
+    for name, unit, text in _RUNG_FACTS
     for moment in ("mean", "sd")
 )
 """What the rungs of all strategies of a study do; in results of studies that name a strategy."""

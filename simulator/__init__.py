@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simulator.engine import RunSize, simulate
     from simulator.parameters import Parameters, build_parameters
-    from simulator.servicing import PhonePool, Servicing
+    from simulator.servicing import Servicing
     from simulator.study import StudyInputs, load_inputs, run_study
     from simulator.tape import LoanTape, read_tape, synthetic_tape
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _HOMES = {
     **dict.fromkeys(("RunSize", "simulate"), "engine"),
     **dict.fromkeys(("Parameters", "build_parameters"), "parameters"),
-    **dict.fromkeys(("PhonePool", "Servicing"), "servicing"),
+    "Servicing": "servicing",
     **dict.fromkeys(("StudyInputs", "load_inputs", "run_study"), "study"),
     **dict.fromkeys(("LoanTape", "read_tape", "synthetic_tape"), "tape"),
 }
@@ -24,7 +24,6 @@ _HOMES = {
 __all__ = [
     "LoanTape",
     "Parameters",
-    "PhonePool",
     "RunSize",
     "Servicing",
     "StudyInputs",

@@ -54,7 +54,7 @@ def losses_at_top(
     inputs: StudyInputs,
     macros: Sequence[MonthlyMacro],
     *,
-    servicing: Servicing | None = None,
+    servicings: Sequence[Servicing],
     size: RunSize | None = None,
     progress: Callable[[str, int], None] | None = None,
     proposal: Proposal | None = None,
@@ -71,26 +71,28 @@ def losses_at_top(
         study that draws its parameters, in which a path here and there would differ by all that is drawn.
     """
     tape, sets, study = inputs.tape, inputs.sets, inputs.study
-    if not top_runs(study, macros, sets):
+    if not top_runs(study, macros, sets, servicings):
         return None
     top = build_parameters(sets, sensitivity="top")
     parts = []
+    names = iter(top_runs(study, macros, sets, servicings))
     for macro in macros[1:]:
-        name = top_name(macro.name)
-        report = None if progress is None else _for_name(progress, name)
-        part = simulate(
-            tape,
-            macro,
-            top,
-            paths=min(study.paths, TOP_PATHS),
-            months=study.months,
-            seed=study.seed,
-            servicing=servicing,
-            size=size,
-            progress=report,
-            proposal=proposal,
-        )
-        parts.append(part["ultimate_loss"].sum("month") + part["ultimate_loss_after_horizon"])
+        by_strategy = []
+        for servicing in servicings:
+            part = simulate(
+                tape,
+                macro,
+                top,
+                paths=min(study.paths, TOP_PATHS),
+                months=study.months,
+                seed=study.seed,
+                servicing=servicing,
+                size=size,
+                progress=None if progress is None else _for_name(progress, next(names)),
+                proposal=proposal,
+            )
+            by_strategy.append(part["ultimate_loss"].sum("month") + part["ultimate_loss_after_horizon"])
+        parts.append(xr.concat(by_strategy, "strategy", coords="minimal", compat="override", join="exact"))
     joined = xr.concat(parts, "scenario", coords="minimal", compat="override", join="exact")
     places = [macro.name for macro in macros]
     kept = joined.drop_vars([str(name) for name in joined.coords if str(name) not in (*RUN_DIMS, "path")])
@@ -100,13 +102,22 @@ def losses_at_top(
 
 
 def top_runs(
-    study: Study, macros: Sequence[MonthlyMacro | MacroScenario], sets: Sequence[ParameterSet]
+    study: Study,
+    macros: Sequence[MonthlyMacro | MacroScenario],
+    sets: Sequence[ParameterSet],
+    servicings: Sequence[Servicing],
 ) -> dict[str, int]:
-    """Names and paths of the runs that `losses_at_top` makes."""
+    """Names and paths of the runs that `losses_at_top` makes, scenario by scenario."""
     ranged = any(effect.per_percentage_point.range is not None for item in sets for effect in item.macro_sensitivity)
     if not (study.sensitivity_range and ranged) or study.uncertainty is not None:
         return {}
-    return {top_name(macro.name): min(study.paths, TOP_PATHS) for macro in macros[1:]}
+    names = [run_name(macro.name, each, servicings) for macro in macros[1:] for each in servicings]
+    return {top_name(name): min(study.paths, TOP_PATHS) for name in names}
+
+
+def run_name(scenario: str, servicing: Servicing, servicings: Sequence[Servicing]) -> str:
+    """What a run is called while it goes on: its scenario, and its strategy where there are several."""
+    return scenario if len(servicings) == 1 else f"{scenario} / {servicing.name}"
 
 
 def top_name(scenario: str) -> str:

@@ -24,6 +24,7 @@ from simulator.kernels.bundles import Clock, Result
 from simulator.kernels.portfolio import simulate_paths
 from simulator.kernels.workspace import Workspace
 from simulator.labels import label_results
+from simulator.ladder import build_ladder, couples, team_factors
 from simulator.parameters import Parameters
 from simulator.scratch import workspace
 from simulator.servicing import Servicing
@@ -40,7 +41,7 @@ from simulator.totals import (
     empty_totals,
     keep,
 )
-from simulator.workouts import build_service, build_workouts, couples, quanta_scale
+from simulator.workouts import build_workouts, quanta_scale
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +101,7 @@ def simulate(  # noqa: PLR0913 - the engine's door: three inputs, three numbers,
     seed : int
         0 .. 2**64 - 1.
     servicing : Servicing, optional
-        Pool of finite capacity and the book's share of the market; without it nothing couples the loans of a path.
+        Collection strategy and the book's share of the market; without it nothing couples the loans of a path.
     trace : sequence of loan ids
         Loans whose own histories are returned as `trace_*`, over path x month 0..T.
     size : RunSize, optional
@@ -149,7 +150,7 @@ def prepare(
 ) -> ScenarioRun:
     """Turn what `simulate` is given into arrays; its arguments are checked there."""
     book = build_book(tape, parameters)
-    hazards = build_hazards(book.cells, macro, parameters, months, months + RUN_OFF_MONTHS, servicing)
+    hazards = build_hazards(book.cells, macro, parameters, months, months + RUN_OFF_MONTHS)
     tiers, balance = len(parameters.names), tape["current_balance"]
     by_count = tier_mix(book.loans.fact.tier, np.ones(len(tape)), tiers)
     book.loans.fact["stage"] = stage_of(book.loans, parameters, hazards.class_multiplier)
@@ -158,7 +159,7 @@ def prepare(
         book=book,
         hazards=hazards,
         workouts=build_workouts(book.loans, parameters, tape.as_of.month, months_needed(parameters, months), scale),
-        service=build_service(servicing, book.loans, balance, parameters),
+        ladder=build_ladder(servicing, tape, book.loans, parameters, hazards),
         macro=macro,
         parameters=parameters,
         servicing=servicing,
@@ -227,7 +228,7 @@ def cut_up(run: ScenarioRun, size: RunSize, loans: int | None = None) -> Cut:
     threads = size.threads or available_cores()
     count = run.book.loans.bucket.size if loans is None else loans
     block = size.path_block or _default_path_block(count, run.months, threads)
-    return Cut(threads, block, size.month_major or couples(run.service))
+    return Cut(threads, block, size.month_major or couples(run.ladder))
 
 
 def _default_path_block(loans: int, months: int, threads: int) -> int:
@@ -284,7 +285,8 @@ def _run_block(
     hazards = run.hazards._replace(factor=np.ascontiguousarray(drawn.factor))
     result = empty_result(run, len(chunk))
     workouts = run.workouts._replace(index_level=np.ascontiguousarray(index))
-    bundles = (run.book.loans, hazards, workouts, run.service, clock)
+    ladder = run.ladder._replace(team=team_factors(run.servicing, chunk, int(run.seed)))
+    bundles = (run.book.loans, hazards, workouts, ladder, clock)
     shares = [pool.submit(simulate_paths, worker, bundles, work, result) for worker in range(work.path.shape[0])]
     for share in shares:
         share.result()

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from simulator.engine import PathArrays
-from simulator.shapes import Shape, by_scenario, study_shape
+from simulator.shapes import Shape, by_run, study_shape
 
 
 @dataclass(slots=True)
@@ -23,33 +23,35 @@ class Gathered:
 
     Attributes
     ----------
-    scenarios, paths : int
+    runs : tuple of int
+        Scenarios and strategies of the study.
+    paths : int
         Of the study.
     arrays : dict of str to array
         Every variable of the Dataset with the dim `path`, all dims in place; made when the first run tells its shapes.
     """
 
-    scenarios: int
+    runs: tuple[int, int]
     paths: int
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
-    def place(self, scenario: int, rows: range) -> PathArrays:
-        """Where a run writes that is of one scenario, by number, and of some paths, by their rows among the study's."""
+    def place(self, run: tuple[int, int], rows: range) -> PathArrays:
+        """Where a run writes that is of one scenario and strategy, by numbers, and some paths, by their rows."""
 
         def views(shapes: Mapping[str, Shape]) -> dict[str, NDArray[Any]]:
             if not self.arrays:
-                wholes = {name: study_shape(name, shape, self.scenarios, self.paths) for name, shape in shapes.items()}
+                wholes = {name: study_shape(name, shape, self.runs, self.paths) for name, shape in shapes.items()}
                 self.arrays = {name: np.empty(whole.sizes, whole.dtype) for name, whole in wholes.items()}
             own = slice(rows.start, rows.stop)
             return {
-                name: array[scenario, 0, 0, own] if by_scenario(name) else array[own]
+                name: array[run[0], run[1], 0, own] if by_run(name) else array[own]
                 for name, array in self.arrays.items()
             }
 
         return views
 
     def joined(
-        self, parts: Sequence[xr.Dataset], join: Callable[[Sequence[xr.Dataset]], xr.Dataset], scenarios: slice
+        self, parts: Sequence[xr.Dataset], join: Callable[[Sequence[xr.Dataset]], xr.Dataset], runs: tuple[slice, slice]
     ) -> xr.Dataset:
         """One Dataset of several runs: what is not gathered here is joined, what is has its place already.
 
@@ -59,16 +61,16 @@ class Gathered:
             What the runs returned; those of the first give order, dims and attributes.
         join : callable
             Puts Datasets together.
-        scenarios : slice
-            Of which scenarios the parts are, by number.
+        runs : tuple of slice
+            Of which scenarios and strategies the parts are, by number.
         """
         rest = join([part.drop_vars(list(self.arrays)) for part in parts])
-        variables = {name: self._variable(first, scenarios, rest) for name, first in parts[0].data_vars.items()}
+        variables = {name: self._variable(first, runs, rest) for name, first in parts[0].data_vars.items()}
         return xr.Dataset(variables, rest.coords, rest.attrs)
 
-    def _variable(self, first: xr.DataArray, scenarios: slice, rest: xr.Dataset) -> xr.Variable:
+    def _variable(self, first: xr.DataArray, runs: tuple[slice, slice], rest: xr.Dataset) -> xr.Variable:
         name = str(first.name)
         if name not in self.arrays:
             return rest[name].variable
         array = self.arrays[name]
-        return xr.Variable(first.dims, array[scenarios] if by_scenario(name) else array, first.attrs)
+        return xr.Variable(first.dims, array[runs] if by_run(name) else array, first.attrs)

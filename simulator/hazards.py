@@ -16,7 +16,6 @@ from simulator.book import Cells
 from simulator.kernels.bundles import GUIDE, TRAITS, Hazards, Records, records
 from simulator.kernels.hazards import TABLE_HIGH, TABLE_LOW, TABLE_STEP
 from simulator.parameters import Parameters
-from simulator.servicing import Servicing
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +29,6 @@ def build_hazards(
     parameters: Parameters,
     months: int,
     last_month: int,
-    servicing: Servicing | None = None,
 ) -> Hazards:
     """Intensities of a scenario; `factor` is empty and filled for each block of paths.
 
@@ -49,7 +47,7 @@ def build_hazards(
     payoff = intensity[cells.tier, 0, -1] * multiplier[: months + 1, :, PREPAY] + total_loss[cells.tier]
     threshold, loading, table = _response(base, cells, parameters)
     return Hazards(
-        arrears=_in_arrears(intensity, parameters, servicing or Servicing()),
+        arrears=_in_arrears(intensity, parameters),
         class_multiplier=multiplier,
         payoff=np.ascontiguousarray(payoff),
         payoff_bound=payoff.max(axis=1),
@@ -66,16 +64,14 @@ def build_hazards(
     )
 
 
-def _in_arrears(intensity: Floats, parameters: Parameters, servicing: Servicing) -> Floats:
-    """``float64[tier, type, treatment, K+1, K+3]`` intensities by cause, what type and treatment do included (3h)."""
-    size = intensity.shape[1]
-    own, effect = parameters.borrower.type_multiplier, servicing.effect()
-    by_class = own[:, :, None, :] * effect.transpose(1, 0, 2)[None]
+def _in_arrears(intensity: Floats, parameters: Parameters) -> Floats:
+    """``float64[tier, type, K+1, K+3]`` intensities by cause, what the type does included (3h)."""
+    size, by_class = intensity.shape[1], parameters.borrower.type_multiplier.copy()
     cause = np.full((size, size + 2), ROLL)
     cause[np.tril_indices(size, -1)] = CURE
     cause[:, size], cause[:, size + 1] = CHARGE_OFF, PREPAY
     by_class[..., PREPAY] = 1.0
-    found = intensity[:, None, None] * by_class[..., cause]
+    found = intensity[:, None] * by_class[..., cause]
     found[..., np.arange(size), np.arange(size)] = 0.0
     return np.ascontiguousarray(found)
 

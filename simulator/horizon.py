@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from scenarios.rungs import Litigation
 from simulator.parameters import Parameters
+from simulator.servicing import Servicing
 
 RUN_OFF_MONTHS = 24
 """Months after the horizon in which loans in default go on; who is left then is charged off. Assumption, L:
@@ -19,6 +21,8 @@ def longest_sale(parameters: Parameters) -> int:
     return int((parameters.workout.search_lag + parameters.workout.sale_lag).max())
 
 
-def longest_lag(parameters: Parameters) -> int:
+def longest_lag(parameters: Parameters, servicing: Servicing) -> int:
     """Months from a charge-off to the last cash of any kind."""
-    return max(longest_sale(parameters), int(parameters.workout.deficiency_lag.max()))
+    rungs = () if servicing.strategy is None else servicing.strategy.ladder
+    suits = [rung.judgment_months for rung in rungs if isinstance(rung, Litigation)]
+    return max(longest_sale(parameters), int(parameters.workout.deficiency_lag.max()), 1, *suits)

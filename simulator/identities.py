@@ -76,6 +76,8 @@ def _cash_residual(book: Floats) -> Floats:
         "fees",
         "sale_proceeds",
         "deficiency_cash",
+        "judgment_cash",
+        "debt_sale_cash",
     )
     made_of = sum(_flow(book, name, last) for name in parts) - _flow(book, "workout_cost", last)
     return np.asarray(_flow(book, "cash", last) - made_of)

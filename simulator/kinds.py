@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from scenarios.contact_rules import ContactRules
+from scenarios.library import check_strategy
 from scenarios.load import load_any
 from scenarios.regimes import Regime
 from scenarios.schema import KINDS, Study
 from scenarios.spec import Spec
+from scenarios.strategy import CollectionStrategy
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import build_parameters
 from simulator.study import FindParameterSet, load_inputs
@@ -16,6 +19,8 @@ from simulator.tape import TapeMapping, TapeMarket, TapeProfile, load_layout, lo
 
 ALL_KINDS: Final[dict[str, type[Spec]]] = {
     **KINDS,
+    "collection_strategy": CollectionStrategy,
+    "contact_rules": ContactRules,
     "regime": Regime,
     "parameter_set": ParameterSet,
     "tape_mapping": TapeMapping,
@@ -43,6 +48,8 @@ def check_file(file: Path, find_set: FindParameterSet) -> None:
     found = load_any(file, ALL_KINDS)
     if isinstance(found, Study):
         load_inputs(found, find_set)
+    elif isinstance(found, CollectionStrategy):
+        check_strategy(found)
     elif isinstance(found, ParameterSet):
         build_parameters([found])
     elif isinstance(found, TapeMapping):

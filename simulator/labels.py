@@ -14,7 +14,6 @@ from scenarios.vocabulary import (
     EXIT_LABELS,
     NO_PROGRAMME,
     PATH_DIMS,
-    REFERENCE_STRATEGY,
     RUN_DIMS,
     SEGMENTS,
     STAGES,
@@ -26,14 +25,10 @@ from simulator.shapes import MEANINGS
 from simulator.tail_proposal import batches_of, components, log_weights, strata_of
 from simulator.tape import LoanTape
 from simulator.tape.amortisation import contractual
-from simulator.totals import ScenarioRun, Totals, cut_slices
+from simulator.totals import RUNG_FACTS, ScenarioRun, Totals, cut_slices
 
 Floats = NDArray[np.float64]
 _RUN = (1,) * len(RUN_DIMS)
-
-
-POOL = "phone"
-"""The one pool of this version."""
 
 
 def label_results(
@@ -44,7 +39,6 @@ def label_results(
         **{name: values[(None,) * _run_dims(name)] for name, values in totals.by_path.items()},
         **_contractual_arrays(run),
         **_stage_arrays(run, tape),
-        **({} if run.servicing.pool is None else {"pool_capacity": np.array([run.servicing.pool.hours])}),
         **_cut_arrays(run.book),
         **_moment_arrays(run, totals, len(paths)),
         **_market_arrays(run, totals),
@@ -110,6 +104,22 @@ def _moment_arrays(run: ScenarioRun, totals: Totals, paths: int) -> dict[str, Fl
         for flow, name in enumerate(("charge_off", "recovery", "default")):
             for cut, part in levels.items():
                 arrays[f"{name}_by_{cut}_{moment}"] = values[flow, 1:, part][(None,) * len(_RUN)]
+    return arrays | _rung_arrays(run, totals, paths)
+
+
+def _rung_arrays(run: ScenarioRun, totals: Totals, paths: int) -> dict[str, Floats]:
+    """What the rungs did; zeros for a rung that the strategy does not have."""
+    names, strategy = run.servicing.rung_names, run.servicing.strategy
+    own, arrays = () if strategy is None else strategy.labels, {}
+    if not names:
+        return {}
+    found = _moments(totals, "rung", (len(own), len(RUNG_FACTS), run.months + 1), paths)
+    for moment, values in zip(("mean", "sd"), found, strict=True):
+        for fact, name in enumerate(RUNG_FACTS):
+            told = np.zeros((*_RUN, run.months, len(names)))
+            for place, label in enumerate(own):
+                told[0, 0, 0, :, names.index(label)] = values[place, fact, 1:]
+            arrays[f"rung_{name}_{moment}"] = told
     return arrays
 
 
@@ -159,7 +169,7 @@ def _coordinates(
     }
     texts = {
         "scenario": [macro.name],
-        "strategy": [REFERENCE_STRATEGY],
+        "strategy": [run.servicing.name],
         "programme": [NO_PROGRAMME],
         **{cut: list(book.levels[cut]) for cut in CUTS},
         "bucket": labels,
@@ -167,7 +177,15 @@ def _coordinates(
         "to_state": [*labels, *EXIT_LABELS.values()],
         "segment": list(SEGMENTS),
         "stage": list(STAGES),
-        **({} if run.servicing.pool is None else {"pool": [POOL]}),
+        **{
+            dim: list(names)
+            for dim, names in (
+                ("pool", run.servicing.pool_names),
+                ("rung", run.servicing.rung_names),
+                ("incident", run.servicing.incident_names),
+            )
+            if names
+        },
         "macro_variable": [str(name) for name in macro.macro["macro_variable"].to_numpy()],
     }
     return coordinates | {name: (name, np.array(values, dtype=object)) for name, values in texts.items()}

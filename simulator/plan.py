@@ -116,7 +116,7 @@ def memory_need(inputs: StudyInputs, size: RunSize, trial: Trial, publishing: Pu
     sizes, cut = dataset_sizes(run), cut_up(run, size, loans)
     block, tape = min(cut.path_block, paths), sum(column.nbytes for column in inputs.tape.columns.values())
     fixed, by_path = _dataset(inputs, trial, sizes)
-    told = publishing.variables * len(inputs.scenarios) * Shape((sizes["month"],)).nbytes
+    told = publishing.variables * len(inputs.scenarios) * len(inputs.strategies) * Shape((sizes["month"],)).nbytes
     return Need(
         program=PROGRAM + tape if process.held is None else process.held,
         told=process.held is not None,
@@ -137,12 +137,14 @@ def memory_need(inputs: StudyInputs, size: RunSize, trial: Trial, publishing: Pu
 
 def _dataset(inputs: StudyInputs, trial: Trial, sizes: Mapping[str, int]) -> tuple[int, int]:
     """Bytes of the Dataset whatever its paths, and of each path."""
-    scenarios = len(inputs.scenarios)
-    by_path = sum(study_shape(name, shape, scenarios, 1).nbytes for name, shape in path_shapes(sizes).items())
+    scenarios, strategies = len(inputs.scenarios), len(inputs.strategies)
+    by_path = sum(
+        study_shape(name, shape, (scenarios, strategies), 1).nbytes for name, shape in path_shapes(sizes).items()
+    )
     marks = [mark for mark in trial.results.coords.values() if PATH in mark.dims]
     others = [each for each in trial.results.variables.values() if PATH not in each.dims]
-    again = NUMBER * scenarios * min(inputs.study.paths, TOP_PATHS) if _runs_again(inputs) else 0
-    fixed = scenarios * sum(each.nbytes for each in others) + again
+    again = NUMBER * scenarios * strategies * min(inputs.study.paths, TOP_PATHS) if _runs_again(inputs) else 0
+    fixed = scenarios * strategies * sum(each.nbytes for each in others) + again
     return fixed, by_path + sum(mark.dtype.itemsize for mark in marks)
 
 
@@ -155,4 +157,4 @@ def _further(inputs: StudyInputs, sizes: Mapping[str, int]) -> int:
 
 
 def _runs_again(inputs: StudyInputs) -> bool:
-    return bool(top_runs(inputs.study, inputs.scenarios, inputs.sets))
+    return bool(top_runs(inputs.study, inputs.scenarios, inputs.sets, inputs.servicings()))

@@ -119,7 +119,7 @@ def _cut(inputs: StudyInputs, size: RunSize, trial: Trial) -> tuple[int, int]:
     study, loans = inputs.study, len(inputs.tape)
     threads, block, _ = cut_up(trial.run, size, loans)
     block = min(block, max(-(-study.paths // BLOCKS), threads))
-    wished = SECONDS / (max(len(inputs.scenarios), 1) * loans * trial.loan_path)
+    wished = SECONDS / (max(len(inputs.run_names()), 1) * loans * trial.loan_path)
     return min(max(BLOCKS, math.ceil(wished / block)) * block, study.paths), block
 
 
@@ -174,12 +174,14 @@ def simulation_span(inputs: StudyInputs, rehearsal: Rehearsal) -> Span:
     """
     study = inputs.study
     draws = 1 if study.uncertainty is None else study.uncertainty.draws
-    pilots = {pilot_name(scenario.name): scenario.name for scenario in inputs.scenarios}
+    runs = inputs.run_names()
+    # A pilot is one of the first strategy: its pace is that of this strategy's runs.
+    pilots = {pilot_name(scenario): name for (scenario, strategy), name in runs.items() if strategy == 0}
     before = rehearsal.draw * draws
     low = seconds = high = 0.0
     for name, paths in inputs.runs().items():
         pace = rehearsal.paces[pilots.get(name, name)]
-        before += pace.before * (draws if name in {scenario.name for scenario in inputs.scenarios} else 1)
+        before += pace.before * (draws if name in runs.values() else 1)
         low, seconds, high = low + paths * pace.fastest, seconds + paths * pace.path, high + paths * pace.slowest
     total = before + seconds
     return Span(total, min(before + low, total * (1.0 - LEAST_BAND)), max(before + high, total * (1.0 + LEAST_BAND)))

@@ -10,7 +10,7 @@ from scenarios.vocabulary import STAGES
 from simulator.horizon import RUN_OFF_MONTHS, longest_lag, months_needed
 from simulator.kernels.bundles import PRIORITIES
 from simulator.kernels.random import WORDS
-from simulator.kernels.workspace import EVENT_WORDS, LANES, PATH_STATE, Items, Movers, Slots, Workspace
+from simulator.kernels.workspace import ALL_WORDS, EFFORT, LANES, PATH_STATE, Items, Movers, Slots, Workspace
 from simulator.shapes import Shape
 from simulator.totals import LOAN_BLOCK, ScenarioRun, count_levels
 
@@ -35,9 +35,10 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
     loans = run.book.loans.bucket.size if loans is None else loans
     chunk = loans if whole_book else min(LOAN_BLOCK, loans)
     block, buckets = min(LOAN_BLOCK, chunk) + LANES, len(run.parameters.bucket_edges)
-    several = {"items.word": EVENT_WORDS, "items.cause": buckets + 3, "movers.word": WORDS}
-    cars = run.book.loans.car.size
-    end, lags, months = run.months + RUN_OFF_MONTHS + 1, longest_lag(run.parameters) + 1, run.months
+    several = {"items.word": ALL_WORDS, "items.cause": buckets + 4, "movers.word": WORDS}
+    cars, pools = run.book.loans.car.size, run.ladder.pool.size
+    queue = chunk * int((run.ladder.rung.pool >= 0).sum())
+    end, lags, months = run.months + RUN_OFF_MONTHS + 1, longest_lag(run.parameters, run.servicing) + 1, run.months
 
     def grouped(group: str, arrays: dict[str, Any], size: int) -> dict[str, Shape]:
         names = {f"{group}.{name}": dtype for name, dtype in arrays.items()}
@@ -56,14 +57,21 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
         "flag": Shape((threads, block), np.uint8),
         **lists("listed", "mover", "late", "behind", "paid", "dead", "defaulting"),
         "word": Shape((threads, WORDS, chunk), np.uint32),
-        "queue": Shape((threads, chunk), np.int32),
-        "rank": Shape((threads, chunk), np.int16),
-        "ranked": Shape((threads, PRIORITIES), np.int64),
+        "effort": Shape((threads, chunk if run.ladder.on else 1), EFFORT),
+        "arrears": Shape((threads, chunk if run.ladder.on else 1), np.int32),
+        "queue": Shape((threads, queue), np.int32),
+        "queue_rung": Shape((threads, queue), np.int8),
+        "queue_level": Shape((threads, queue), np.int16),
+        "ranked": Shape((threads, pools, PRIORITIES)),
+        "left": Shape((threads, pools)),
+        "level": Shape((threads, pools), np.int64),
+        "staff": Shape((threads, pools)),
+        "shut": Shape((threads,), np.int64),
         "entry": Shape((threads, months + 1, run.book.cells.tier.size)),
         "entry_top": Shape((threads, months + 1)),
         "price": Shape((threads, months_needed(run.parameters, months) + 1, cars)),
         "gone": Shape((threads, months + 2, cars), np.int64),
-        "lagged": Shape((threads, 3, end, lags)),
+        "lagged": Shape((threads, 5, end, lags)),
         "shortfall": Shape((threads, end, len(STAGES), 2)),
         "level_loss": Shape((threads, months + 2, count_levels(run))),
         "fire": Shape((threads,), fill=1.0),

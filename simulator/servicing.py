@@ -1,166 +1,65 @@
-"""Who works arrears, and how much of the auction market the book is: from a study's words to the engine's figures."""
+"""What couples the loans of a path: a collection strategy, and prices that answer to the book's own sales."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-from scenarios.checks import dotted
-from scenarios.counted import counted
-from scenarios.errors import Fault, InputError
-from scenarios.explain import nearest
-from scenarios.macro import PERCENT
-from scenarios.treatment import ByType, Effects, Phone, Treatment
-from scenarios.vocabulary import CAUSE_CLASSES, TYPES
-from simulator.parameters import Parameters
-
-Floats = NDArray[np.float64]
-
-HOURS_BASE = 1000.0
-"""Opening loans to which `hours_per_1000_loans` refers."""
-
-
-@dataclass(frozen=True, eq=False)
-class PhonePool:
-    """A pool of finite capacity that calls loans in arrears (methodology (P1)).
-
-    Attributes
-    ----------
-    hours : float
-        Capacity of a month, hours; it does not carry over.
-    hours_per_contact : float
-        Hours that a contact takes, above 0.
-    first_bucket, last_bucket : int
-        Instalments past due of the loans that ask for a contact at the close of a month.
-    reach : float
-        Probability that a served borrower is reached.
-    weights : tuple of float
-        Of instalments past due, months waited, and principal over the book's mean opening principal.
-    effect : float64[treated, type, class]
-        Multipliers of intensities in arrears in the next month: not served or not reached, then served and reached;
-        types as in `vocabulary.TYPES`, classes as in `vocabulary.CAUSE_CLASSES`. Entry and payoff stay 1.
-    """
-
-    hours: float
-    hours_per_contact: float
-    first_bucket: int
-    last_bucket: int
-    reach: float
-    weights: tuple[float, float, float]
-    effect: Floats
+from scenarios.strategy import CollectionStrategy
+from scenarios.vocabulary import INCIDENTS, REFERENCE_STRATEGY
 
 
 @dataclass(frozen=True, eq=False)
 class Servicing:
-    """What couples the loans of a path: a pool, and prices that answer to the book's own sales.
+    """Who works arrears, and how much of the auction market the book is.
 
     Attributes
     ----------
-    pool : PhonePool or None
-        None: every loan in arrears is worked as the loans were that the parameters come from.
+    strategy : CollectionStrategy or None
+        None: loans in arrears are worked as those were that the parameters come from.
+    observed : tuple of (CollectionStrategy or None)
+        One a tier: the strategy under which its parameter set was observed, to which effects are relative (P5); None,
+        or an empty tuple: effects are relative to no treatment.
     market_share : float
         Share of the auction market that the book's sales are, fraction; 0: no fire sale (methodology (7)).
+    pools, rungs : tuple of str
+        Names of the pools and rungs that results tell of, those of all strategies of a study; the strategy's own where
+        left empty.
     """
 
-    pool: PhonePool | None = None
+    strategy: CollectionStrategy | None = None
+    observed: tuple[CollectionStrategy | None, ...] = ()
     market_share: float = 0.0
+    pools: tuple[str, ...] = field(default=())
+    rungs: tuple[str, ...] = field(default=())
 
-    def effect(self) -> Floats:
-        """What treatment does to intensities in arrears (3h): float64[treatment, type, class].
+    @property
+    def name(self) -> str:
+        """Name of the strategy in results."""
+        return REFERENCE_STRATEGY if self.strategy is None else self.strategy.name
 
-        Treatments are those of the kernels: not served or not reached, served, not called.
-        """
-        neutral = np.ones((1, len(TYPES), len(CAUSE_CLASSES)))
-        if self.pool is None:
-            return np.repeat(neutral, 3, axis=0)
-        return np.concatenate([self.pool.effect, neutral])
+    @property
+    def pool_names(self) -> tuple[str, ...]:
+        """Labels of the dim `pool`; none: results have no such dim."""
+        return self.pools or (() if self.strategy is None else tuple(self.strategy.pools))
+
+    @property
+    def rung_names(self) -> tuple[str, ...]:
+        """Labels of the dim `rung`; none: results have no such dim."""
+        return self.rungs or (() if self.strategy is None else self.strategy.labels)
+
+    @property
+    def incident_names(self) -> tuple[str, ...]:
+        """Labels of the dim `incident`; none: results have no such dim."""
+        return INCIDENTS if self.rung_names else ()
 
 
-def build_servicing(
-    treatment: Treatment | None,
-    parameters: Parameters,
-    loans: int,
+def study_servicing(
+    strategies: tuple[CollectionStrategy | None, ...],
+    observed: tuple[CollectionStrategy | None, ...],
     market_share: float,
-    where: Callable[..., str] = lambda *path: dotted(path),
-) -> Servicing:
-    """Figures of a study's treatment.
-
-    Parameters
-    ----------
-    treatment : Treatment or None
-        As the study states it.
-    parameters : Parameters
-        Labels of the buckets.
-    loans : int
-        Loans of the opening book, to which `hours_per_1000_loans` refers.
-    market_share : float
-        Fraction, 0 to 1.
-    where : callable, optional
-        Place of a field in the study's file from its path, for errors.
-
-    Raises
-    ------
-    InputError
-        A bucket that the parameters do not have, a range of buckets that ends before it begins, or hours that are
-        less than one contact takes.
-    """
-    if treatment is None:
-        return Servicing(market_share=market_share)
-    phone = treatment.phone
-    first, last = _buckets(phone, parameters.bucket_labels, where)
-    stated = phone.hours_per_month
-    hours = (phone.hours_per_1000_loans or 0.0) * loans / HOURS_BASE if stated is None else stated
-    if hours < phone.hours_per_contact:
-        place = "hours_per_1000_loans" if stated is None else "hours_per_month"
-        found = f"{hours:g} hours a month for a book of {counted(loans, 'loan')}, less than one contact takes"
-        remedy = "Write more hours, or take `treatment` out where nobody calls."
-        expected = f"at least {phone.hours_per_contact:g} hours a month, treatment.phone.hours_per_contact"
-        raise InputError(Fault(where("treatment", "phone", place), found, expected, remedy))
-    pool = PhonePool(
-        hours=hours,
-        hours_per_contact=phone.hours_per_contact,
-        first_bucket=first,
-        last_bucket=last,
-        reach=PERCENT * phone.reach_percent,
-        weights=(phone.priority.bucket, phone.priority.waiting, phone.priority.balance),
-        effect=np.stack([_multipliers(phone.effect.unserved), _multipliers(phone.effect.served)]),
-    )
-    return Servicing(pool, market_share)
-
-
-def _buckets(phone: Phone, labels: tuple[str, ...], where: Callable[..., str]) -> tuple[int, int]:
-    """First and last bucket that is called, in instalments past due."""
-    called = labels[1:]
-    wished = {"from_bucket": phone.from_bucket or called[0], "to_bucket": phone.to_bucket or called[-1]}
-    faults = []
-    for field, label in wished.items():
-        if label not in called:
-            place, expected = where("treatment", "phone", field), f"one of {', '.join(called)}"
-            remedy = (
-                nearest(label, called) or "Use the labels of the parameter set's `buckets`; current loans are in none."
-            )
-            faults.append(
-                Fault(place, f"treatment.phone.{field} = {label}, which is no bucket of arrears", expected, remedy)
-            )
-    if faults:
-        raise InputError(faults)
-    first, last = (labels.index(label) for label in wished.values())
-    if last < first:
-        found = f"treatment.phone.to_bucket = {labels[last]}, which comes before from_bucket = {labels[first]}"
-        raise InputError(
-            Fault(where("treatment", "phone", "to_bucket"), found, f"one of {', '.join(labels[first:])}", "Swap them.")
-        )
-    return first, last
-
-
-def _multipliers(effects: Effects) -> Floats:
-    """Factors by type and class: float64[type, class]."""
-    table = np.ones((len(TYPES), len(CAUSE_CLASSES)))
-    for name in type(effects).model_fields:
-        factor = getattr(effects, name)
-        by_type = [getattr(factor, kind) for kind in TYPES] if isinstance(factor, ByType) else factor
-        table[:, CAUSE_CLASSES.index(name)] = by_type
-    return table
+) -> tuple[Servicing, ...]:
+    """One for each strategy of a study, all with the names of all pools and rungs, so that their results stack."""
+    named = [item for item in strategies if item is not None]
+    pools = tuple(dict.fromkeys(name for item in named for name in item.pools))
+    rungs = tuple(dict.fromkeys(label for item in named for label in item.labels))
+    return tuple(Servicing(item, observed, market_share, pools, rungs) for item in strategies)

@@ -91,15 +91,14 @@ def _shape(variable: Variable, sizes: Mapping[str, int], without: tuple[str, ...
     return Shape(tuple(sizes[dim] for dim in variable.dims if dim not in without), variable_dtype(variable))
 
 
-def by_scenario(name: str) -> bool:
-    """Whether a variable by path differs between scenarios: the factors' draws do not."""
+def by_run(name: str) -> bool:
+    """Whether a variable by path differs between runs: the factors' draws do not."""
     return RUN_DIMS[0] in MEANINGS[name].dims
 
 
-def study_shape(name: str, shape: Shape, scenarios: int, paths: int) -> Shape:
-    """An array by path of a whole study, from what it holds of one path of one scenario."""
-    runs = (scenarios, *(1 for _ in RUN_DIMS[1:])) if by_scenario(name) else ()
-    return shape.leading(*runs, paths)
+def study_shape(name: str, shape: Shape, runs: tuple[int, int], paths: int) -> Shape:
+    """An array by path of a whole study, from what it holds of one path of one run; `runs`: scenarios, strategies."""
+    return shape.leading(*((*runs, 1) if by_run(name) else ()), paths)
 
 
 MEANINGS: Final = {variable.name: variable for variable in DATASET_VARIABLES}

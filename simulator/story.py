@@ -18,13 +18,17 @@ import xarray as xr
 
 from scenarios.errors import Fault, InputError
 from scenarios.explain import nearest
+from scenarios.macro import PERCENT
+from scenarios.rungs import AnyRung
 from scenarios.vocabulary import (
+    ACTIONS,
     CHARGED_OFF,
     EXIT_LABELS,
     HARDSHIP,
     MATURED,
     MAX_BUCKET,
     PREPAID,
+    PURPOSE_ACTION,
     PURPOSE_BUCKET,
     PURPOSE_CHARGE_OFF,
     PURPOSE_CONDITION,
@@ -32,12 +36,12 @@ from scenarios.vocabulary import (
     PURPOSE_INSURED,
     PURPOSE_MODIFY,
     PURPOSE_PREPAY,
-    PURPOSE_REACH,
     PURPOSE_SEIZE,
     PURPOSE_SOLD,
     PURPOSE_SPELL,
     PURPOSE_TOTAL_LOSS,
     PURPOSE_TYPE,
+    REFERENCE_STRATEGY,
     SEGMENTS,
     TOTAL_LOSS,
     TYPES,
@@ -118,7 +122,7 @@ class Story:
 
     Attributes
     ----------
-    loan, scenario, tier, currency : str
+    loan, scenario, strategy, tier, currency : str
     path, seed : int
     entity : int
         Address of the loan's draws: BLAKE2b-64 of its id.
@@ -133,6 +137,7 @@ class Story:
 
     loan: str
     scenario: str
+    strategy: str
     tier: str
     currency: str
     path: int
@@ -143,12 +148,18 @@ class Story:
     leading_factor: float | None = None
     weight: float | None = None
 
+    @property
+    def run(self) -> str:
+        """The run that it belongs to, in words."""
+        return self.scenario if self.strategy == REFERENCE_STRATEGY else f"{self.scenario} / {self.strategy}"
+
 
 def tell_story(
     inputs: StudyInputs,
     loan: str,
     path: int,
     scenario: str | None = None,
+    strategy: str | None = None,
     size: RunSize | None = None,
     proposal: Proposal | None = None,
 ) -> Story:
@@ -164,6 +175,8 @@ def tell_story(
         0 to the study's number of paths less 1.
     scenario : str, optional
         Name of one of the study's; the first if left out.
+    strategy : str, optional
+        The same.
     size : RunSize, optional
         Changes no result.
     proposal : Proposal, optional
@@ -173,16 +186,18 @@ def tell_story(
     Raises
     ------
     InputError
-        No such loan, path or scenario.
+        No such loan, path, scenario or strategy.
     """
-    place = check_wish(inputs, loan, path, scenario)
+    place = check_wish(inputs, loan, path, scenario, strategy)
     macro = inputs.macro_paths()[place]
     alone = range(path, path + 1)
-    results = simulate_scenario(inputs, macro, paths=alone, trace=(loan,), size=size, proposal=proposal)
+    results = simulate_scenario(
+        inputs, macro, paths=alone, strategy=strategy, trace=(loan,), size=size, proposal=proposal
+    )
     return _Teller(inputs, loan, path, results).story()
 
 
-def check_wish(inputs: StudyInputs, loan: str, path: int, scenario: str | None) -> int:
+def check_wish(inputs: StudyInputs, loan: str, path: int, scenario: str | None, strategy: str | None = None) -> int:
     """Place of the scenario that is asked for; refuses what the study does not have, all of it at once."""
     names = [item.name for item in inputs.scenarios]
     chosen = names[0] if scenario is None else scenario
@@ -190,6 +205,10 @@ def check_wish(inputs: StudyInputs, loan: str, path: int, scenario: str | None) 
     if chosen not in names:
         expected = f"one of {', '.join(names)}"
         faults.append(Fault("trace", f"unknown scenario `{chosen}`", expected, nearest(chosen, names)))
+    strategies = [servicing.name for servicing in inputs.servicings()]
+    if strategy is not None and strategy not in strategies:
+        expected = f"one of {', '.join(strategies)}"
+        faults.append(Fault("trace", f"unknown strategy `{strategy}`", expected, nearest(strategy, strategies)))
     if faults:
         raise InputError(faults)
     return names.index(chosen)
@@ -223,7 +242,7 @@ class _Teller:
     def __init__(self, inputs: StudyInputs, loan: str, path: int, results: xr.Dataset) -> None:
         self.inputs, self.loan, self.path, self.results = inputs, loan, path, results
         self.parameters = _parameters(inputs, results)
-        self.pool = inputs.servicing().pool
+        self.strategy = inputs.servicing(str(results["strategy"].values[0])).strategy
         tape = inputs.tape
         self.place = int(np.flatnonzero(tape["loan_id"] == loan)[0])
         self.tier = int(assign_tiers(self.parameters, tape["score"], tape["rate"])[self.place])
@@ -247,6 +266,7 @@ class _Teller:
         return Story(
             loan=self.loan,
             scenario=str(results["scenario"].values[0]),
+            strategy=str(results["strategy"].values[0]),
             tier=self.parameters.names[self.tier],
             currency=self.inputs.tape.currency,
             path=self.path,
@@ -281,8 +301,8 @@ class _Teller:
         )
 
     def tells(self, bit: int) -> bool:
-        """Whether a flag tells anything: without a pool every loan in arrears is worked alike."""
-        return bit != SERVED or self.pool is not None
+        """Whether a flag tells anything: without a strategy every loan in arrears is worked alike."""
+        return bit != SERVED or self.strategy is not None
 
     def label(self, state: int) -> str:
         """A state in words."""
@@ -351,8 +371,16 @@ class _Teller:
             yield Draw("car found", self.event(month, PURPOSE_SOLD), happened=self.car_found(month))
         elif 1 <= after <= MAX_BUCKET and not was_seized and workout.seizure[tier, after] > 0.0:
             yield Draw("seizure", self.event(month, PURPOSE_SEIZE), happened=bool(self.flags[month] & SEIZED))
-        if self.pool is not None and self.pool.first_bucket <= after <= self.pool.last_bucket:
-            yield Draw("reached", self.event(month, PURPOSE_REACH), happened=bool(self.flags[month] & SERVED))
+        for rung in self.carried_out(month):
+            u, reach = self.event(month, PURPOSE_ACTION + ACTIONS.index(rung.action)), PERCENT * rung.reach_percent
+            if reach < 1.0:
+                yield Draw(f"{rung.label} reaches", u, happened=u < reach)
+
+    def carried_out(self, month: int) -> Iterator[AnyRung]:
+        """The rungs that were carried out for the loan at the close of a month."""
+        if self.strategy is not None:
+            done = int(self.trace["trace_rungs"][month])
+            yield from (rung for place, rung in enumerate(self.strategy.ladder) if done >> place & 1)
 
     def car_found(self, month: int) -> bool:
         """Whether the car of a loan charged off in a month is found: tracker and segment help, and the draw decides."""

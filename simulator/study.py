@@ -16,19 +16,21 @@ import xarray as xr
 from scenarios.digest import file_digest
 from scenarios.errors import Fault, InputError
 from scenarios.file_spec import FileSpec
-from scenarios.library import study_scenarios
+from scenarios.library import find_strategy, study_scenarios, study_strategies
 from scenarios.macro import PERCENT, MonthlyMacro, monthly_macro
 from scenarios.schema import FilePortfolio, MacroScenario, Study, SyntheticPortfolio
-from scenarios.vocabulary import PARAMETER_VALUE
+from scenarios.strategy import CollectionStrategy
+from scenarios.vocabulary import PARAMETER_VALUE, REFERENCE_STRATEGY
 from simulator.batches import batch_ranges, join_batches, mark_batch, parameter_values
-from simulator.effects import losses_at_top, top_runs, variables_without_effect
+from simulator.effects import losses_at_top, run_name, top_runs, variables_without_effect
 from simulator.engine import RunSize, simulate
 from simulator.gathered import Gathered
 from simulator.horizon import months_needed
+from simulator.ladder import check_hours, check_ladder
 from simulator.offsets import with_reach
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters
-from simulator.servicing import Servicing, build_servicing
+from simulator.servicing import Servicing, study_servicing
 from simulator.study_book import Book, draw_book, read_book
 from simulator.study_book import draw_tape as draw_tape
 from simulator.tail_proposal import Proposal
@@ -64,6 +66,10 @@ class StudyInputs:
     files : mapping of str to str
         SHA-256, taken as it was read, of every file that was, those that others extend included, by its path from the
         study's folder.
+    strategies : tuple of (CollectionStrategy or None)
+        In the study's order; None is `reference`.
+    observed : tuple of (CollectionStrategy or None)
+        One a tier: the strategy under which its parameter set was observed; empty where no strategy needs it.
     """
 
     study: Study
@@ -71,16 +77,33 @@ class StudyInputs:
     scenarios: tuple[MacroScenario, ...]
     sets: tuple[ParameterSet, ...]
     files: dict[str, str]
+    strategies: tuple[CollectionStrategy | None, ...] = (None,)
+    observed: tuple[CollectionStrategy | None, ...] = ()
 
     def parameters(self) -> Parameters:
         """The sets as the engine's dense bundle."""
         return build_parameters(self.sets)
 
-    def servicing(self) -> Servicing:
-        """Who works arrears, and the book's share of the auction market."""
-        study = self.study
-        share = PERCENT * study.market_share_percent
-        return build_servicing(study.treatment, self.parameters(), len(self.tape), share, study.where)
+    def servicings(self) -> tuple[Servicing, ...]:
+        """One for each strategy: who works arrears, and the book's share of the auction market."""
+        return study_servicing(self.strategies, self.observed, PERCENT * self.study.market_share_percent)
+
+    def servicing(self, strategy: str | None = None) -> Servicing:
+        """That of one strategy by name; of the first if left out."""
+        each = self.servicings()
+        named = {servicing.name: servicing for servicing in each}
+        if strategy is not None and strategy not in named:
+            raise ValueError(f"the study has no strategy {strategy!r}, only {', '.join(named)}")
+        return each[0] if strategy is None else named[strategy]
+
+    def run_names(self) -> dict[tuple[str, int], str]:
+        """Names of the study's runs as progress is told of them, by scenario and place of the strategy."""
+        each = self.servicings()
+        return {
+            (scenario.name, place): run_name(scenario.name, servicing, each)
+            for scenario in self.scenarios
+            for place, servicing in enumerate(each)
+        }
 
     def macro_paths(self) -> tuple[MonthlyMacro, ...]:
         """Monthly paths of every scenario, long enough for every draw of the parameters; all faults at once."""
@@ -107,8 +130,8 @@ class StudyInputs:
 
     def runs(self) -> dict[str, int]:
         """Names of the runs of `run_study` as progress is told of them, in order, and the paths of each."""
-        again = top_runs(self.study, self.scenarios, self.sets)
-        return {**pilot_runs(self), **dict.fromkeys((item.name for item in self.scenarios), self.study.paths), **again}
+        again = top_runs(self.study, self.scenarios, self.sets, self.servicings())
+        return {**pilot_runs(self), **dict.fromkeys(self.run_names().values(), self.study.paths), **again}
 
     def with_run(self, *, paths: int | None = None, seed: int | None = None) -> StudyInputs:
         """The same study with another number of paths or another seed.
@@ -145,16 +168,47 @@ def load_inputs(study: Study, find_set: FindParameterSet) -> StudyInputs:
         described = sets[0] if portfolio.synthetic.parameters is None else sets.pop()
         book = _kept(faults, partial(draw_book, study, portfolio.synthetic, described)) if described else None
     scenarios = _kept(faults, partial(study_scenarios, study))
+    strategies = _kept(faults, partial(study_strategies, study))
     found = tuple(item for item in sets if item is not None)
-    if faults or scenarios is None or book is None:
+    observed = () if strategies is None else _kept(faults, partial(_observed, strategies, found))
+    if faults or scenarios is None or book is None or strategies is None or observed is None:
         raise InputError(faults)
-    inputs = StudyInputs(study, book.tape, scenarios, found, _files(study, (*found, *scenarios), book))
+    specs = (*found, *scenarios, *(item for item in (*strategies, *observed) if item is not None))
+    inputs = StudyInputs(study, book.tape, scenarios, found, _files(study, specs, book), strategies, observed)
     _check_currency(inputs)
-    for check in (inputs.weights, inputs.servicing, partial(_check_uncertainty, inputs), inputs.macro_paths):
+    for check in (
+        inputs.weights,
+        partial(check_ladders, inputs),
+        partial(_check_uncertainty, inputs),
+        inputs.macro_paths,
+    ):
         _kept(faults, check)
     if faults:
         raise InputError(faults)
     return inputs
+
+
+def _observed(
+    strategies: tuple[CollectionStrategy | None, ...], sets: tuple[ParameterSet, ...]
+) -> tuple[CollectionStrategy | None, ...]:
+    """Strategies under which the sets were observed; none where every run is `reference`."""
+    if all(strategy is None for strategy in strategies):
+        return ()
+    return tuple(
+        None
+        if item.observed_under == REFERENCE_STRATEGY
+        else find_strategy(item.observed_under, item.folder, item.where("observed_under"))
+        for item in sets
+    )
+
+
+def check_ladders(inputs: StudyInputs) -> None:
+    """Refuse strategies that do not go with the book or its parameters."""
+    parameters, book = inputs.parameters(), inputs.tape
+    for servicing in inputs.servicings():
+        check_ladder(servicing, book, parameters)
+        if servicing.strategy is not None:
+            check_hours(servicing.strategy, book)
 
 
 def _check_uncertainty(inputs: StudyInputs) -> None:
@@ -215,13 +269,13 @@ class _Stretch(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """One scenario on some paths, and where its arrays by path lie: as scenario `number` of `gathered`."""
+    """One run on some paths, and where its arrays by path lie: as scenario and strategy `run` of `gathered`."""
 
     macro: MonthlyMacro
     stretches: Sequence[_Stretch]
     servicing: Servicing
     gathered: Gathered
-    number: int
+    run: tuple[int, int]
     proposal: Proposal | None
 
 
@@ -236,18 +290,21 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
         parameters, `TAIL_VARIABLES` where it has a method for the tail, and the attribute `variables_without_effect`,
         names of macro variables with blanks between.
     """
-    study, macros, servicing = inputs.study, inputs.macro_paths(), inputs.servicing()
-    stretches = _stretches(inputs, range(study.paths))
-    gathered = Gathered(len(macros), study.paths)
-    pilot = study_pilot(inputs, macros, servicing, size=size, progress=progress)
+    study, macros, servicings = inputs.study, inputs.macro_paths(), inputs.servicings()
+    stretches, names = _stretches(inputs, range(study.paths)), inputs.run_names()
+    gathered = Gathered((len(macros), len(servicings)), study.paths)
+    pilot = study_pilot(inputs, macros, servicings[0], size=size, progress=progress)
     proposal = None if pilot is None else pilot.proposal
     parts = []
     for number, macro in enumerate(macros):
-        report = None if progress is None else _for_scenario(progress, macro.name)
-        task = _Task(macro, stretches, servicing, gathered, number, proposal)
-        parts.append(_simulate(inputs, task, size=size, progress=report))
-    results = gathered.joined(parts, _join, slice(None))
-    top = losses_at_top(inputs, macros, servicing=servicing, size=size, progress=progress, proposal=proposal)
+        by_strategy = []
+        for place, servicing in enumerate(servicings):
+            report = None if progress is None else _for_run(progress, names[macro.name, place])
+            task = _Task(macro, stretches, servicing, gathered, (number, place), proposal)
+            by_strategy.append(_simulate(inputs, task, size=size, progress=report))
+        parts.append(by_strategy)
+    results = gathered.joined([part for each in parts for part in each], _join_runs(len(macros)), ALL_RUNS)
+    top = losses_at_top(inputs, macros, servicings=servicings, size=size, progress=progress, proposal=proposal)
     if top is not None:
         results[top.name] = top
     weights = inputs.weights()
@@ -262,11 +319,12 @@ def run_study(inputs: StudyInputs, *, size: RunSize | None = None, progress: Stu
     return with_pilot(results, pilot, study.tail_method)
 
 
-def simulate_scenario(
+def simulate_scenario(  # noqa: PLR0913 - as `simulate`
     inputs: StudyInputs,
     macro: MonthlyMacro,
     *,
     paths: int | range,
+    strategy: str | None = None,
     trace: Sequence[str] = (),
     size: RunSize | None = None,
     progress: Callable[[int], None] | None = None,
@@ -282,6 +340,8 @@ def simulate_scenario(
         The first so many paths, or absolute path numbers with step 1.  A path's draws are the same in every run, and
         so are its parameters: where a study draws them, a path keeps the batch that it has among all paths of the
         study.
+    strategy : str, optional
+        Name of one of the study's strategies; the first if left out.
     trace, size, progress
         As in `simulate`; progress is told how many of these paths are done.
     proposal : Proposal, optional
@@ -291,12 +351,12 @@ def simulate_scenario(
     Raises
     ------
     ValueError
-        The study draws parameters, and a path is not among its paths.
+        The study draws parameters, and a path is not among its paths; or it has no strategy of that name.
     """
-    wanted, servicing = range(paths) if isinstance(paths, int) else paths, inputs.servicing()
-    if proposal is None and (pilot := study_pilot(inputs, inputs.macro_paths(), servicing, size=size)):
+    wanted, servicing = range(paths) if isinstance(paths, int) else paths, inputs.servicing(strategy)
+    if proposal is None and (pilot := study_pilot(inputs, inputs.macro_paths(), inputs.servicing(), size=size)):
         proposal = pilot.proposal
-    task = _Task(macro, _stretches(inputs, wanted), servicing, Gathered(1, len(wanted)), 0, proposal)
+    task = _Task(macro, _stretches(inputs, wanted), servicing, Gathered((1, 1), len(wanted)), (0, 0), proposal)
     return _simulate(inputs, task, trace=trace, size=size, progress=progress)
 
 
@@ -325,7 +385,7 @@ def _simulate(
     progress: Callable[[int], None] | None = None,
 ) -> xr.Dataset:
     """One scenario on stretches of paths, put together."""
-    study, gathered, number = inputs.study, task.gathered, task.number
+    study, gathered, (number, place) = inputs.study, task.gathered, task.run
     parts, done = [], 0
     for stretch in task.stretches:
         part = simulate(
@@ -339,12 +399,16 @@ def _simulate(
             trace=trace,
             size=size,
             progress=None if progress is None else _after(progress, done),
-            into=gathered.place(number, range(done, done + len(stretch.paths))),
+            into=gathered.place(task.run, range(done, done + len(stretch.paths))),
             proposal=task.proposal,
         )
         done += len(stretch.paths)
         parts.append(part if stretch.draw is None else mark_batch(part, stretch.batch))
-    return parts[0] if len(parts) == 1 else gathered.joined(parts, join_batches, slice(number, number + 1))
+    return (
+        parts[0]
+        if len(parts) == 1
+        else gathered.joined(parts, join_batches, (slice(number, number + 1), slice(place, place + 1)))
+    )
 
 
 def _after(progress: Callable[[int], None], before: int) -> Callable[[int], None]:
@@ -352,11 +416,25 @@ def _after(progress: Callable[[int], None], before: int) -> Callable[[int], None
     return lambda done: progress(before + done)
 
 
-def _join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Scenarios along one dim; what has no such dim (factors, opening balances) is the same in every part."""
+ALL_RUNS = (slice(None), slice(None))
+
+
+def _join_runs(scenarios: int) -> Callable[[Sequence[xr.Dataset]], xr.Dataset]:
+    """Puts runs together that come scenario by scenario, in each strategy by strategy."""
+
+    def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+        each = len(parts) // scenarios
+        rows = [_join(parts[first : first + each], "strategy") for first in range(0, len(parts), each)]
+        return _join(rows, "scenario")
+
+    return join
+
+
+def _join(parts: Sequence[xr.Dataset], dim: str) -> xr.Dataset:
+    """Runs along one dim; what has no such dim (factors, opening balances) is the same in every part."""
     return xr.concat(
         parts,
-        "scenario",
+        dim,
         data_vars="minimal",
         coords="minimal",
         compat="override",
@@ -365,7 +443,7 @@ def _join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     )
 
 
-def _for_scenario(progress: StudyProgress, name: str) -> Callable[[int], None]:
+def _for_run(progress: StudyProgress, name: str) -> Callable[[int], None]:
     return lambda done: progress(name, done)
 
 
@@ -382,7 +460,17 @@ def inputs_to_store(inputs: StudyInputs) -> dict[str, xr.Dataset | str]:
         "study": inputs.study.model_dump_json(),
         "scenarios": json.dumps([item.model_dump(mode="json") for item in inputs.scenarios]),
         "parameters": json.dumps([item.model_dump(mode="json") for item in inputs.sets]),
+        "strategies": _strategies_text(inputs.strategies),
+        "observed": _strategies_text(inputs.observed),
     }
+
+
+def _strategies_text(strategies: tuple[CollectionStrategy | None, ...]) -> str:
+    return json.dumps([None if item is None else item.model_dump(mode="json") for item in strategies])
+
+
+def _strategies_from(text: str) -> tuple[CollectionStrategy | None, ...]:
+    return tuple(None if item is None else CollectionStrategy.model_validate(item) for item in json.loads(text))
 
 
 def inputs_from_store(stored: dict[str, xr.Dataset | str], source: Path) -> StudyInputs:
@@ -397,4 +485,6 @@ def inputs_from_store(stored: dict[str, xr.Dataset | str], source: Path) -> Stud
         scenarios=tuple(MacroScenario.model_validate(item) for item in json.loads(str(stored["scenarios"]))),
         sets=tuple(ParameterSet.model_validate(item) for item in json.loads(str(stored["parameters"]))),
         files={source.name: file_digest(source)},
+        strategies=_strategies_from(str(stored["strategies"])),
+        observed=_strategies_from(str(stored["observed"])),
     )

@@ -25,7 +25,7 @@ from simulator.book import Book
 from simulator.economics import funding_cost, servicing_cost
 from simulator.factors import SystematicPaths
 from simulator.horizon import RUN_OFF_MONTHS, longest_lag
-from simulator.kernels.bundles import Hazards, Result, Service, Workouts
+from simulator.kernels.bundles import Hazards, Ladder, Result, Workouts
 from simulator.kernels.portfolio import fold_counts, fold_moments
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
@@ -36,8 +36,10 @@ Floats = NDArray[np.float64]
 
 LOAN_BLOCK = 4096
 """Loans that go through all months together: their state fits a core's second cache."""
-POOL_ROWS = 4
-"""Loans that asked a pool, were served, were left waiting; months that these have waited."""
+POOL_ROWS = 6
+"""Of Result.pool: hours asked and given, loans waiting, months that they have waited, hours there are, cost."""
+RUNG_FACTS = ("asked", "served", "reached", "contacts", "cost")
+"""Of Result.rung, in the order of the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class ScenarioRun:
     book: Book
     hazards: Hazards
     workouts: Workouts
-    service: Service
+    ladder: Ladder
     macro: MonthlyMacro
     parameters: Parameters
     servicing: Servicing
@@ -99,7 +101,15 @@ def dataset_sizes(run: ScenarioRun) -> dict[str, int]:
         "stage": len(STAGES),
         "macro_variable": run.macro.macro.sizes["macro_variable"],
         **{cut: len(run.book.levels[cut]) for cut in CUTS},
-        **({} if run.servicing.pool is None else {"pool": 1}),
+        **{
+            dim: len(names)
+            for dim, names in (
+                ("pool", run.servicing.pool_names),
+                ("rung", run.servicing.rung_names),
+                ("incident", run.servicing.incident_names),
+            )
+            if names
+        },
     }
 
 
@@ -108,7 +118,7 @@ def dataset_sizes(run: ScenarioRun) -> dict[str, int]:
 
 def result_shapes(run: ScenarioRun, paths: int) -> dict[str, Shape]:
     """What the kernel returns of a block of paths, by field; zeros on entry."""
-    last = run.months + RUN_OFF_MONTHS + longest_lag(run.parameters) + 1
+    last = run.months + RUN_OFF_MONTHS + longest_lag(run.parameters, run.servicing) + 1
     buckets, levels = len(run.parameters.bucket_edges), count_levels(run)
     return {
         "book": Shape((paths, len(BOOK_VARIABLES), last)),
@@ -117,7 +127,9 @@ def result_shapes(run: ScenarioRun, paths: int) -> dict[str, Shape]:
         "level_loss": Shape((paths, levels)),
         "level_flow": Shape((paths, 3, run.months + 1, levels)),
         "shortfall": Shape((paths, len(STAGES), 2)),
-        "pool": Shape((paths, POOL_ROWS, run.months + 1)),
+        "pool": Shape((paths, run.ladder.pool.size, POOL_ROWS, run.months + 1)),
+        "rung": Shape((paths, run.ladder.rung.size, len(RUNG_FACTS), run.months + 1)),
+        "incident": Shape((paths, run.ladder.incident_cost.size, run.months + 1)),
         "run_off": Shape((paths, 5)),
         "trace": Shape((run.traced.size, paths, run.months + 1, len(TRACE_VARIABLES))),
     }
@@ -145,7 +157,7 @@ def empty_totals(run: ScenarioRun, paths: int, by_path: Mapping[str, NDArray[Any
     trace = block["trace"].sizes
     return Totals(
         by_path=by_path,
-        moments={name: moments(name) for name in ("bucket_balance", "level_flow")},
+        moments={name: moments(name) for name in ("bucket_balance", "level_flow", "rung")},
         transition=np.zeros(block["transition"].sizes[1:], np.int64 if run.proposal is None else np.float64)[1:],
         weight=np.zeros(2),
         trace=np.empty((trace[0], paths, *trace[2:])),
@@ -180,7 +192,8 @@ def keep(run: ScenarioRun, chunk: range, result: Result, systematic: SystematicP
         totals.transition[...] += moved.sum(axis=0)  # whole numbers: exact in any order
     else:
         fold_counts(moved.reshape(len(chunk), -1), weight, totals.transition.reshape(-1))
-    for name, values in (("bucket_balance", result.bucket_balance), ("level_flow", result.level_flow)):
+    for name in totals.moments:
+        values = getattr(result, name)
         mean, squares = totals.moments[name]
         fold_moments(values.reshape(len(chunk), -1), weight, held, mean, squares)
     for each in weight:
@@ -197,7 +210,7 @@ def path_values(run: ScenarioRun, result: Result, systematic: SystematicPaths) -
         **_economic_values(run, result),
         "shortfall_12m_by_stage": result.shortfall[..., 0],
         "shortfall_by_stage": result.shortfall[..., 1],
-        **_pool_values(run, result),
+        **_collection_values(run, result),
         **{f"loss_by_{cut}": result.level_loss[:, levels] for cut, levels in cut_slices(run.book).items()},
         "used_car_index": systematic.index[:, 1:horizon],
         "global_factor": systematic.factor[:, 0, 1:horizon],
@@ -227,18 +240,30 @@ def _economic_values(run: ScenarioRun, result: Result) -> dict[str, Floats]:
     }
 
 
-def _pool_values(run: ScenarioRun, result: Result) -> dict[str, Floats]:
-    """Demand and service of the pool in hours; nothing where a study has none."""
-    pool = run.servicing.pool
-    if pool is None:
-        return {}
-    asked, served, waiting, waited = np.moveaxis(result.pool[:, :, 1:, None], 1, 0)
-    return {
-        "pool_demand": asked * pool.hours_per_contact,
-        "pool_served": served * pool.hours_per_contact,
-        "pool_waiting": waiting,
-        "pool_waiting_months": np.divide(waited, waiting, out=np.zeros_like(waited), where=waiting > 0.0),
-    }
+def _collection_values(run: ScenarioRun, result: Result) -> dict[str, Floats]:
+    """What pools did and incidents there were; zeros for a pool that the strategy does not have."""
+    servicing = run.servicing
+    found: dict[str, Floats] = {}
+    if servicing.pool_names:
+        own = () if servicing.strategy is None else tuple(servicing.strategy.pools)
+        told = np.zeros((*result.pool.shape[:1], len(servicing.pool_names), POOL_ROWS, run.months))
+        for place, name in enumerate(own):
+            told[:, servicing.pool_names.index(name)] = result.pool[:, place, :, 1:]
+        asked, given, waiting, waited, capacity, cost = np.moveaxis(told, (2, 1), (0, 3))
+        found |= {
+            "pool_demand": asked,
+            "pool_served": given,
+            "pool_waiting": waiting,
+            "pool_waiting_months": np.divide(waited, waiting, out=np.zeros_like(waited), where=waiting > 0.0),
+            "pool_capacity": capacity,
+            "pool_cost": cost,
+        }
+    if servicing.incident_names:
+        counts = np.zeros((result.incident.shape[0], run.months, len(servicing.incident_names)))
+        if result.incident.shape[1]:
+            counts[...] = np.moveaxis(result.incident[:, :, 1:], 1, 2)
+        found["incident_count"] = counts
+    return found
 
 
 def cut_slices(book: Book) -> dict[str, slice]:

@@ -155,12 +155,12 @@ def try_out(inputs: StudyInputs, size: RunSize) -> Trial:
 
 
 def _arranger(inputs: StudyInputs) -> Callable[[LoanTape], ScenarioRun]:
-    """What turns a book into the arrays of the study's first scenario."""
+    """What turns a book into the arrays of the study's first scenario, under the strategy of the most rungs."""
     study, macro, parameters, servicing = (
         inputs.study,
         inputs.macro_paths()[0],
         inputs.parameters(),
-        inputs.servicing(),
+        max(inputs.servicings(), key=lambda each: 0 if each.strategy is None else len(each.strategy.ladder)),
     )
     return lambda tape: prepare(tape, macro, parameters, servicing, months=study.months, seed=study.seed)
 

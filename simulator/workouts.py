@@ -1,4 +1,4 @@
-"""Terms of workouts and of treatment become the kernels' arrays (methodology (3h), (6), (7), (8b))."""
+"""Terms of workouts become the kernels' arrays (methodology (6), (8b))."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.collateral import OLDEST_MONTH
-from simulator.kernels.bundles import TERMS, Loans, Records, Service, Workouts, records
+from simulator.kernels.bundles import TERMS, Loans, Records, Workouts, records
 from simulator.parameters import USAGE_CLASSES, Parameters
-from simulator.servicing import Servicing
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-SLACK = 1e-9
-"""Share of a contact by which hours may miss a whole number of contacts and still give it."""
 
 MONTHS_A_YEAR = 12
 
@@ -101,41 +97,3 @@ def quanta_scale(loans: Loans) -> float:
     """Quanta in one unit of currency: the power of 2 with which principal, or value, of all loans has 58 bits (D3)."""
     largest = max(float(np.sum(np.abs(loans.contract.track))), float(np.sum(loans.fact.value_as_new)), 1.0)
     return float(2.0 ** np.floor(QUANTA_BITS - np.log2(largest)))
-
-
-def build_service(servicing: Servicing, loans: Loans, principal: Floats, parameters: Parameters) -> Service:
-    """Service bundle: a book's treatment, and what else couples its loans.
-
-    Parameters
-    ----------
-    servicing : Servicing
-        Pool and market share.
-    loans : Loans
-        The book.
-    principal : float64[loan]
-        Opening principal, currency.
-    parameters : Parameters
-        Elasticity of auction prices, and the sales that are usual.
-    """
-    pool, sales = servicing.pool, parameters.workout.baseline_sales[loans.fact.tier]
-    power = parameters.workout.fire_sale_elasticity * servicing.market_share
-    if pool is None:
-        none = np.zeros(3)
-        return Service(0, 0, 0, 0, 0.0, none, float(power), float(sales.mean()))
-    weights = np.array(pool.weights, dtype=np.float64)
-    weights[2] /= principal.mean()
-    return Service(
-        pool=1,
-        contacts=int(min(np.floor(pool.hours / pool.hours_per_contact + SLACK), principal.size)),
-        first_bucket=int(pool.first_bucket),
-        last_bucket=int(pool.last_bucket),
-        reach=float(pool.reach),
-        weights=weights,
-        fire_power=float(power),
-        baseline_sales=float(sales.mean()),
-    )
-
-
-def couples(service: Service) -> bool:
-    """Whether anything makes the loans of a path depend on each other: then the whole book meets each month."""
-    return service.pool > 0 or service.fire_power != 0.0

@@ -16,11 +16,13 @@ from scenarios.vocabulary import (
     CUTS,
     DATASET_VARIABLES,
     EXIT_LABELS,
+    INCIDENT_VARIABLES,
     MACRO_VARIABLES,
     NO_PROGRAMME,
     POOL_VARIABLES,
     REFERENCE_STRATEGY,
     RNG_SCHEME,
+    RUNG_VARIABLES,
     SEGMENTS,
     STAGES,
     Variable,
@@ -249,7 +251,8 @@ def _pool(values: Flows) -> Flows:
     served = np.minimum(demand, CONTACTS)
     waiting = 0.5 * (demand - served)
     pools = {"demand": demand, "served": served, "waiting": waiting, "waiting_months": np.minimum(waiting, 40.0) / 20.0}
-    return {f"pool_{name}": found[..., None] for name, found in pools.items()} | {"pool_capacity": np.array([CONTACTS])}
+    pools |= {"capacity": np.full_like(demand, CONTACTS), "cost": np.zeros_like(demand)}
+    return {f"pool_{name}": found[..., None] for name, found in pools.items()}
 
 
 def _market(random: np.random.Generator, factor: np.ndarray) -> Flows:
@@ -285,8 +288,8 @@ def _after_horizon(values: Flows) -> Flows:
 
 def _labelled(values: Flows, n_paths: int, n_months: int, seed: int) -> xr.Dataset:
     coordinates = _coordinates(n_paths, n_months)
-    pooled = {variable.name for variable in POOL_VARIABLES}
-    wanted = [variable for variable in DATASET_VARIABLES if variable.name not in pooled or variable.name in values]
+    optional = {variable.name for variable in (*POOL_VARIABLES, *INCIDENT_VARIABLES, *RUNG_VARIABLES)}
+    wanted = [variable for variable in DATASET_VARIABLES if variable.name not in optional or variable.name in values]
     if "pool_demand" in values:
         coordinates["pool"] = ["phone"]
     sizes = {name: len(labels) for name, labels in coordinates.items()}

@@ -88,7 +88,7 @@ def test_shortfall_differences_spread_over_repeats_as_their_errors_say() -> None
         common = random.gamma(2.0, size=2_000)
         one, dataset = paths_of(common * (1.3 + 0.2 * random.random(2_000)))
         other, _ = paths_of(common)
-        found.append(compare._shortfall_difference(one, other, dataset, 0.95))
+        found.append(compare.shortfall_difference(one, other, dataset, 0.95))
     spread = np.std([item.value for item in found], ddof=1)
     assert np.mean([item.standard_error for item in found]) == pytest.approx(spread, rel=0.20)
 

@@ -50,7 +50,15 @@ from simulator.kernels.compile import compiled
     REPOSSESSED_COUNT,
     REDEEMED_COUNT,
     SOLD_COUNT,
-) = range(38)
+    JUDGMENT_CASH,
+    DEBT_SALE_CASH,
+    SURRENDERED_COUNT,
+    COLLECTION_COST,
+    INCIDENT_COST,
+) = range(43)
+
+# Rows of Workspace.lagged.
+PROCEEDS_ROW, COST_ROW, DEFICIENCY_ROW, JUDGMENT_ROW, DEBT_SALE_ROW = range(5)
 
 
 @compiled()
@@ -185,16 +193,21 @@ def book_default(book, month, exposure):  # type: ignore[no-untyped-def]
 def fold_lagged(book, lagged):  # type: ignore[no-untyped-def]
     """Add cash that came after its charge-off to the months in which it came.
 
-    ``lagged`` is float64[3, month of charge-off, months to cash].  Kept apart until a path's end because
+    ``lagged`` is float64[5, month of charge-off, months to cash].  Kept apart until a path's end because
     the order of these additions would otherwise be that in which loans are visited (methodology (D2)).
     """
     for month in range(lagged.shape[1]):
         for lag in range(lagged.shape[2]):
-            proceeds, cost, deficiency = lagged[0, month, lag], lagged[1, month, lag], lagged[2, month, lag]
+            proceeds, cost = lagged[PROCEEDS_ROW, month, lag], lagged[COST_ROW, month, lag]
+            deficiency, judgment = lagged[DEFICIENCY_ROW, month, lag], lagged[JUDGMENT_ROW, month, lag]
+            sale = lagged[DEBT_SALE_ROW, month, lag]
             book[SALE_PROCEEDS, month + lag] += proceeds
             book[WORKOUT_COST, month + lag] += cost
             book[DEFICIENCY_CASH, month + lag] += deficiency
-            book[CASH, month + lag] += proceeds - cost + deficiency
+            book[JUDGMENT_CASH, month + lag] += judgment
+            book[DEBT_SALE_CASH, month + lag] += sale
+            book[CASH, month + lag] += proceeds - cost + deficiency + judgment + sale
     for month in range(book.shape[1]):
         net = book[SALE_PROCEEDS, month] - book[WORKOUT_COST, month]
-        book[RECOVERY, month] = net + book[DEFICIENCY_CASH, month]
+        sued = book[JUDGMENT_CASH, month] + book[DEBT_SALE_CASH, month]
+        book[RECOVERY, month] = net + book[DEFICIENCY_CASH, month] + sued

@@ -42,10 +42,15 @@ NEVER: Final = -1
 """Month of what has not happened: a seizure, a default."""
 ENDLESS: Final = 1 << 30
 """Last due date of a loan that renews."""
-UNSERVED: Final = 0
-SERVED: Final = 1
-NOT_CALLED: Final = 2
-"""Treatment of a loan in arrears: asked a pool in vain or was not reached; was served; no pool calls its bucket."""
+EFFECTS: Final = ("cure", "roll", "charge_off", "seizure", "extension")
+"""Classes of what treatment multiplies, in the order of `Ladder` and `workspace.EFFORT`."""
+SEIZURE: Final = 3
+EXTENSION: Final = 4
+MOST_RUNGS: Final = 32
+"""Rungs of a ladder: a bit of a mask each."""
+MOST_POOLS: Final = 8
+"""Pools of a strategy: a bit of a mask each."""
+NO_RUNG: Final = -1
 GUIDE: Final = 256
 """Parts of the unit interval in the guide to a table of cumulative shares."""
 PRIORITIES: Final = 1024
@@ -143,6 +148,79 @@ deficiency_lag: months from charge-off to the cash of the deficiency.
 """
 
 
+RUNG: Final = np.dtype(
+    [
+        ("contacts", np.float64),
+        ("hours", np.float64),
+        ("cost", np.float64),
+        ("reach", np.float64),
+        ("backfire", np.float64),
+        ("priority", np.float64),
+        ("from_balance", np.float64),
+        ("to_balance", np.float64),
+        ("from_ltv", np.float64),
+        ("to_ltv", np.float64),
+        ("find", np.float64),
+        ("claim_cost", np.float64),
+        ("commission", np.float64),
+        ("won", np.float64),
+        ("enforced", np.float64),
+        ("price", np.float64),
+        ("buckets", np.uint32),
+        ("revealed", np.uint32),
+        ("after", np.uint32),
+        ("unless", np.uint32),
+        ("broken", np.int32),
+        ("judgment_months", np.int32),
+        ("action", np.int16),
+        ("pool", np.int16),
+        ("once", np.int8),
+        ("reveals", np.int8),
+        ("seizes", np.int8),
+        ("extends", np.int8),
+        ("files", np.int8),
+        ("agency", np.int8),
+        ("sells", np.int8),
+        ("writes_off", np.int8),
+        ("surrenders", np.int8),
+    ],
+    align=True,
+)
+"""A rung of the ladder.
+
+contacts: a month. hours: of all of them, of the pool. cost: of all of them, currency. reach: probability that the
+borrower is reached in the month. backfire: share of those reached on whom it backfires. priority: the rung's own.
+from_balance .. to_ltv: bounds of principal, currency, and loan-to-value, fraction. find: multiplier of the chance to
+find the car. claim_cost: cost of filing, share of the claim. commission: share of what the borrower pays. won,
+enforced: probability that a suit is won, share of the deficiency that is then collected. price: of the deficiency,
+fraction. buckets, revealed: masks of buckets, and of types as known (bit 0: unknown, bit 1 + type). after, unless: of
+rungs. broken: least number of broken promises. action: index of vocabulary.ACTIONS. pool: its pool, -1 where it
+has none. The last ones: 1 where it does so.
+"""
+
+POOL: Final = np.dtype(
+    [
+        ("hours", np.float64),
+        ("step", np.float64),
+        ("most", np.float64),
+        ("bucket", np.float64),
+        ("waiting", np.float64),
+        ("balance", np.float64),
+        ("cost", np.float64),
+        ("hiring", np.float64),
+        ("unlimited", np.int8),
+        ("field", np.int8),
+    ],
+    align=True,
+)
+"""A pool.
+
+hours: a month at the start. step: hours that come or go in a month; most: the most there can be. bucket, waiting,
+balance: weights in the priority, the last over the book's mean opening principal. cost: of an hour, hiring: of an hour
+more, currency. unlimited: 1 where nobody waits. field: 1 where a regulatory event closes it.
+"""
+
+
 class Loans(NamedTuple):
     """What is known of each loan at the as-of date."""
 
@@ -164,8 +242,8 @@ class Hazards(NamedTuple):
     """Intensities a month."""
 
     arrears: Floats
-    """[tier, type, treatment, K+1, K+3] intensities in arrears (3h): from bucket to bucket 0..K, charge-off, payoff
-    without total loss; at reference macro, what type and treatment do to them included; none to the own bucket."""
+    """[tier, type, K+1, K+3] intensities in arrears (3h): from bucket to bucket 0..K, charge-off, payoff without total
+    loss; at reference macro, what the type does to them included; none to the own bucket."""
     class_multiplier: Floats
     """[E+1, c, class] exp(m'gamma) by class of cause."""
     payoff: Floats
@@ -229,19 +307,38 @@ class Workouts(NamedTuple):
     """Largest multiplier of the chance to find a car."""
 
 
-class Service(NamedTuple):
-    """Treatment: the pool that gives it, and what else couples loans."""
+class Ladder(NamedTuple):
+    """The collection strategy (P1) to (P13), and what else couples loans; ``R`` rungs, ``P`` pools."""
 
-    pool: int
-    """1 where there is a pool of finite capacity, else 0."""
-    contacts: int
-    """Contacts that the pool gives in a month."""
-    first_bucket: int
-    last_bucket: int
-    reach: float
-    """Probability that a served borrower is reached."""
-    weights: Floats
-    """[3] of bucket, months waited and principal over the book's mean opening principal in the priority."""
+    on: int
+    """1 where a strategy acts; 0: loans are worked as those were that the parameters come from, no array is read."""
+    fits: NDArray[np.uint32]
+    """[n] rungs whose fixed conditions a loan meets, a bit each."""
+    rung: Records
+    """[R] RUNG."""
+    pool: Records
+    """[P] POOL."""
+    effect: Floats
+    """[R, 2, class of EFFECTS, type] multipliers of who was reached: as meant, and where it backfired."""
+    accepted: Floats
+    """[R, type] intensity of accepting a plan, probability of handing the car over."""
+    scale: Floats
+    """[tier, K+1, class of EFFECTS, type] 1 / N of (P5)."""
+    mean: Floats
+    """[tier, K+1, class of EFFECTS, type] E of (P13)."""
+    incident_rate: Floats
+    """[R, kind] incidents a contact, conduct standard included."""
+    incident_cost: Floats
+    """[kind] currency."""
+    suspension: int
+    """Months for which a regulatory event closes field pools."""
+    team: Floats
+    """[path] factor of the teams on incident rates, mean 1."""
+    team_entity: np.uint64
+    searches: int
+    """1 where cars are looked for after charge-off."""
+    measures: int
+    """1 where a rung bounds balance or loan-to-value, or a pool weighs balance."""
     fire_power: float
     """Elasticity x market share: how auction prices answer to the book's own sales (7)."""
     baseline_sales: float
@@ -288,6 +385,8 @@ class Loss(NamedTuple):
     sale_lag: int
     deficiency: float
     deficiency_lag: int
+    channel: int
+    """Row of Workspace.lagged that the deficiency's cash belongs to."""
 
 
 class Result(NamedTuple):
@@ -306,10 +405,14 @@ class Result(NamedTuple):
     shortfall: Floats
     """[path, stage, 2] losses discounted to the as-of date: of defaults within 12 months, of all."""
     pool: Floats
-    """[path, 4, T+1] loans that asked, were served, were left waiting; months that these have waited."""
+    """[path, P, 6, T+1] hours asked and given, loans waiting, months that they have waited, hours there are, cost."""
+    rung: Floats
+    """[path, R, 5, T+1] loans that a rung was for, was carried out for, reached; contacts; cost, pools apart."""
+    incident: Floats
+    """[path, kind, T+1] incidents; no kinds where no strategy acts."""
     run_off: Floats
     """[path, 5] principal, interest and count that enter the run-off; principal and count that cure out of it."""
     trace: Floats
-    """[traced loan, path, T+1, 7] the traced variables in the order of vocabulary.TRACE_VARIABLES."""
+    """[traced loan, path, T+1, 8] the traced variables in the order of vocabulary.TRACE_VARIABLES."""
     traced: NDArray[np.int64]
     """[traced loan] positions in canonical order."""

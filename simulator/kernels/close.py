@@ -14,6 +14,7 @@ from scenarios.vocabulary import (
     MAX_BUCKET,
     MODIFIED,
     PURPOSE_SEIZE,
+    PURPOSE_SURRENDER,
     TOTAL_LOSS,
 )
 from simulator.kernels.booking import (
@@ -23,11 +24,13 @@ from simulator.kernels.booking import (
     RENEWED_COUNT,
     REPOSSESSED_BALANCE,
     REPOSSESSED_COUNT,
+    SURRENDERED_COUNT,
     book_fee,
 )
-from simulator.kernels.bundles import ENDLESS, NEVER
+from simulator.kernels.bundles import ENDLESS, NEVER, SEIZURE
 from simulator.kernels.collateral import car_is_seized
 from simulator.kernels.compile import compiled
+from simulator.kernels.effort import begin_spell
 from simulator.kernels.items import items_of
 from simulator.kernels.random import event_uniform, unit
 from simulator.kernels.slots import entry_limit, leave_slot, next_due, remember
@@ -59,11 +62,13 @@ def renewal_fee(item, path, spot, bundles, items, book):  # type: ignore[no-unty
 
 
 @compiled(inline=True, inner=True)
-def seize(item, path, spot, bundles, items, book):  # type: ignore[no-untyped-def]
+def seize(item, path, effort, spot, bundles, items, book):  # type: ignore[no-untyped-def]
     """Try to seize the car of a loan in arrears (8b)."""
-    loans, _, workouts, _, clock = bundles
+    loans, _, workouts, ladder, clock = bundles
     state, month = items.state[item], spot.month
     most = workouts.seizure[np.uint64(path.tier), np.uint64(state)]
+    if ladder.on:
+        most *= after_horizon(path, state, effort, ladder, month > clock.months)
     drawn, u = items.bucket[item] > 0, unit(items.word[PURPOSE_SEIZE, item])
     if (path.seized < 0) & (most > 0.0) & (~drawn | (u < most * workouts.find_bound)):
         fact = loans.fact[spot.origin + items.place[item]]
@@ -72,12 +77,30 @@ def seize(item, path, spot, bundles, items, book):  # type: ignore[no-untyped-de
         if car_is_seized(u, most * fact.find):
             path.seized = month
             book[REPOSSESSED_COUNT, month] += 1.0
+    if ladder.on:
+        surrender(item, path, effort, month, items, book)
+
+
+@compiled(inline=True, inner=True)
+def after_horizon(path, state, effort, ladder, late):  # type: ignore[no-untyped-def]
+    """What collections do to the intensity of seizure after the horizon (P13); before it the ladder seizes."""
+    return ladder.mean[path.tier, state, SEIZURE, path.kind] * effort.find if late else 0.0
+
+
+@compiled(inline=True, inner=True)
+def surrender(item, path, effort, month, items, book):  # type: ignore[no-untyped-def]
+    """Take back the car of a borrower who hands it over (P7)."""
+    offered = (path.seized < 0) & (items.bucket[item] > 0)
+    if offered and unit(items.word[PURPOSE_SURRENDER, item]) < effort.surrender:
+        path.seized = month
+        book[REPOSSESSED_COUNT, month] += 1.0
+        book[SURRENDERED_COUNT, month] += 1.0
 
 
 @compiled(inline=True, inner=True)
 def close_behind(count, spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Close the month of the items in arrears: cars may be seized (8b), loans default."""
-    clock = bundles[4]
+    ladder, clock = bundles[3], bundles[4]
     worker, month, book, items = spot.worker, spot.month, result.book[spot.row], items_of(spot.worker, work.items)
     defaulted, modified, seized, defaults = 0.0, 0.0, 0.0, 0
     for entry in range(count):
@@ -85,7 +108,7 @@ def close_behind(count, spot, bundles, work, result):  # type: ignore[no-untyped
         place, principal = np.uint64(items.place[item]), items.close[item]
         path = work.path[worker, place]
         work.slots.late[worker, np.uint64(items.slot[item])] = 1
-        seize(item, path, spot, bundles, items, book)
+        seize(item, path, work.effort[worker, place * np.uint64(ladder.on)], spot, bundles, items, book)
         enters = (path.defaulted < 0) & ((items.state[item] >= clock.default_bucket) | (path.seized >= 0))
         path.defaulted = month if enters else path.defaulted
         work.defaulting[worker, defaults] = item
@@ -106,7 +129,7 @@ def close_behind(count, spot, bundles, work, result):  # type: ignore[no-untyped
 @compiled(inline=True, inner=True)
 def close_paid(count, spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Close the month of the items without arrears: they were in arrears, were extended, or renewed."""
-    loans, hazards, _, _, clock = bundles
+    loans, hazards, _, ladder, clock = bundles
     worker, month, slots, book = spot.worker, spot.month, work.slots, result.book[spot.row]
     items = items_of(worker, work.items)
     for entry in range(count):
@@ -120,6 +143,8 @@ def close_paid(count, spot, bundles, work, result):  # type: ignore[no-untyped-d
             extended = items.drawn[item] == EXTENDED
             path.mark = 2 * month + (MODIFIED if extended else CURED)
             slots.late[worker, slot] = 0
+            if ladder.on:
+                begin_spell(work.effort[worker, place])
             slots.limit[worker, slot] = entry_limit(month + 1, path.mark, loans.fact[loan].risk_bound, hazards)
             if extended:
                 slots.track[worker, slot] = items.close[item]
@@ -164,7 +189,7 @@ def close_dead(count, spot, bundles, work, result):  # type: ignore[no-untyped-d
 def close_items(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Close the month of all items of a block; their tracks stand at the month's close."""
     _, hazards, _, _, clock = bundles
-    month, worker, row, buckets = spot.month, spot.worker, spot.row, hazards.arrears.shape[3]
+    month, worker, row, buckets = spot.month, spot.worker, spot.row, hazards.arrears.shape[2]
     items, behind, paid, dead = items_of(worker, work.items), 0, 0, 0
     within, last = month <= clock.months, min(month, clock.months)
     moved, balance = result.transition[row, last], result.bucket_balance[row, last]

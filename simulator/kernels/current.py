@@ -9,7 +9,7 @@ import numpy as np
 
 from scenarios.vocabulary import CHARGED_OFF, EVENT_SLOT, HISTORY_MONTHS, PREPAID, PURPOSE_TYPE, TOTAL_LOSS
 from simulator.kernels.borrower import entry_type, equity_effect, leave_current
-from simulator.kernels.bundles import NEVER, SERVED
+from simulator.kernels.bundles import NEVER
 from simulator.kernels.compile import compiled
 from simulator.kernels.items import gather
 from simulator.kernels.random import SLOTS_PER_MONTH, WORDS, draw_blocks, unit
@@ -111,5 +111,3 @@ def give_types(spot, entered, bundles, work):  # type: ignore[no-untyped-def]
         odds, shares = hazards.hardship_odds[month, fact.cell], hazards.type_share[fact.tier]
         equity, u = movers.equity[worker, mover], unit(word[PURPOSE_TYPE % WORDS][entry])
         path.kind = entry_type(u, (equity - 1.0) / equity, odds, shares)
-        path.treated = SERVED
-        path.waiting = 0

@@ -23,6 +23,7 @@ from scenarios.vocabulary import (
     PURPOSE_BUCKET,
     PURPOSE_CHARGE_OFF,
     PURPOSE_MODIFY,
+    PURPOSE_PLAN,
     PURPOSE_PREPAY,
     PURPOSE_SPELL,
     PURPOSE_TOTAL_LOSS,
@@ -109,24 +110,43 @@ def gather(item, slot, place, worker, workouts, work):  # type: ignore[no-untype
 @compiled(inline=True, inner=True)
 def gather_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-def]
     """Gather the loans in arrears that ``work.late`` lists and their intensities of every cause (3h)."""
-    _, hazards, workouts, _, _ = bundles
-    month, worker, buckets, cause = spot.month, np.uint64(spot.worker), hazards.arrears.shape[3], items.cause
+    _, hazards, workouts, ladder, _ = bundles
+    month, worker, buckets, cause = spot.month, np.uint64(spot.worker), hazards.arrears.shape[2], items.cause
     for item in range(late):
         slot = np.uint64(work.late[worker, item])
         path = gather(item, slot, np.uint64(work.slots.place[worker, slot]), worker, workouts, work)
         tier, cell, bucket = np.uint64(path.tier), np.uint64(work.slots.cell[worker, slot]), np.uint64(path.state)
         ends = (path.kind == HARDSHIP) & (unit(items.word[PURPOSE_SPELL, item]) < hazards.trait[tier].spell_end)
         path.kind = FORGETFUL if ends else path.kind
-        own = hazards.arrears[tier, np.uint64(path.kind), np.uint64(path.treated), bucket]
+        own = hazards.arrears[tier, np.uint64(path.kind), bucket]
         macro = hazards.class_multiplier[month, cell]
-        cure, roll = macro[CURE], macro[ROLL]
+        cure, roll, charge_off = macro[CURE], macro[ROLL], macro[CHARGE_OFF]
         for target in range(buckets):
             cause[target, item] = own[target] * (cure if target < bucket else roll)
-        cause[buckets, item] = own[buckets] * macro[CHARGE_OFF]
+        cause[buckets, item] = own[buckets] * charge_off
         cause[buckets + 1, item] = own[buckets + 1] * macro[PREPAY]
         cause[buckets + 2, item] = hazards.trait[tier].total_loss
         items.modified[item] = hazards.modified_share[tier, bucket] if month < path.term else 0.0
         items.drawn[item] = bucket
+        if ladder.on:
+            treat(item, bucket, buckets, work.effort[worker, np.uint64(items.place[item])], month < path.term, items)
+
+
+AT_ONCE = 1e12
+"""Intensity of what happens this month whatever else may."""
+
+
+@compiled(inline=True, inner=True)
+def treat(item, bucket, buckets, effort, has_term, items):  # type: ignore[no-untyped-def]
+    """What collections do to the intensities of a loan in arrears (P6), (P7)."""
+    cause, share = items.cause, items.modified[item]
+    returns = 1.0 + ((1.0 - share) * (effort.cure - 1.0) + share * (effort.extension - 1.0))
+    cause[0, item] *= returns
+    for target in range(1, buckets):
+        cause[target, item] *= effort.cure if target < bucket else effort.roll
+    cause[buckets, item] = AT_ONCE if effort.writes_off else cause[buckets, item] * effort.charge_off
+    cause[buckets + 3, item] = effort.plan if has_term else 0.0
+    items.modified[item] = share * effort.extension / returns if returns > 0.0 else 0.0
 
 
 @compiled(inline=True, inner=True)
@@ -135,8 +155,8 @@ def decide_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-de
 
     Each cause k has its own keyed exponential E_k, so another cause leaves the draws of the others alone.
     """
-    _, hazards, _, _, clock = bundles
-    buckets, address = hazards.arrears.shape[3], (clock.first_path + spot.row, spot.month, clock.seed)
+    _, hazards, _, ladder, clock = bundles
+    buckets, address = hazards.arrears.shape[2], (clock.first_path + spot.row, spot.month, clock.seed)
     full = whole_lanes(late)
     for item in range(late):
         items.entity[item] = work.slots.entity[spot.worker, work.late[spot.worker, item]]
@@ -152,6 +172,9 @@ def decide_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-de
     race(CHARGED_OFF, word[PURPOSE_CHARGE_OFF], cause[buckets], soonest, drawn, full)
     race(PREPAID, word[PURPOSE_PREPAY], cause[buckets + 1], soonest, drawn, full)
     race(TOTAL_LOSS, word[PURPOSE_TOTAL_LOSS], cause[buckets + 2], soonest, drawn, full)
+    if ladder.on:
+        draw_events(full, address, PURPOSE_PLAN // WORDS, items)
+        race(EXTENDED, word[PURPOSE_PLAN], cause[buckets + 3], soonest, drawn, full)
     finish_decision(spot, late, clock, items)
 
 
@@ -234,7 +257,7 @@ def settle(spot, count, bundles, items):  # type: ignore[no-untyped-def]
     for item in range(count):
         deepest = max(deepest, items.bucket[item])
     settle_claims(count, deepest, clock, items)
-    deepest = min(deepest + 1, hazards.arrears.shape[3] - 1)
+    deepest = min(deepest + 1, hazards.arrears.shape[2] - 1)
     settle_states(spot, count, deepest, clock, items)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenarios.vocabulary import CURED, EVENT_SLOT, HISTORY_MONTHS, MODIFIED, PURPOSE_HISTORY, PURPOSE_TYPE
+from scenarios.vocabulary import CURED, EVENT_SLOT, FORGETFUL, HISTORY_MONTHS, MODIFIED, PURPOSE_HISTORY, PURPOSE_TYPE
 from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.booking import book_opening
-from simulator.kernels.bundles import DRAW_MARK, ENDLESS, GUIDE, NEVER, NO_MARK, NOT_CALLED, SERVED
+from simulator.kernels.bundles import DRAW_MARK, ENDLESS, GUIDE, NEVER, NO_MARK
 from simulator.kernels.compile import compiled
+from simulator.kernels.effort import act_on_average, begin_spell
 from simulator.kernels.random import WORDS, draw_blocks, unit
 from simulator.kernels.slots import entry_limit, next_due, remember
 
@@ -40,7 +41,7 @@ def drawn_kind(u, shares):  # type: ignore[no-untyped-def]
 @compiled(inline=True, inner=True)
 def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-untyped-def]
     """Set one loan to its state at the as-of date and draw what nobody knows of it; `words` are (type, history)."""
-    loans, hazards, _, service, clock = bundles
+    loans, hazards, _, ladder, clock = bundles
     bucket, tier, mark = loans.bucket[loan], loans.fact[loan].tier, loans.mark[loan]
     if mark == DRAW_MARK:
         mark = NO_MARK
@@ -53,14 +54,15 @@ def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-unt
     work.path[worker, place].last_due = ENDLESS if loans.fact[loan].renewal > 0 else loans.fact[loan].term
     work.path[worker, place].tier = tier
     work.path[worker, place].mark = mark
+    work.path[worker, place].kind = FORGETFUL
     if bucket > 0:
         work.path[worker, place].kind = drawn_kind(unit(words[0]), hazards.open_type[tier, bucket])
     work.path[worker, place].seized = 0 if loans.repossessed[loan] else NEVER
     in_default = bucket >= clock.default_bucket or loans.repossessed[loan]
     work.path[worker, place].defaulted = 0 if in_default else NEVER
-    called = service.pool == 0 or service.first_bucket <= bucket <= service.last_bucket
-    work.path[worker, place].treated = SERVED if called else NOT_CALLED
-    work.path[worker, place].waiting = 0
+    if ladder.on:
+        begin_spell(work.effort[worker, place])
+        act_on_average(work.effort[worker, place], ladder.mean[tier, bucket], work.path[worker, place].kind)
     work.path[worker, place].loss = 0.0
     work.path[worker, place].cash = 0.0
 

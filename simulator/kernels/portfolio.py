@@ -16,7 +16,7 @@
                     cash, interest, amounts of both             items.py     settle; booking.py
                     all others: an instalment paid on time      dense.py     pay_on_time
                     cars, defaults, losses, who leaves          close.py; workout.py, collateral.py, slots.py
-                the pool serves who asks                        treatment.py
+                rungs ask, pools serve, effects are set         treatment.py; effort.py
             for each block, months T+1..E: loans in default     run_off.py
     ->  Result: sums by month, by bucket, by level; nothing by loan x path x month
 
@@ -34,7 +34,7 @@ import math
 from scenarios.vocabulary import HISTORY_MONTHS, MAX_BUCKET, MODIFIED
 from simulator.kernels.amounts import principal_behind
 from simulator.kernels.booking import COLLATERAL_VALUE, LIVE_COUNT, SOLD_COUNT, fold_lagged
-from simulator.kernels.bundles import SERVED, Spot
+from simulator.kernels.bundles import Spot
 from simulator.kernels.close import close_items, still_in_default
 from simulator.kernels.collateral import car_value, fill_prices, fold_collateral
 from simulator.kernels.compile import compiled
@@ -45,7 +45,7 @@ from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, s
 from simulator.kernels.opening import open_block
 from simulator.kernels.random import WORDS, draw_blocks
 from simulator.kernels.run_off import run_off
-from simulator.kernels.treatment import serve
+from simulator.kernels.treatment import book_commissions, open_pools, serve
 
 
 @compiled(inline=True, inner=True)
@@ -71,7 +71,7 @@ def fire_factor(book, month, power, baseline):  # type: ignore[no-untyped-def]
 @compiled(inner=True)
 def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Copy the traced loans of a chunk after a month: vocabulary.TRACE_VARIABLES."""
-    loans, _, _, _, clock = bundles
+    loans, _, _, ladder, clock = bundles
     worker, month = spot.worker, spot.month
     for item in range(result.traced.size):
         loan = result.traced[item]
@@ -84,6 +84,7 @@ def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
             record[2] = work.path[worker, place].loss
             record[4] = work.path[worker, place].cash
             record[5] = -1.0
+            record[7] = 0.0
             if state <= MAX_BUCKET:
                 record[1] = principal_behind(track, state, shrink, step)
                 record[3] = car_value(loan, worker, month, loans, work)
@@ -93,7 +94,10 @@ def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
                     record[4] = (track + step) / shrink * loans.contract[loan].growth - track
                 since = month - (work.path[worker, place].mark >> 1)
                 modified = (work.path[worker, place].mark & 1) == MODIFIED and since < HISTORY_MONTHS
-                served = state > 0 and work.path[worker, place].treated == SERVED
+                served = False
+                if ladder.on and state > 0:
+                    served = work.effort[worker, place].reached == 1
+                    record[7] = work.effort[worker, place].now
                 in_default = still_in_default(state, since, work.path[worker, place].defaulted, clock.probation_months)
                 seized = work.path[worker, place].seized >= 0
                 record[6] = modified * 1.0 + seized * 2.0 + served * 4.0 + in_default * 8.0
@@ -115,6 +119,8 @@ def step_block(spot, number, bundles, work, result):  # type: ignore[no-untyped-
     full = fill_lanes(found, items)
     settle(spot, full, bundles, items)
     settle_books(spot, full, clock, items, result)
+    if bundles[3].on:
+        book_commissions(spot, late, bundles, work, result)
     pay_on_time(spot, count, clock, work, result)
     close_items(spot, found, bundles, work, result)
 
@@ -122,7 +128,7 @@ def step_block(spot, number, bundles, work, result):  # type: ignore[no-untyped-
 @compiled(inner=True)
 def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def]
     """One chunk of loans through all months of one path; `chunk` is (row, worker, first loan, end)."""
-    _, _, _, service, clock = bundles
+    _, _, _, ladder, clock = bundles
     row, worker, origin, end = chunk
     work.fire[worker] = 1.0
     for start in range(origin, end, clock.block):
@@ -130,11 +136,11 @@ def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def
     write_traces(Spot(row, 0, worker, origin, origin, end), bundles, work, result)
     for month in range(1, clock.months + 1):
         whole = Spot(row, month, worker, origin, origin, end)
-        work.fire[worker] = fire_factor(result.book[row], month, service.fire_power, service.baseline_sales)
+        work.fire[worker] = fire_factor(result.book[row], month, ladder.fire_power, ladder.baseline_sales)
         for start in range(origin, end, clock.block):
             spot = Spot(row, month, worker, origin, start, min(start + clock.block, end))
             step_block(spot, (start - origin) // clock.block, bundles, work, result)
-        if service.pool > 0:
+        if ladder.on:
             serve(whole, end - origin, bundles, work, result)
         write_traces(whole, bundles, work, result)
     for start in range(origin, end, clock.block):
@@ -158,20 +164,21 @@ def fold_path(row, worker, work, result):  # type: ignore[no-untyped-def]
 def simulate_paths(worker, bundles, work, result):  # type: ignore[no-untyped-def]
     """One worker's share of a block of paths of the whole book; fills its rows of `result`.
 
-    `bundles` is (Loans, Hazards, Workouts, Service, Clock) here and in all kernels below.
+    `bundles` is (Loans, Hazards, Workouts, Ladder, Clock) here and in all kernels below.
 
     Worker w of W takes paths w, w + W, w + 2 W, ... without the interpreter's lock, so the engine runs
     one thread a worker.  Each path's sums run over blocks of loans in canonical order, so no bit depends
     on the number of workers or on the block of paths.
     """
     workers, chunk = work.path.shape
-    loans, hazards, workouts, _, clock = bundles
+    loans, hazards, workouts, ladder, clock = bundles
     count = loans.bucket.size
     for row in range(worker, result.book.shape[0], workers):
         work.lagged[worker] = 0.0
         work.shortfall[worker] = 0.0
         work.level_loss[worker] = 0.0
         work.gone[worker] = 0
+        open_pools(worker, ladder, work)
         fill_prices(workouts.depreciation, workouts.index_level[row], workouts.car_segment, work.price[worker])
         fill_entry_intensities(row, hazards, work.entry[worker], work.entry_top[worker])
         for origin in range(0, count, chunk):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from scenarios.vocabulary import MAX_BUCKET
 from simulator.kernels.amounts import accrued_interest, principal_behind
-from simulator.kernels.bundles import NOT_CALLED, Spot
+from simulator.kernels.bundles import Spot
 from simulator.kernels.close import close_items
 from simulator.kernels.compile import compiled
+from simulator.kernels.effort import act_on_average
 from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, settle_books
 
 
@@ -30,12 +31,11 @@ def enter_run_off(spot, bundles, work, result):  # type: ignore[no-untyped-def]
             entered[0] += principal
             entered[1] += accrued_interest(principal, bucket, growth, clock.nonaccrual_months)
             entered[2] += 1.0
-            work.path[worker, place].treated = NOT_CALLED
     return late
 
 
 @compiled(inner=True)
-def stay_in_run_off(spot, listed, work, result):  # type: ignore[no-untyped-def]
+def stay_in_run_off(spot, listed, ladder, work, result):  # type: ignore[no-untyped-def]
     """Drop the places that ended from ``work.listed``, list the others' slots in ``work.late``; return how many.
 
     A loan that has cured leaves with its principal.
@@ -48,6 +48,9 @@ def stay_in_run_off(spot, listed, work, result):  # type: ignore[no-untyped-def]
             result.run_off[spot.row, 3] += tracks[slot]
             result.run_off[spot.row, 4] += 1.0
         elif state <= MAX_BUCKET:
+            if ladder.on:
+                path = work.path[worker, place]
+                act_on_average(work.effort[worker, place], ladder.mean[path.tier, state], path.kind)
             work.listed[worker, left] = place
             work.late[worker, left] = slot
             left += 1
@@ -63,7 +66,7 @@ def run_off(place, bundles, work, result):  # type: ignore[no-untyped-def]
     late = enter_run_off(Spot(row, clock.months, worker, origin, start, stop), bundles, work, result)
     for month in range(clock.months + 1, clock.months + clock.run_off + 2):
         spot = Spot(row, month, worker, origin, start, stop)
-        late = stay_in_run_off(spot, late, work, result)
+        late = stay_in_run_off(spot, late, bundles[3], work, result)
         if late == 0:
             break
         decide_late(spot, late, bundles, work, items)

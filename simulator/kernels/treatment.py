@@ -1,94 +1,399 @@
-"""The pool: hours for whoever asks, by priority, while they last; its effects act from the next month on.
+"""The ladder at the close of a month: rungs ask, pools serve by priority while hours last, effects act next month.
 
-This couples the loans of a path, so the whole book must have met the month before it is called
-(portfolio.py: month-major).
+::
+
+    for each loan in arrears, in canonical order
+        promises broken, effects of the last close forgotten        begin_close
+        for each rung that is for it (P1)                           is_for
+            without pool: carried out                               carry_out
+            with one: asks                                          ask
+    for each pool: down to which priority do hours reach (P2)       reach_down
+    for each that asks, in order: carried out, or waits
+    incidents, suspension, hiring, costs (P9) to (P11)              close_pools
+
+This couples the loans of a path, so the whole book must have met the month before it is called (portfolio.py:
+month-major).
 """
 
 from __future__ import annotations
 
 import math
 
-from scenarios.vocabulary import MAX_BUCKET, PURPOSE_REACH
-from simulator.kernels.amounts import principal_behind
-from simulator.kernels.bundles import NOT_CALLED, PRIORITIES, SERVED, UNSERVED
+import numpy as np
+
+from scenarios.vocabulary import (
+    INCIDENTS,
+    MAX_BUCKET,
+    PURPOSE_ACTION,
+    PURPOSE_INCIDENT,
+    PURPOSE_SEIZE,
+)
+from simulator.kernels.amounts import accrued_interest, principal_behind
+from simulator.kernels.booking import (
+    COLLECTION_COST,
+    DEFAULTED_BALANCE,
+    INCIDENT_COST,
+    REPOSSESSED_BALANCE,
+    REPOSSESSED_COUNT,
+)
+from simulator.kernels.bundles import EXTENSION, NEVER, NO_RUNG, PRIORITIES, SEIZURE
+from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
-from simulator.kernels.random import event_uniform
+from simulator.kernels.effort import offer_nothing
+from simulator.kernels.random import event_uniform, normal_quantile
+from simulator.kernels.workout import book_new_default, whole
 
 STEPS = 16.0
 """Levels of priority in one unit of score."""
 
-ASKED, GIVEN, WAITING, WAITED = range(4)
+HOURS_ASKED, HOURS_GIVEN, WAITING, WAITED, CAPACITY, POOL_COST = range(6)
 """Rows of Result.pool."""
+FOR, SERVED, REACHED, CONTACTS, RUNG_COST = range(5)
+"""Rows of Result.rung."""
+
+SLACK = 1e-9
+"""Share of a pool's hours by which the last loan served may exceed them: sums of hours are rounded."""
+
+MOST_COUNTED = 600.0
+"""Mean of incidents up to which the Poisson distribution is summed; beyond, a normal of its mean and variance is near
+enough (skewness below .041) and rounded."""
+
+REGULATORY = len(INCIDENTS) - 1
+
+
+@compiled()
+def poisson_quantile(u, mean):  # type: ignore[no-untyped-def]
+    """Smallest n whose Poisson distribution function reaches u in (0, 1)."""
+    if mean <= 0.0:
+        return 0
+    if mean > MOST_COUNTED:
+        return max(math.floor(mean + math.sqrt(mean) * normal_quantile(u) + 0.5), 0)
+    count, share = 0, math.exp(-mean)
+    total = share
+    while total < u and share > 0.0:
+        count += 1
+        share *= mean / count
+        total += share
+    return count
+
+
+@compiled(inline=True, inner=True)
+def owed(loan, place, worker, loans, work):  # type: ignore[no-untyped-def]
+    """Principal of a loan in arrears at the close of the month."""
+    track = work.slots.track[worker, work.path[worker, place].slot]
+    return principal_behind(
+        track, work.path[worker, place].state, loans.contract[loan].shrink, loans.contract[loan].step
+    )
+
+
+@compiled(inline=True, inner=True)
+def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
+    """Count a broken promise (P8) and set the effects of nobody's reaching the borrower (P4)."""
+    if effort.reached and state >= effort.bucket:
+        effort.broken += 1
+    offer_nothing(effort)
+    effort.bucket = state
+    effort.cure = scale[0, kind]
+    effort.roll = scale[1, kind]
+    effort.charge_off = scale[2, kind]
+    effort.extension = 0.0
+
+
+@compiled(inline=True, inner=True)
+def is_for(number, rung, state, done, effort):  # type: ignore[no-untyped-def]
+    """Whether a rung is for a loan by what changes of it but amounts (P1); `done` are rungs of earlier closes."""
+    fits = (rung.buckets >> np.uint32(state)) & (rung.revealed >> np.uint32(effort.revealed)) & 1 == 1
+    fits &= (rung.after & done) == rung.after
+    fits &= (rung.unless & done) == 0
+    fits &= effort.broken >= rung.broken
+    again = (done >> np.uint32(number)) & 1 == 1
+    return fits and not (again and (rung.once or (rung.files and effort.filed >= 0)))
+
+
+@compiled(inline=True, inner=True)
+def within(rung, principal, ltv):  # type: ignore[no-untyped-def]
+    """Whether a loan's amounts are within a rung's bounds."""
+    return (
+        (principal >= rung.from_balance)
+        & (principal <= rung.to_balance)
+        & (ltv >= rung.from_ltv)
+        & (ltv <= rung.to_ltv)
+    )
 
 
 @compiled(inner=True)
-def priority(loan, place, worker, loans, service, work):  # type: ignore[no-untyped-def]
-    """Priority of a loan: a weighted sum of arrears, months waited and principal, in whole steps (P1)."""
-    bucket, weights = work.path[worker, place].state, service.weights
-    score = weights[0] * bucket + weights[1] * work.path[worker, place].waiting
-    if weights[2] != 0.0:
-        track = work.slots.track[worker, work.path[worker, place].slot]
-        principal = principal_behind(track, bucket, loans.contract[loan].shrink, loans.contract[loan].step)
-        score += weights[2] * principal
+def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Carry a rung out for a loan: count it, and if it reaches the borrower let it act (P3), (P4), (P7)."""
+    loans, _, _, ladder, clock = bundles
+    worker, month, loan = spot.worker, spot.month, spot.origin + place
+    rung, effort, path = ladder.rung[number], work.effort[worker, place], work.path[worker, place]
+    entity, address = loans.fact[loan].entity, clock.first_path + spot.row
+    told, bit = result.rung[spot.row, number], np.uint32(1) << np.uint32(number)
+    told[SERVED, month] += 1.0
+    effort.done |= bit
+    effort.now |= bit
+    if rung.files and effort.filed == NEVER:
+        effort.filed = month
+        effort.suit = number
+        principal = owed(loan, place, worker, loans, work)
+        growth = loans.contract[loan].growth
+        claim = principal + accrued_interest(principal, path.state, growth, clock.nonaccrual_months)
+        cost = whole(rung.claim_cost * claim, clock.scale)
+        told[RUNG_COST, month] += cost
+        result.book[spot.row, COLLECTION_COST, month] += cost
+    if rung.sells:
+        effort.sale = number
+    u = 0.0
+    if rung.reach < 1.0 or rung.backfire > 0.0:
+        u = event_uniform(entity, address, month, PURPOSE_ACTION + rung.action, clock.seed)
+    if u >= rung.reach:
+        return
+    told[REACHED, month] += 1.0
+    effort.reached = 1
+    kind = path.kind
+    act(
+        rung,
+        ladder.effect[number, 1 if u < rung.reach * rung.backfire else 0],
+        kind,
+        ladder.scale[path.tier, path.state],
+        effort,
+    )
+    if rung.seizes:
+        seize_now(
+            ladder.scale[path.tier, path.state, SEIZURE, kind] * ladder.effect[number, 0, SEIZURE, kind],
+            place,
+            spot,
+            bundles,
+            work,
+            result,
+        )
+    if rung.reveals:
+        effort.revealed = 1 + kind
+    effort.find = max(effort.find, rung.find)
+    accepted = ladder.accepted[number, kind]
+    if rung.surrenders:
+        effort.surrender = accepted
+    else:
+        effort.plan += accepted
+    if rung.agency:
+        effort.agency = number
+    if rung.writes_off:
+        effort.writes_off = 1
+
+
+@compiled(inline=True, inner=True)
+def act(rung, effect, kind, scale, effort):  # type: ignore[no-untyped-def]
+    """Multiply a loan's effects by a rung's that reached it; ``effect`` and ``scale`` are float64[class, type]."""
+    effort.cure *= effect[0, kind]
+    effort.roll *= effect[1, kind]
+    effort.charge_off *= effect[2, kind]
+    if rung.extends:
+        before = effort.extension if effort.extension > 0.0 else scale[EXTENSION, kind]
+        effort.extension = before * effect[EXTENSION, kind]
+
+
+@compiled(inner=True)
+def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Try to seize the car of a loan that a truck reaches (8b), and book what follows at the same close."""
+    loans, _, workouts, _, clock = bundles
+    worker, month, loan = spot.worker, spot.month, spot.origin + place
+    path, effort, book = work.path[worker, place], work.effort[worker, place], result.book[spot.row]
+    fact = loans.fact[loan]
+    intensity = workouts.seizure[path.tier, path.state] * multiplier * effort.find * fact.find
+    u = event_uniform(fact.entity, clock.first_path + spot.row, month, PURPOSE_SEIZE, clock.seed)
+    if not car_is_seized(u, intensity):
+        return
+    path.seized = month
+    principal = owed(loan, place, worker, loans, work)
+    book[REPOSSESSED_COUNT, month] += 1.0
+    book[REPOSSESSED_BALANCE, month] += principal
+    if path.defaulted < 0:
+        path.defaulted = month
+        book[DEFAULTED_BALANCE, month] += principal
+        growth = loans.contract[loan].growth
+        exposure = principal + accrued_interest(principal, path.state, growth, clock.nonaccrual_months)
+        book_new_default(loan, spot, exposure, bundles, result)
+
+
+@compiled(inline=True, inner=True)
+def level_of(pool, rung, state, waiting, principal):  # type: ignore[no-untyped-def]
+    """Priority of a loan in a pool: a weighted sum in whole steps (P2)."""
+    score = pool.bucket * state + pool.waiting * waiting + pool.balance * principal + rung.priority
     return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)
 
 
 @compiled(inner=True)
-def ask(spot, count, loans, service, work):  # type: ignore[no-untyped-def]
-    """List the loans that ask the pool in canonical order with their priorities; return how many.
-
-    Who is in arrears outside the pool's buckets leaves the queue and is worked as the loans were that the parameters
-    come from.
-    """
-    worker, asked = spot.worker, 0
-    ranked = work.ranked[worker]
-    ranked[:] = 0
+def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Let every rung look at every loan in arrears; return how many loans there are, and how many ask a pool."""
+    loans, _, _, ladder, _ = bundles
+    worker, month, late, asking = spot.worker, spot.month, 0, 0
     for place in range(count):
         state = work.path[worker, place].state
         if not 1 <= state <= MAX_BUCKET:
             continue
-        work.path[worker, place].treated = UNSERVED
-        if service.first_bucket <= state <= service.last_bucket:
-            level = priority(spot.origin + place, place, worker, loans, service, work)
-            work.queue[worker, asked] = place
-            work.rank[worker, asked] = level
-            ranked[level] += 1
-            asked += 1
-        else:
-            work.path[worker, place].treated = NOT_CALLED
-            work.path[worker, place].waiting = 0
-    return asked
+        path, effort, loan = work.path[worker, place], work.effort[worker, place], spot.origin + place
+        work.arrears[worker, late] = place
+        late += 1
+        begin_close(effort, state, ladder.scale[path.tier, state], path.kind)
+        done, fits, principal, ltv = effort.done, ladder.fits[loan], 0.0, 0.0
+        if ladder.measures:
+            principal = owed(loan, place, worker, loans, work)
+            ltv = principal / car_value(loan, worker, month, loans, work)
+        for number in range(ladder.rung.size):
+            rung = ladder.rung[number]
+            if (fits >> np.uint32(number)) & 1 == 0 or not is_for(number, rung, state, done, effort):
+                continue
+            if ladder.measures and not within(rung, principal, ltv):
+                continue
+            if (rung.seizes or rung.surrenders) and path.seized >= 0:
+                continue
+            result.rung[spot.row, number, FOR, month] += 1.0
+            if rung.pool < 0:
+                carry_out(number, place, spot, bundles, work, result)
+                continue
+            level = level_of(ladder.pool[rung.pool], rung, state, effort.waiting[rung.pool], principal)
+            effort.asked |= np.uint8(1 << rung.pool)
+            work.queue[worker, asking] = place
+            work.queue_rung[worker, asking] = number
+            work.queue_level[worker, asking] = level
+            work.ranked[worker, rung.pool, level] += rung.hours
+            asking += 1
+    return late, asking
+
+
+@compiled(inline=True, inner=True)
+def hours_of(number, worker, ladder, work):  # type: ignore[no-untyped-def]
+    """Hours that a pool can give this month."""
+    pool = ladder.pool[number]
+    if pool.unlimited:
+        return np.inf
+    return 0.0 if pool.field and work.shut[worker] > 0 else work.staff[worker, number]
+
+
+@compiled(inner=True)
+def open_pools(worker, ladder, work):  # type: ignore[no-untyped-def]
+    """Pools as a path begins."""
+    work.shut[worker] = 0
+    for number in range(ladder.pool.size):
+        work.staff[worker, number] = ladder.pool[number].hours
 
 
 @compiled(inner=True)
 def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Serve the loans of a chunk at the close of a month and book demand, service and waiting.
+    """Take a chunk up the ladder at the close of a month, and book what it costs."""
+    _, _, _, ladder, _ = bundles
+    worker, pools = spot.worker, ladder.pool.size
+    work.ranked[worker] = 0.0
+    late, asking = ask(spot, count, bundles, work, result)
+    # A counting sort without a sort: a pool serves all levels above the last that it reaches, of that one the first.
+    for number in range(pools):
+        left, level = hours_of(number, worker, ladder, work) * (1.0 + SLACK), PRIORITIES - 1
+        while level > 0 and work.ranked[worker, number, level] <= left:
+            left -= work.ranked[worker, number, level]
+            level -= 1
+        work.left[worker, number] = left
+        work.level[worker, number] = level
+    for item in range(asking):
+        number, place = work.queue_rung[worker, item], work.queue[worker, item]
+        pool, rank = ladder.rung[number].pool, work.queue_level[worker, item]
+        if rank < work.level[worker, pool]:
+            continue
+        if rank == work.level[worker, pool]:
+            work.left[worker, pool] -= ladder.rung[number].hours
+            if work.left[worker, pool] < 0.0:
+                work.left[worker, pool] = -1.0  # whoever follows waits, even where few hours would do
+                continue
+        work.effort[worker, place].given |= np.uint8(1 << pool)
+        carry_out(number, place, spot, bundles, work, result)
+    count_waiting(spot, late, ladder, work, result)
+    close_pools(spot, bundles, work, result)
 
-    A counting sort without a sort: who stands on a level above the last one that is served is served, on that
-    last level the first in canonical order are, and nobody below it is.
-    """
-    loans, _, _, service, clock = bundles
-    worker, month, path = spot.worker, spot.month, clock.first_path + spot.row
-    asked = ask(spot, count, loans, service, work)
-    left, level = service.contacts, PRIORITIES - 1
-    while level > 0 and work.ranked[worker, level] <= left:
-        left -= work.ranked[worker, level]
-        level -= 1
-    pool = result.pool[spot.row]
-    for item in range(asked):
-        place, rank = work.queue[worker, item], work.rank[worker, item]
-        served = rank > level
-        if rank == level and left > 0:
-            served = True
-            left -= 1
-        pool[ASKED, month] += 1.0
-        if served:
-            pool[GIVEN, month] += 1.0
-            work.path[worker, place].waiting = 0
-            entity = loans.fact[spot.origin + place].entity
-            if event_uniform(entity, path, month, PURPOSE_REACH, clock.seed) < service.reach:
-                work.path[worker, place].treated = SERVED
-        else:
-            work.path[worker, place].waiting += 1
-            pool[WAITING, month] += 1.0
-            pool[WAITED, month] += work.path[worker, place].waiting
+
+@compiled(inner=True)
+def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-def]
+    """Who asked a pool and got nothing has waited a month more (P2)."""
+    worker, month = spot.worker, spot.month
+    for item in range(late):
+        effort = work.effort[worker, work.arrears[worker, item]]
+        for number in range(ladder.pool.size):
+            bit = np.uint8(1 << number)
+            if effort.asked & bit and not effort.given & bit:
+                effort.waiting[number] += 1
+                result.pool[spot.row, number, WAITING, month] += 1.0
+                result.pool[spot.row, number, WAITED, month] += effort.waiting[number]
+            else:
+                effort.waiting[number] = 0
+
+
+@compiled(inner=True)
+def close_pools(spot, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Book hours, contacts and costs of a close, draw its incidents, hire for the next (P9) to (P11)."""
+    ladder = bundles[3]
+    month, row, book = spot.month, spot.row, result.book[spot.row]
+    total = 0.0
+    for number in range(ladder.rung.size):
+        rung, told = ladder.rung[number], result.rung[row, number]
+        told[CONTACTS, month] = told[SERVED, month] * rung.contacts
+        told[RUNG_COST, month] += told[SERVED, month] * rung.cost
+        total += told[SERVED, month] * rung.cost
+        if rung.pool >= 0:
+            result.pool[row, rung.pool, HOURS_ASKED, month] += told[FOR, month] * rung.hours
+            result.pool[row, rung.pool, HOURS_GIVEN, month] += told[SERVED, month] * rung.hours
+    for number in range(ladder.pool.size):
+        total += close_pool(number, spot, ladder, work, result)
+    book[COLLECTION_COST, month] += total
+    draw_incidents(spot, bundles, work, result)
+
+
+@compiled(inner=True)
+def close_pool(number, spot, ladder, work, result):  # type: ignore[no-untyped-def]
+    """Book a pool's month and hire for the next; return its cost."""
+    worker, month = spot.worker, spot.month
+    pool, told, staff = ladder.pool[number], result.pool[spot.row, number], work.staff[worker, number]
+    there = hours_of(number, worker, ladder, work)
+    told[CAPACITY, month] = there
+    if pool.unlimited:
+        told[POOL_COST, month] = told[HOURS_GIVEN, month] * pool.cost
+        return told[POOL_COST, month]
+    told[POOL_COST, month] = staff * pool.cost
+    if there > 0.0 and pool.step > 0.0:
+        if told[HOURS_ASKED, month] > staff:
+            work.staff[worker, number] = max(min(staff + pool.step, pool.most), staff)
+            told[POOL_COST, month] += (work.staff[worker, number] - staff) * pool.hiring
+        elif told[HOURS_ASKED, month] < staff:
+            work.staff[worker, number] = max(staff - pool.step, pool.hours)
+    return told[POOL_COST, month]
+
+
+@compiled(inner=True)
+def draw_incidents(spot, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Incidents of a month's contacts, their cost, and for how long field work is closed (P11)."""
+    _, _, _, ladder, clock = bundles
+    worker, month, row, path = spot.worker, spot.month, spot.row, clock.first_path + spot.row
+    work.shut[worker] = max(work.shut[worker] - 1, 0)
+    cost = 0.0
+    for kind in range(ladder.incident_cost.size):
+        mean = 0.0
+        for number in range(ladder.rung.size):
+            mean += ladder.incident_rate[number, kind] * result.rung[row, number, CONTACTS, month]
+        if mean > 0.0:
+            u = event_uniform(ladder.team_entity, path, month, PURPOSE_INCIDENT + kind, clock.seed)
+            found = poisson_quantile(u, mean * ladder.team[row])
+            result.incident[row, kind, month] = found
+            cost += found * ladder.incident_cost[kind]
+            if kind == REGULATORY and found > 0:
+                work.shut[worker] = max(work.shut[worker], ladder.suspension)
+    result.book[row, INCIDENT_COST, month] += cost
+
+
+@compiled(inner=True)
+def book_commissions(spot, late, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Commission of agencies on what their loans paid this month (P9); the first `late` items were in arrears."""
+    _, _, _, ladder, clock = bundles
+    worker, month = spot.worker, spot.month
+    for item in range(late):
+        agency = work.effort[worker, work.items.place[worker, item]].agency
+        if agency != NO_RUNG:
+            commission = whole(ladder.rung[agency].commission * work.items.cash[worker, item], clock.scale)
+            result.rung[spot.row, agency, RUNG_COST, month] += commission
+            result.book[spot.row, COLLECTION_COST, month] += commission

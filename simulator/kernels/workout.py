@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenarios.vocabulary import CUTS, PURPOSE_INSURED
+from scenarios.vocabulary import CUTS, PURPOSE_INSURED, PURPOSE_SUIT
 from simulator.kernels.booking import (
     CASH,
     CHARGE_OFF,
     CHARGE_OFF_COUNT,
     CHARGE_OFF_INTEREST,
+    COST_ROW,
+    DEBT_SALE_ROW,
     DEFAULT_LOSS,
+    DEFICIENCY_ROW,
     INTEREST_PAID,
+    JUDGMENT_ROW,
+    PROCEEDS_ROW,
     SOLD_COUNT,
     TOTAL_LOSS_COUNT,
     TOTAL_LOSS_PAID,
@@ -91,9 +96,9 @@ def book_loss(loan, place, spot, claim, bundles, work, result):  # type: ignore[
     book[CHARGE_OFF_INTEREST, month] += claim.accrued
     book[ULTIMATE_LOSS, month] += loss
     book[DEFAULT_LOSS, month] += loss / discount ** (month - work.path[worker, place].defaulted)
-    work.lagged[worker, 0, month, claim.sale_lag] += claim.proceeds
-    work.lagged[worker, 1, month, claim.sale_lag] += claim.cost
-    work.lagged[worker, 2, month, claim.deficiency_lag] += claim.deficiency
+    work.lagged[worker, PROCEEDS_ROW, month, claim.sale_lag] += claim.proceeds
+    work.lagged[worker, COST_ROW, month, claim.sale_lag] += claim.cost
+    work.lagged[worker, claim.channel, month, claim.deficiency_lag] += claim.deficiency
     work.path[worker, place].loss += loss
     shortfall, stage = loss / discount**month, loans.fact[loan].stage
     work.shortfall[worker, month, stage, 1] += shortfall
@@ -111,22 +116,45 @@ def book_loss(loan, place, spot, claim, bundles, work, result):  # type: ignore[
 
 
 @compiled(inline=True, inner=True)
+def collect_rest(loan, place, rest, spot, bundles, work):  # type: ignore[no-untyped-def]
+    """Cash on what is unpaid after the car, months to it and its row of ``work.lagged`` (8d), (P12)."""
+    loans, _, workouts, ladder, clock = bundles
+    terms = workouts.terms[loans.fact[loan].tier]
+    cash, lag, channel = rest * terms.deficiency_share, terms.deficiency_lag, DEFICIENCY_ROW
+    if ladder.on:
+        effort = work.effort[spot.worker, place]
+        won = False
+        if effort.filed >= 0:
+            path, suit = clock.first_path + spot.row, ladder.rung[effort.suit]
+            won = event_uniform(loans.fact[loan].entity, path, effort.filed, PURPOSE_SUIT, clock.seed) < suit.won
+            if won:
+                lag = np.int32(max(effort.filed + suit.judgment_months - spot.month, 0))
+                cash, channel = rest * suit.enforced, JUDGMENT_ROW
+        if not won and effort.sale >= 0:
+            cash, lag, channel = rest * ladder.rung[effort.sale].price, np.int32(1), DEBT_SALE_ROW
+    return cash, lag, channel
+
+
+@compiled(inline=True, inner=True)
 def charge_off(loan, place, spot, claim, bundles, work, result):  # type: ignore[no-untyped-def]
     """Charge a loan off: its car is sold if held or found, the deficiency pursued; `claim` is (principal, interest)."""
-    loans, _, workouts, _, clock = bundles
+    loans, _, workouts, ladder, clock = bundles
     principal, accrued = claim
     exposure, terms = principal + accrued, workouts.terms[loans.fact[loan].tier]
     enter_default(loan, place, spot, exposure, bundles, work, result)
     proceeds, cost, lag = 0.0, 0.0, 0
     held = spot.month - work.path[spot.worker, place].seized if work.path[spot.worker, place].seized >= 0 else -1
     share = terms.found_share * loans.fact[loan].find
+    if ladder.on:
+        share *= ladder.searches * work.effort[spot.worker, place].find
     path = clock.first_path + spot.row
     if held >= 0 or car_is_found(loans.fact[loan].entity, path, spot.month, clock.seed, share):
         proceeds, cost, lag = sell_car(loan, held, spot, exposure, bundles, work)
         result.book[spot.row, SOLD_COUNT, spot.month] += 1.0
-    deficiency = max(exposure - (proceeds - cost), 0.0) * terms.deficiency_share
+    rest = max(exposure - (proceeds - cost), 0.0)
+    deficiency, later, channel = collect_rest(loan, place, rest, spot, bundles, work)
     result.book[spot.row, CHARGE_OFF_COUNT, spot.month] += 1.0
-    left = Loss(exposure, accrued, proceeds, cost, lag, deficiency, terms.deficiency_lag)
+    left = Loss(exposure, accrued, proceeds, cost, lag, deficiency, later, channel)
     book_loss(loan, place, spot, left, bundles, work, result)
 
 
@@ -150,7 +178,7 @@ def lose_car(loan, place, spot, claim, bundles, work, result):  # type: ignore[n
     if exposure > paid:
         enter_default(loan, place, spot, exposure, bundles, work, result)
         rest = exposure - paid
-        deficiency, lag = rest * terms.deficiency_share, terms.deficiency_lag
-        left = Loss(rest, accrued - interest, 0.0, 0.0, 0, deficiency, lag)
+        deficiency, lag, channel = collect_rest(loan, place, rest, spot, bundles, work)
+        left = Loss(rest, accrued - interest, 0.0, 0.0, 0, deficiency, lag, channel)
         book_loss(loan, place, spot, left, bundles, work, result)
     return paid

@@ -12,10 +12,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kernels.bundles import Floats, Integers, Records
+from simulator.kernels.bundles import MOST_POOLS, Floats, Integers, Records
 
 EVENT_WORDS: Final = 16
 """Words of a month's first four event slots: a row each in ``Items.word``, numbered as the purposes are."""
+ALL_WORDS: Final = 24
+"""Rows of it: behind them those of the sixth slot, which collections draw."""
 LANES: Final = 32
 """Items are filled up to a multiple of this: a vectorised loop would step what remains one by one."""
 
@@ -23,11 +25,9 @@ PATH_STATE: Final = np.dtype(
     [
         ("state", np.int8),
         ("kind", np.int8),
-        ("treated", np.int8),
         ("mark", np.int16),
         ("seized", np.int16),
         ("defaulted", np.int16),
-        ("waiting", np.int16),
         ("tier", np.int16),
         ("term", np.int32),
         ("last_due", np.int32),
@@ -39,11 +39,47 @@ PATH_STATE: Final = np.dtype(
 )
 """What a loan is on a path.
 
-state: bucket or exit.  kind: type of the borrower while in arrears.  treated: UNSERVED, SERVED or NOT_CALLED at the
-last close.  mark: see bundles.py.  seized, defaulted: months of the car's seizure and of default, or NEVER.  waiting:
-months in which the loan asked the pool and was not served.  tier: that of the loan.  term: last due date, extensions
+state: bucket or exit.  kind: type of the borrower while in arrears.  mark: see bundles.py.  seized, defaulted: months
+of the car's seizure and of default, or NEVER.  tier: that of the loan.  term: last due date, extensions
 move it; last_due: the same, ENDLESS for a loan that renews.  slot: where the dense pass finds the loan.  loss:
 discounted loss so far; cash: that of the last month in which the loan was an item (for traces).
+"""
+
+
+EFFORT: Final = np.dtype(
+    [
+        ("cure", np.float64),
+        ("roll", np.float64),
+        ("charge_off", np.float64),
+        ("extension", np.float64),
+        ("plan", np.float64),
+        ("surrender", np.float64),
+        ("find", np.float64),
+        ("done", np.uint32),
+        ("now", np.uint32),
+        ("filed", np.int16),
+        ("broken", np.int16),
+        ("suit", np.int8),
+        ("sale", np.int8),
+        ("agency", np.int8),
+        ("revealed", np.int8),
+        ("reached", np.int8),
+        ("bucket", np.int8),
+        ("writes_off", np.int8),
+        ("asked", np.uint8),
+        ("given", np.uint8),
+        ("waiting", np.int16, MOST_POOLS),
+    ],
+    align=True,
+)
+"""What collections have done with a loan in arrears, and do to it in the coming month (P4).
+
+cure .. extension: multipliers of intensities. plan: intensity of accepting one. surrender: probability of handing the
+car over. find: multiplier of the chance to find it. done, now: rungs carried out in the spell, at the last close, a bit
+each. filed: month of filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell what is unpaid,
+have the loan with an agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the
+last close; bucket: as it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the
+loan asked at the close, and that served it, a bit each. waiting: closes at which it asked a pool in vain.
 """
 
 
@@ -81,7 +117,7 @@ class Items(NamedTuple):
     word: NDArray[np.uint32]
     """[worker, purpose, item] event draws."""
     cause: Floats
-    """[worker, K+4, item] intensities of arrival in bucket 0..K, charge-off, payoff, total loss."""
+    """[worker, K+5, item] intensities of arrival in bucket 0..K, charge-off, payoff, total loss, a plan."""
     soonest: Floats
     """Waiting time of the cause that comes first, months; 1 where none comes."""
     modified: Floats
@@ -156,12 +192,26 @@ class Workspace(NamedTuple):
     """[worker, block] items that default."""
     word: NDArray[np.uint32]
     """[worker, 4, chunk] dense draws of four months, by slot."""
+    effort: Records
+    """[worker, chunk] EFFORT, by place; one record where no strategy acts."""
+    arrears: NDArray[np.int32]
+    """[worker, chunk] places of the loans in arrears, in order."""
     queue: NDArray[np.int32]
-    """[worker, chunk] places of the loans that ask the pool, in order."""
-    rank: NDArray[np.int16]
-    """[worker, chunk] their priorities."""
-    ranked: NDArray[np.int64]
-    """[worker, PRIORITIES] how many loans have each priority."""
+    """[worker, chunk x rungs with a pool] places of the loans that ask a pool, in order."""
+    queue_rung: NDArray[np.int8]
+    """[worker, chunk x rungs with a pool] the rungs for which they ask."""
+    queue_level: NDArray[np.int16]
+    """[worker, chunk x rungs with a pool] their priorities."""
+    ranked: Floats
+    """[worker, P, PRIORITIES] hours asked at each priority."""
+    left: Floats
+    """[worker, P] hours left for the priority at which they run out."""
+    level: Integers
+    """[worker, P] that priority."""
+    staff: Floats
+    """[worker, P] hours that a pool has this month."""
+    shut: NDArray[np.int64]
+    """[worker] months for which field pools stay closed."""
     entry: Floats
     """[worker, T+1, c] intensity of entry on this path."""
     entry_top: Floats
@@ -171,7 +221,8 @@ class Workspace(NamedTuple):
     gone: Integers
     """[worker, T+2, car] values as new of the cars of loans that end in a month, quanta; those of the run-off last."""
     lagged: Floats
-    """[worker, 3, E+1, lag] proceeds, costs and deficiency cash by month of charge-off and months to cash."""
+    """[worker, 5, E+1, lag] proceeds, costs, cash of deficiency, of judgments and of debt sales, by month of charge-off
+    and months to cash."""
     shortfall: Floats
     """[worker, E+1, stage, 2] losses discounted to the as-of date: defaults within 12 months, all."""
     level_loss: Floats

@@ -1,0 +1,164 @@
+"""The pages of the pictures of collections: queues of pools, what rungs do, incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import pandas
+
+from outputs import figure_money, figure_strategies, plots, plots_strategies
+from outputs.figure_money import QUANTITIES
+from outputs.money_views import hours_words
+from outputs.page import FAN_LABELS, Page, grey_bands
+from outputs.picture import Picture
+from outputs.plots_strategies import strategy_styles
+from outputs.servicing import has_pool
+from outputs.strategies import INCIDENT_COUNT
+from outputs.style import PANELS_A_ROW, RunStyle, new_sheet, panel_rows, panel_width, panels, wrap
+from outputs.wording import amount
+from scenarios.counted import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+QUEUE_CAPTION: Final = (
+    "Loans in arrears that a rung of the ladder is for ask its pool for hours. Where hours asked for run above the "
+    "line of the hours there are (their mean over paths, if the pool hires), some wait, and nothing acts on them that "
+    "month. "
+    "Bands hold the middle 50 % and 90 % of paths."
+)
+LADDERS_A_ROW: Final = 2
+"""Panels of ladders in a row: names of rungs and figures need room."""
+
+
+def collection_pictures(page: Page) -> tuple[Picture, ...]:
+    """Queues of pools, what rungs do, incidents: each where the result tells of it."""
+    ladders = figure_strategies.rung_totals(page.dataset) if "rung_asked_mean" in page.dataset else pandas.DataFrame()
+    hurt = INCIDENT_COUNT in page.dataset and bool((page.dataset[INCIDENT_COUNT] > 0).any())
+    return (
+        *queue_pictures(page),
+        *(() if ladders.empty else (ladder_picture(page, ladders),)),
+        *((incident_picture(page),) if hurt else ()),
+    )
+
+
+def even_columns(count: int, most: int = PANELS_A_ROW) -> int:
+    """Columns of panels that leave the fewest gaps in the last row; of those the most."""
+    return min(range(min(count, most), min(count, 2) - 1, -1), key=lambda across: -count % across)
+
+
+def queue_pictures(page: Page) -> tuple[Picture, ...]:
+    """A picture a pool; none where the study has no pool."""
+    if not has_pool(page.dataset):
+        return ()
+    data = figure_money.queues(page.dataset)
+    pools = list(dict.fromkeys(data["pool"]))
+    return tuple(_queue_picture(page, pool, data[data["pool"] == pool], alone=len(pools) == 1) for pool in pools)
+
+
+def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool) -> Picture:
+    """Hours asked of a pool against those that there are, and under them the loans that wait."""
+    title = f"Queue of the pool {pool}: hours asked for, and loans not served"
+    if QUANTITIES["waiting"] not in set(data["quantity"]):
+        title = f"Hours asked of the pool {pool}, which serves everybody"
+    hours = hours_words(page.dataset["pool_capacity"].sel(pool=pool))
+    subtitle = f"Hours and loans a month from {page.marks.as_of} on; {hours}"
+    styles = {run: page.styles[run] for run in dict.fromkeys(data["run"])}
+    across = even_columns(len(styles))
+    rows, quantities = panel_rows(len(styles), across), list(dict.fromkeys(data["quantity"]))
+    labels = [*FAN_LABELS[:3], "hours there are"]
+    sheet = new_sheet(title, subtitle, page.marks, 2.3 * rows * len(quantities), legend=labels)
+    count = rows * across
+    axes_list = panels(sheet.figure, count * len(quantities), columns=across, share=(True, False))
+    for number, label in enumerate(quantities):
+        part = axes_list[number * count : (number + 1) * count]
+        _queue_panels(part, data[data["quantity"] == label], styles, across)
+        for axes in part[::across]:
+            axes.set_ylabel(label)
+    grey_bands(sheet.legend(*axes_list[0].get_legend_handles_labels()))
+    waiting = data[data["quantity"] == QUANTITIES["waiting"]]
+    most = waiting.groupby("run", sort=False)["mean"].max()
+    words = "; ".join(f"{run}: at most {amount(value)} loans wait, mean over paths" for run, value in most.items())
+    words = words or "Nobody waits"
+    name = "pool_queue" if alone else f"pool_queue_{pool}"
+    return Picture(name, title, QUEUE_CAPTION, f"Fan charts over time. {words}.", sheet.figure, data)
+
+
+def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle], across: int) -> None:
+    """One quantity, a panel a run on one scale; panels that are left over go."""
+    runs = list(styles)
+    width = panel_width(len(runs), across)
+    for axes, run in zip(axes_list, runs, strict=False):
+        plots.plot_queue(axes, data[data["run"] == run], styles[run])
+        axes.set_title(wrap(run, width))
+    top = max(float(axes.get_ylim()[1]) for axes in axes_list[: len(runs)])
+    for axes in axes_list[: len(runs)]:
+        axes.set_ylim(0.0, top)
+    for axes in axes_list[len(runs) :]:
+        axes.remove()
+
+
+def ladder_picture(page: Page, data: pandas.DataFrame) -> Picture:
+    """What the rungs of each run's ladder do, a panel a run; `data` is `figure_strategies.rung_totals`."""
+    title = "Collections funnel: whom each rung was for, and whom it reached"
+    subtitle = (
+        f"Loans of each 1,000 opening loans over {counted(page.dataset.sizes['month'], 'month')} from "
+        f"{page.marks.as_of} on, mean over paths; a loan counts anew in every month"
+    )
+    by_run = {str(run): part for run, part in data.groupby("run", sort=False)}
+    longest = max(len(part) for part in by_run.values())
+    height = panel_rows(len(by_run), LADDERS_A_ROW) * (0.75 + 0.27 * longest)
+    sheet = new_sheet(title, subtitle, page.marks, height, legend=list(figure_strategies.QUANTITIES.values()))
+    axes_list = panels(sheet.figure, len(by_run), columns=LADDERS_A_ROW, share=(True, False))
+    for axes, (run, part) in zip(axes_list, by_run.items(), strict=True):
+        plots_strategies.plot_rungs(axes, part)
+        axes.set_title(wrap(run, panel_width(len(by_run), LADDERS_A_ROW)))
+        axes.set_ylim(-longest + 0.4, 0.6)
+    axes_list[0].set_xlim(0.0, plots_strategies.FUNNEL_ROOM * float(data["asked"].max()))
+    for axes in axes_list[-LADDERS_A_ROW:]:
+        axes.set_xlabel("of each 1,000 opening loans")
+    sheet.legend(*axes_list[0].get_legend_handles_labels())
+    caption = (
+        "Each rung of the ladder in its order: the loans that it was for, those of them for which it was carried out "
+        "(the rest waited for its pool), and those whose borrower it reached. The data have contacts and costs too."
+    )
+    words = "; ".join(
+        f"{row.run}, {row.rung}: for {amount(row.asked)}, done {amount(row.served)}, reached {amount(row.reached)}"
+        for row in data.itertuples()
+    )
+    alternative = f"Bars in each other, of 1,000 opening loans. {words}."
+    return Picture("collections_funnel", title, caption, alternative, sheet.figure, data)
+
+
+def incident_picture(page: Page) -> Picture:
+    """Incidents within the horizon, a panel a kind."""
+    data = figure_strategies.incident_spread(page.dataset)
+    kinds = list(dict.fromkeys(data["incident"]))
+    styles = strategy_styles([str(name) for name in page.dataset["strategy"].values])
+    title = "Incidents of field and repossession work: how many to expect, and how they spread"
+    subtitle = (
+        f"Number within {counted(page.dataset.sizes['month'], 'month')} from {page.marks.as_of} on, over paths; each "
+        "kind on its own scale"
+    )
+    rows = (len(styles) + plots_strategies.GAP) * data["scenario"].nunique()
+    height = panel_rows(len(kinds), LADDERS_A_ROW) * (0.75 + 0.16 * rows)
+    sheet = new_sheet(title, subtitle, page.marks, height, legend=list(styles))
+    axes_list = panels(sheet.figure, len(kinds), columns=LADDERS_A_ROW, share=(False, True))
+    for axes, kind in zip(axes_list, kinds, strict=True):
+        plots_strategies.plot_incidents(axes, data[data["incident"] == kind], styles)
+        axes.set_title(wrap(kind.replace("_", " "), panel_width(len(kinds), LADDERS_A_ROW)))
+        axes.set_xlabel("number of incidents")
+    sheet.legend(*plots_strategies.strategy_handles(styles))
+    caption = (
+        "The mark is the mean over paths, the thick line holds the middle 50 % and the thin one the middle 90 %. Paths "
+        "differ by the teams' own factor as well as by chance and by how much work there was. The data say on how many "
+        "paths there is none."
+    )
+    words = "; ".join(
+        f"{row.run}, {row.incident}: mean {row.mean:.3g}, 95 % of paths at most {row.q95:.3g}"
+        for row in data.itertuples()
+    )
+    alternative = f"Lines over quantiles of numbers of incidents. {words}."
+    return Picture("incidents", title, caption, alternative, sheet.figure, data)

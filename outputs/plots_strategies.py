@@ -1,0 +1,188 @@
+"""Pictures of collection strategies: differences to the baseline, costs against tails, rungs, incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas
+
+from outputs.figure_data import quantile_column
+from outputs.figure_strategies import QUANTITIES
+from outputs.measures import FAN_LEVELS
+from outputs.style import BLACK, GREY, PALE, RunStyle, plain, run_styles
+from outputs.wording import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
+"""By place of the strategy, so that it is known without its colour."""
+GAP: Final = 1.0
+"""Room between groups of rows, in rows."""
+MARK_SIZE: Final = 6.0
+FUNNEL_COLOURS: Final = (PALE, "#8f8f8f", "#0072B2")
+FUNNEL_BARS: Final = (0.74, 0.52, 0.30)
+"""Heights of the bars of a rung, one in the other, as shares of its place."""
+FUNNEL_ROOM: Final = 2.2
+"""Width of the axis over its longest bar: room for the figures beside it."""
+BOX_LINES: Final = (1.2, 4.5)
+"""Widths of the lines from 5 to 95 % and from 25 to 75 %."""
+
+
+def strategy_styles(names: Sequence[str]) -> dict[str, tuple[RunStyle, str]]:
+    """Style and marker by strategy; they depend on the order of strategies alone."""
+    styles = run_styles(names)
+    return {name: (styles[name], MARKERS[place % len(MARKERS)]) for place, name in enumerate(styles)}
+
+
+def strategy_handles(styles: Mapping[str, tuple[RunStyle, str]]) -> tuple[list[Any], list[str]]:
+    """Handles and labels of a legend of strategies."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=style.colour, marker=marker, markersize=MARK_SIZE, linewidth=1.6)
+        for style, marker in styles.values()
+    ]
+    return handles, [plain(name) for name in styles]
+
+
+def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
+    """Differences to the baseline with their 95 % intervals, a group of rows a measure.
+
+    Full marks: told apart from the baseline by Holm's procedure; hollow ones: not.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : pandas.DataFrame
+        One scenario of `figure_strategies.difference_points`.
+    styles : mapping of strategy to (RunStyle, marker)
+        Those that are drawn, in their order.
+
+    Returns
+    -------
+    Axes
+    """
+    measures, names = list(dict.fromkeys(table["measure"])), list(styles)
+    step = len(names) + GAP
+    for row in table.itertuples():
+        style, marker = styles[row.strategy]
+        place = -(measures.index(row.measure) * step + names.index(row.strategy))
+        if np.isfinite(row.low):
+            axes.plot([row.low, row.high], [place, place], color=style.colour, linewidth=1.6, solid_capstyle="butt")
+        face = style.colour if row.told_apart else "white"
+        axes.plot(
+            row.value, place, marker, color=style.colour, markerfacecolor=face, markersize=MARK_SIZE, linestyle="none"
+        )
+    axes.axvline(0.0, color=BLACK, linewidth=0.9)
+    centres = [-(number * step + (len(names) - 1) / 2.0) for number in range(len(measures))]
+    axes.set_yticks(centres, measures)
+    for number in range(1, len(measures)):
+        axes.axhline(-(number * step) + (GAP + 1.0) / 2.0, color=PALE, linewidth=0.8)
+    axes.set_ylim(-(len(measures) * step) + GAP + 0.1, 0.9)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.locator_params(axis="x", nbins=6)
+    return axes
+
+
+def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
+    """Shortfall against cost, a mark a strategy with the errors of both; a line joins those that none dominates.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : pandas.DataFrame
+        One scenario of `figure_strategies.frontier`.
+    styles : mapping of strategy to (RunStyle, marker)
+
+    Returns
+    -------
+    Axes
+    """
+    best = table[table["efficient"]].sort_values("cost")
+    axes.plot(best["cost"], best["shortfall"], color=GREY, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
+    for row in table.itertuples():
+        style, marker = styles[row.strategy]
+        face = "white" if row.unreliable else style.colour
+        axes.errorbar(
+            row.cost,
+            row.shortfall,
+            xerr=row.cost_error if np.isfinite(row.cost_error) else None,
+            yerr=row.shortfall_error if np.isfinite(row.shortfall_error) else None,
+            fmt=marker,
+            color=style.colour,
+            markerfacecolor=face,
+            markersize=MARK_SIZE + 1.5,
+            elinewidth=1.2,
+        )
+    axes.locator_params(nbins=6)
+    axes.margins(0.12)
+    return axes
+
+
+def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:
+    """What rungs do, a row a rung: loans that it was for, served and reached, bars in each other.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : pandas.DataFrame
+        One run of `figure_strategies.rung_totals`.
+
+    Returns
+    -------
+    Axes
+    """
+    places = -np.arange(len(table), dtype=float)
+    for (name, label), colour, height in zip(QUANTITIES.items(), FUNNEL_COLOURS, FUNNEL_BARS, strict=True):
+        axes.barh(places, table[name], height, color=colour, edgecolor=BLACK, linewidth=0.4, label=label)
+    for place, row in zip(places, table.itertuples(), strict=True):
+        shares = f"{percent(100.0 * row.served / row.asked, 0)} % done"
+        if row.served > 0.0:
+            shares += f", {percent(100.0 * row.reached / row.served, 0)} % of them reached"
+        axes.annotate(
+            shares, (row.asked, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5, color="#404040"
+        )
+    axes.set_yticks(places, [plain(name) for name in table["rung"]])
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(visible=False, axis="y")
+    return axes
+
+
+def plot_incidents(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
+    """Incidents of one kind: 5 to 95 % and 25 to 75 % of paths as lines, the mean as a mark; a group a scenario.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : pandas.DataFrame
+        One kind of `figure_strategies.incident_spread`.
+    styles : mapping of strategy to (RunStyle, marker)
+
+    Returns
+    -------
+    Axes
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    scenarios, names = list(dict.fromkeys(table["scenario"])), list(styles)
+    step = len(names) + GAP
+    for row in table.to_dict(orient="records"):
+        style, marker = styles[row["strategy"]]
+        place = -(scenarios.index(row["scenario"]) * step + names.index(row["strategy"]))
+        for depth, width in enumerate(BOX_LINES):
+            ends = [row[quantile_column(FAN_LEVELS[end])] for end in (depth, -1 - depth)]
+            axes.plot(ends, [place, place], color=style.colour, linewidth=width, solid_capstyle="butt")
+        axes.plot(row["mean"], place, marker, color=style.colour, markerfacecolor="white", markersize=MARK_SIZE)
+    centres = [-(number * step + (len(names) - 1) / 2.0) for number in range(len(scenarios))]
+    axes.set_yticks(centres, [plain(name) for name in scenarios])
+    axes.set_ylim(-(len(scenarios) * step) + GAP + 0.1, 0.9)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    largest = float(table[[quantile_column(FAN_LEVELS[-1]), "mean"]].to_numpy().max())
+    axes.set_xlim(-0.03 * largest, 1.06 * largest)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    return axes

@@ -1,0 +1,46 @@
+"""What collections keep of a loan in arrears: the state of a spell, and effects where nobody in particular acted."""
+
+from __future__ import annotations
+
+from simulator.kernels.bundles import EXTENSION, NEVER, NO_RUNG
+from simulator.kernels.compile import compiled
+
+
+@compiled(inline=True, inner=True)
+def begin_spell(effort):  # type: ignore[no-untyped-def]
+    """Nothing was done yet, nothing is known; ``effort`` is a workspace.EFFORT."""
+    effort.find = 1.0
+    effort.done = 0
+    effort.now = 0
+    effort.filed = NEVER
+    effort.broken = 0
+    effort.suit = NO_RUNG
+    effort.sale = NO_RUNG
+    effort.revealed = 0
+    effort.bucket = 0
+    for pool in range(effort.waiting.size):
+        effort.waiting[pool] = 0
+    offer_nothing(effort)
+
+
+@compiled(inline=True, inner=True)
+def offer_nothing(effort):  # type: ignore[no-untyped-def]
+    """Forget what was done at one close alone."""
+    effort.plan = 0.0
+    effort.surrender = 0.0
+    effort.now = 0
+    effort.agency = NO_RUNG
+    effort.reached = 0
+    effort.writes_off = 0
+    effort.asked = 0
+    effort.given = 0
+
+
+@compiled(inline=True, inner=True)
+def act_on_average(effort, mean, kind):  # type: ignore[no-untyped-def]
+    """Effects of the strategy's mean (P13): ``mean`` is float64[class, type] of the loan's tier and bucket."""
+    offer_nothing(effort)
+    effort.cure = mean[0, kind]
+    effort.roll = mean[1, kind]
+    effort.charge_off = mean[2, kind]
+    effort.extension = mean[EXTENSION, kind]

@@ -1,0 +1,369 @@
+"""A collection strategy becomes the kernels' tables (methodology (P1) to (P13))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaincinv
+
+from scenarios.errors import Fault, InputError
+from scenarios.macro import PERCENT
+from scenarios.rungs import (
+    AnyRung,
+    DebtSale,
+    Extension,
+    Litigation,
+    Outsourcing,
+    Plan,
+    Repossession,
+    Surrender,
+    Visit,
+    WriteOff,
+)
+from scenarios.strategy import CollectionStrategy
+from scenarios.vocabulary import ACTIONS, INCIDENTS, PURPOSE_TEAM, TYPES
+from simulator.entities import named_entity
+from simulator.kernels.bundles import (
+    EFFECTS,
+    MOST_POOLS,
+    MOST_RUNGS,
+    POOL,
+    RUNG,
+    Hazards,
+    Ladder,
+    Loans,
+    Records,
+    records,
+)
+from simulator.kernels.items import AT_ONCE
+from simulator.kernels.random import event_uniform
+from simulator.ladder_mean import Rates, buckets_of, by_days_alone, mean_effects, observed_means, rung_effects
+from simulator.parameters import Parameters
+from simulator.servicing import Servicing
+from simulator.tape import LoanTape
+
+Floats = NDArray[np.float64]
+
+WEEKS_A_MONTH = 52.0 / 12.0
+LOANS_BASE = 1000.0
+"""Opening loans to which `hours_per_1000_loans` refers, and contacts to which rates of incidents do."""
+ARREARS_BASE = 100.0
+"""Loans past due at the as-of date to which `hours_per_100_in_arrears` refers."""
+TEAM = "collections team"
+"""Named entity that incidents belong to."""
+ADDITIVE = (Plan, Surrender, Litigation, Outsourcing, DebtSale, WriteOff)
+"""Rungs that do more than multiply intensities: what they do under the observed strategy is in the set's figures."""
+REVEALED = ("unknown", *TYPES)
+
+
+def build_ladder(
+    servicing: Servicing, tape: LoanTape, loans: Loans, parameters: Parameters, hazards: Hazards
+) -> Ladder:
+    """The ladder of a run; `team` is empty and filled for each block of paths.
+
+    Raises
+    ------
+    InputError
+        No rung for days in which a bucket of the parameters begins, amounts in another currency than the tape's, too
+        many rungs or pools, hours that are less than one loan takes, or an observed strategy that is more than
+        multipliers by days.
+    """
+    power = float(parameters.workout.fire_sale_elasticity * servicing.market_share)
+    usual = float(parameters.workout.baseline_sales[loans.fact.tier].mean())
+    strategy, edges = servicing.strategy, parameters.bucket_edges
+    if strategy is None:
+        return _no_ladder(power, usual)
+    check_ladder(servicing, tape, parameters)
+    rates = Rates(hazards.arrears, hazards.trait.total_loss, hazards.modified_share)
+    scale = np.ascontiguousarray(1.0 / observed_means(servicing.observed, rates, edges))
+    rung, pool = _rungs(strategy, edges), _pools(strategy, tape)
+    return Ladder(
+        on=1,
+        fits=_fits(strategy, tape, loans, parameters),
+        rung=rung,
+        pool=pool,
+        effect=np.array([rung_effects(item) for item in strategy.ladder]).reshape(-1, 2, len(EFFECTS), len(TYPES)),
+        accepted=np.array([_accepted(item) for item in strategy.ladder]).reshape(-1, len(TYPES)),
+        scale=scale,
+        mean=np.ascontiguousarray(mean_effects(strategy, servicing.observed, rates, scale, edges)),
+        incident_rate=_incident_rates(strategy),
+        incident_cost=np.array([getattr(strategy.incidents.cost, kind) for kind in INCIDENTS], np.float64),
+        suspension=int(strategy.incidents.suspension_months),
+        team=np.empty(0),
+        team_entity=np.uint64(named_entity(TEAM)),
+        searches=int(any(isinstance(item, Repossession) for item in strategy.ladder)),
+        measures=int(_measures(rung, pool)),
+        fire_power=power,
+        baseline_sales=usual,
+    )
+
+
+def check_ladder(servicing: Servicing, tape: LoanTape, parameters: Parameters) -> None:
+    """Refuse a strategy that does not go with the book or its parameters, as `build_ladder` says."""
+    if servicing.strategy is None:
+        return
+    faults = list(_faults(servicing.strategy, tape, parameters))
+    seen: set[str] = set()
+    for observed in servicing.observed:
+        if observed is not None and observed.name not in seen:
+            seen.add(observed.name)
+            faults += _observed_faults(observed)
+    if faults:
+        raise InputError(faults)
+
+
+def _no_ladder(power: float, usual: float) -> Ladder:
+    """Nobody acts: empty tables."""
+    table = np.empty((0, 0, len(EFFECTS), len(TYPES)))
+    return Ladder(
+        on=0,
+        fits=np.empty(0, np.uint32),
+        rung=np.empty(0, RUNG).view(np.recarray),
+        pool=np.empty(0, POOL).view(np.recarray),
+        effect=table,
+        accepted=np.empty((0, len(TYPES))),
+        scale=table,
+        mean=table,
+        incident_rate=np.empty((0, 0)),
+        incident_cost=np.empty(0),
+        suspension=0,
+        team=np.empty(0),
+        team_entity=np.uint64(0),
+        searches=1,
+        measures=0,
+        fire_power=power,
+        baseline_sales=usual,
+    )
+
+
+def team_factors(servicing: Servicing, paths: range, seed: int) -> Floats:
+    """``float64[path]`` the teams' factor on rates of incidents, Gamma with mean 1 (P11)."""
+    strategy = servicing.strategy
+    if strategy is None:
+        return np.empty(0)
+    variance = strategy.incidents.variance
+    if variance == 0.0:
+        return np.ones(len(paths))
+    entity, key = np.uint64(named_entity(TEAM)), np.uint64(seed)
+    u = np.array([event_uniform(entity, path, 0, PURPOSE_TEAM, key) for path in paths])
+    return np.asarray(gammaincinv(1.0 / variance, u) * variance)
+
+
+def couples(ladder: Ladder) -> bool:
+    """Whether anything makes the loans of a path depend on each other: then the whole book meets each month."""
+    return ladder.on > 0 or ladder.fire_power != 0.0
+
+
+# --- tables --------------------------------------------------------------------------------------------
+
+
+def idle_rungs(strategy: CollectionStrategy, edges: Iterable[int]) -> tuple[str, ...]:
+    """Rungs that never act on a book with these buckets: none begins within their days."""
+    first = tuple(edges)
+    return tuple(rung.label for rung in strategy.ladder if not buckets_of(rung, first))
+
+
+def contacts_of(rung: AnyRung) -> float:
+    """Contacts of a loan in a month."""
+    if rung.contacts_per_week is not None:
+        return rung.contacts_per_week * WEEKS_A_MONTH
+    return 1.0 if rung.contacts_per_month is None else rung.contacts_per_month
+
+
+def _mask(places: Iterable[int]) -> int:
+    return sum(1 << place for place in set(places))
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else float(value)
+
+
+def _rungs(strategy: CollectionStrategy, edges: tuple[int, ...]) -> Records:
+    labels, pools = strategy.labels, tuple(strategy.pools)
+    rows = [_rung(item, labels, pools, edges) for item in strategy.ladder]
+    names = RUNG.names or ()
+    columns = {name: np.array([row[name] for row in rows], RUNG.fields[name][0]) for name in names}  # type: ignore[index]
+    return records(RUNG, **columns)
+
+
+def _rung(rung: AnyRung, labels: tuple[str, ...], pools: tuple[str, ...], edges: tuple[int, ...]) -> dict[str, float]:
+    who, contacts = rung.who, contacts_of(rung)
+    suit = rung if isinstance(rung, Litigation) else None
+    return {
+        "contacts": contacts,
+        "hours": contacts * (rung.hours_per_contact or 0.0),
+        "cost": contacts * rung.cost_per_contact,
+        "reach": PERCENT * rung.reach_percent,
+        "backfire": PERCENT * rung.backfire_percent if isinstance(rung, Visit) else 0.0,
+        "priority": rung.priority,
+        "from_balance": _or(who.from_balance, -np.inf),
+        "to_balance": _or(who.to_balance, np.inf),
+        "from_ltv": PERCENT * _or(who.from_ltv_percent, -np.inf),
+        "to_ltv": PERCENT * _or(who.to_ltv_percent, np.inf),
+        "find": rung.finds_car if isinstance(rung, Visit) else 1.0,
+        "claim_cost": PERCENT * suit.cost_percent if suit else 0.0,
+        "commission": PERCENT * rung.commission_percent if isinstance(rung, Outsourcing) else 0.0,
+        "won": PERCENT * suit.won_percent if suit else 0.0,
+        "enforced": PERCENT * suit.enforced_percent if suit else 0.0,
+        "price": PERCENT * rung.price_percent if isinstance(rung, DebtSale) else 0.0,
+        "buckets": _mask(buckets_of(rung, edges)),
+        "revealed": _mask(REVEALED.index(name) for name in who.revealed or REVEALED),
+        "after": _mask(labels.index(name) for name in who.after),
+        "unless": _mask(labels.index(name) for name in who.unless),
+        "broken": who.broken_promises,
+        "judgment_months": suit.judgment_months if suit else 0,
+        "action": ACTIONS.index(rung.action),
+        "pool": -1 if rung.pool is None else pools.index(rung.pool),
+        "once": rung.once,
+        "reveals": isinstance(rung, Visit) and rung.reveals,
+        "seizes": isinstance(rung, Repossession),
+        "extends": isinstance(rung, Extension),
+        "files": suit is not None,
+        "agency": isinstance(rung, Outsourcing),
+        "sells": isinstance(rung, DebtSale),
+        "writes_off": isinstance(rung, WriteOff),
+        "surrenders": isinstance(rung, Surrender),
+    }
+
+
+def pool_hours(strategy: CollectionStrategy, name: str, tape: LoanTape) -> float:
+    """Hours a month that a pool has at the start; infinite where it is unlimited."""
+    pool = strategy.pools[name]
+    if pool.hours_per_month is not None:
+        return pool.hours_per_month
+    if pool.hours_per_1000_loans is not None:
+        return pool.hours_per_1000_loans * len(tape) / LOANS_BASE
+    if pool.hours_per_100_in_arrears is not None:
+        late = int(np.count_nonzero(tape["days_past_due"] > 0))
+        return pool.hours_per_100_in_arrears * late / ARREARS_BASE
+    return np.inf
+
+
+def _pools(strategy: CollectionStrategy, tape: LoanTape) -> Records:
+    pools, mean_principal = strategy.pools.values(), float(tape["current_balance"].mean())
+    hours = np.array([pool_hours(strategy, name, tape) for name in strategy.pools])
+    step = [0.0 if pool.hiring is None else PERCENT * pool.hiring.step_percent for pool in pools]
+    most = [1.0 if pool.hiring is None else PERCENT * pool.hiring.most_percent for pool in pools]
+    finite = np.where(np.isfinite(hours), hours, 0.0)
+    return records(
+        POOL,
+        hours=hours,
+        step=finite * np.array(step),
+        most=np.where(np.isfinite(hours), finite * np.array(most), np.inf),
+        bucket=np.array([pool.priority.bucket for pool in pools]),
+        waiting=np.array([pool.priority.waiting for pool in pools]),
+        balance=np.array([pool.priority.balance for pool in pools]) / mean_principal,
+        cost=np.array([pool.cost_per_hour for pool in pools]),
+        hiring=np.array([0.0 if pool.hiring is None else pool.hiring.cost_per_hour for pool in pools]),
+        unlimited=np.array([pool.unlimited for pool in pools]),
+        field=np.array([pool.field for pool in pools]),
+    )
+
+
+def _measures(rung: Records, pool: Records) -> bool:
+    """Whether amounts of a loan matter to who is served."""
+    bounded = np.isfinite(rung.from_balance) | np.isfinite(rung.to_balance)
+    bounded |= np.isfinite(rung.from_ltv) | np.isfinite(rung.to_ltv)
+    return bool(bounded.any() or (pool.balance != 0.0).any())
+
+
+def _accepted(rung: AnyRung) -> list[float]:
+    """By type: the intensity of accepting a plan, the probability of a surrender."""
+    if not isinstance(rung, Plan | Surrender):
+        return [0.0] * len(TYPES)
+    shares = [PERCENT * getattr(rung.accepted_percent, kind) for kind in TYPES]
+    if isinstance(rung, Surrender):
+        return shares
+    return [float(-np.log1p(-share)) if share < 1.0 else AT_ONCE for share in shares]
+
+
+def _incident_rates(strategy: CollectionStrategy) -> Floats:
+    """float64[rung, kind] incidents a contact."""
+    rates = [[getattr(rung.incidents, kind) for kind in INCIDENTS] for rung in strategy.ladder]
+    return np.array(rates, np.float64).reshape(-1, len(INCIDENTS)) * (strategy.incidents.standard / LOANS_BASE)
+
+
+def _fits(strategy: CollectionStrategy, tape: LoanTape, loans: Loans, parameters: Parameters) -> NDArray[np.uint32]:
+    """uint32[loan] rungs whose fixed conditions a loan meets."""
+    fits = np.zeros(len(tape), np.uint32)
+    tier = np.array(parameters.names)[loans.fact.tier]
+    for place, rung in enumerate(strategy.ladder):
+        who, meets = rung.who, np.ones(len(tape), bool)
+        for name in ("tracker", "starter_interrupt"):
+            wanted = getattr(who, name)
+            if wanted is not None:
+                meets &= tape[name].astype(bool) == wanted
+        if who.regions is not None:
+            names, code = tape.codes("region")
+            meets &= np.isin(names, who.regions)[code]
+        if who.tiers is not None:
+            meets &= np.isin(tier, who.tiers)
+        fits |= meets.astype(np.uint32) << np.uint32(place)
+    return fits
+
+
+# --- faults --------------------------------------------------------------------------------------------
+
+
+def _faults(strategy: CollectionStrategy, tape: LoanTape, parameters: Parameters) -> Iterator[Fault]:
+    edges = parameters.bucket_edges
+    if strategy.currency is not None and strategy.currency != tape.currency:
+        found = f"strategy {strategy.name} is in {strategy.currency} but the tape is in {tape.currency}"
+        yield Fault(
+            strategy.where("currency"), found, f"a strategy in {tape.currency}", "Costs are amounts: convert them."
+        )
+    for what, held, most in (("ladder", strategy.ladder, MOST_RUNGS), ("pools", strategy.pools, MOST_POOLS)):
+        if len(held) > most:
+            yield Fault(strategy.where(what), f"{len(held)} {what}", f"at most {most}")
+    if strategy.ladder and len(idle_rungs(strategy, edges)) == len(strategy.ladder):
+        days = ", ".join(str(day) for day in edges[1:])
+        found = f"no rung of strategy {strategy.name} is for days in which a bucket begins"
+        yield Fault(strategy.where("ladder"), found, f"days that hold one of {days}, as the parameter set has them")
+    for place, rung in enumerate(strategy.ladder):
+        for name, known in (("regions", tape.codes("region")[0]), ("tiers", parameters.names)):
+            for wanted in getattr(rung.who, name) or ():
+                if wanted not in known:
+                    found = f"rung {rung.label} is for {name[:-1]} {wanted}, which no loan belongs to"
+                    shown = ", ".join(sorted({str(item) for item in known})[:20])
+                    yield Fault(strategy.where("ladder", place, "who", name), found, f"one of {shown}")
+
+
+def check_hours(strategy: CollectionStrategy, tape: LoanTape) -> None:
+    """Refuse pools that have not the hours that one loan takes: a unit mistake, or a book too small for its figures."""
+    faults = []
+    for rung in strategy.ladder:
+        if rung.pool is None:
+            continue
+        hours, needed = pool_hours(strategy, rung.pool, tape), contacts_of(rung) * (rung.hours_per_contact or 0.0)
+        if hours < needed:
+            has = f"{hours:.3g} hours a month for a book of {len(tape):,} loans"
+            found = f"pool {rung.pool} has {has}, less than one of them takes"
+            where, expected = (
+                strategy.where("pools", rung.pool),
+                f"at least {needed:.3g} hours, as rung {rung.label} takes",
+            )
+            faults.append(Fault(where, found, expected, "Write more hours, or try the strategy on a larger book."))
+    if faults:
+        raise InputError(faults)
+
+
+def _observed_faults(observed: CollectionStrategy) -> Iterator[Fault]:
+    """What a strategy that parameter sets were observed under may not have (P5)."""
+    for place, rung in enumerate(observed.ladder):
+        where = observed.where("ladder", place)
+        if isinstance(rung, ADDITIVE):
+            found = f"strategy {observed.name}, under which parameters were observed, has rung {rung.label}"
+            yield Fault(where, found, "effects that multiply intensities", "What it brings is in the set's figures.")
+        elif isinstance(rung, Visit) and rung.finds_car != 1.0:
+            found = (
+                f"strategy {observed.name}, under which parameters were observed, has finds_car = {rung.finds_car:g}"
+            )
+            remedy = "What its visits find is in the set's share of cars found."
+            yield Fault(observed.where("ladder", place, "finds_car"), found, "1", remedy)
+        elif not by_days_alone(rung):
+            found = (
+                f"strategy {observed.name}, under which parameters were observed, has conditions in rung {rung.label}"
+            )
+            yield Fault(where, found, "days past due as the only condition")

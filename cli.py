@@ -21,6 +21,7 @@ from outputs.plan_commands import MANY, check_room, check_the_book, show_plan, s
 from outputs.regime_commands import regime
 from outputs.run_commands import RUNS, trace
 from outputs.scenario_commands import scenario
+from outputs.strategy_commands import strategy
 
 if TYPE_CHECKING:
     from simulator.study import StudyInputs
@@ -260,10 +261,11 @@ def save_tape(tape: LoanTape, out: Path, *, force: bool) -> None:
     VOICE.report("\n".join(lines), document)
 
 
-# --- scenarios, regimes, traces, comparisons, parameters -------------------------------------------------------------
+# --- scenarios, strategies, regimes, traces, comparisons, parameters --------------------------------------
 
 
 carstress.add_command(scenario)
+carstress.add_command(strategy)
 carstress.add_command(regime)
 carstress.add_command(trace)
 carstress.add_command(compare)
@@ -303,8 +305,9 @@ def show_parameters(name: str) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @reporting
 def validate(files: tuple[Path, ...]) -> None:
-    """Check FILES: studies (with all that they name), scenarios, parameter sets, regimes, mappings, profiles of books.
+    """Check FILES of every kind, with all that they name.
 
+    Studies, scenarios, parameter sets, collection strategies, rules of contact, regimes, mappings and profiles of books.
     Every fault of every file is reported; exit code 3 if there is one.
     """
     from calibration.library import find_parameter_set

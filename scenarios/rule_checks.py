@@ -79,6 +79,8 @@ def _call_problems(data: Mapping[str, Any], rules: ContactRules) -> Iterator[Pro
         key = "contacts_per_week" if rung.get("contacts_per_week") is not None else "contacts_per_month"
         rest = most - (0.0 if others > most else others)
         remedy = f"Write `contacts_per_week: {rest:g}` or less{'' if len(met) == 1 else ' here'}."
+        if rest <= 0.0:
+            remedy = "Take the rung out, or let the others call less."
         found, expected = f"{start} {calls:.4g} calls a week to one loan", f"at most {most:g} {_told(rule, rules)}"
         yield Problem(("ladder", place, key), found, expected, remedy)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from known_cases import PUBLISHED_CHAIN, normal_bound
 from ladders import ladder, rung
 from scenarios.library import find_strategy, library_names
 from scenarios.strategy import CollectionStrategy
-from scenarios.vocabulary import BOOK_VARIABLES, CHARGED_OFF, INCIDENTS, TRACE_VARIABLES
+from scenarios.vocabulary import BOOK_VARIABLES, CHARGED_OFF, INCIDENTS, MATURED, TRACE_VARIABLES
 from simulator.intensities import intensities_from_probabilities
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
@@ -151,16 +152,18 @@ def test_the_observed_strategy_reproduces_its_set(name: str) -> None:
     for what, (above, below) in found.items():
         level = usual[what][0].mean() / usual[what][1].mean()
         gap = above / below.mean() - usual[what][0] / usual[what][1].mean()
-        bound = bound(FALSE_ALARM / len(found), gap.std(ddof=1) / math.sqrt(gap.size)) + 0.01 * level
-        assert abs(gap.mean()) < bound, (what, level, gap.mean(), bound)
+        most = bound(FALSE_ALARM / len(found), gap.std(ddof=1) / math.sqrt(gap.size)) + 0.01 * level
+        assert abs(gap.mean()) < most, (what, level, gap.mean(), most)
 
 
 @pytest.mark.parametrize("name", ["us_prime", "us_subprime", "cn_auto_finance", "us_title_loan"])
 def test_nobody_collecting_loses_more(name: str) -> None:
     observed = find_strategy(find_parameter_set(name).observed_under)
     nobody, usual = levels(name, Servicing(find_strategy("none"), (observed,))), levels(name, Servicing())
-    assert (nobody["charge-off"][0] >= usual["charge-off"][0]).mean() > 0.9
-    assert (nobody["recovery"][0] <= usual["recovery"][0]).all()
+    assert nobody["charge-off"][0].mean() > usual["charge-off"][0].mean()
+    assert (nobody["recovery"][0] <= usual["recovery"][0]).mean() > 0.9
+    lost = {name: (found["charge-off"][0] - found["recovery"][0]) for name, found in (("no", nobody), ("yes", usual))}
+    assert (lost["no"] > lost["yes"]).mean() > 0.9
 
 
 # --- closed forms ------------------------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ CHAIN_LOANS, CHAIN_PATHS, CHAIN_MONTHS, FASTER = 400, 60, 60, 1.7
 
 @cache
 def faster_chain() -> NDArray[np.float64]:
-    """Monthly matrix of the published chain with the intensities of all cures multiplied: rows and columns of all states."""
+    """Monthly matrix of the published chain, the intensities of all cures multiplied; exits stay."""
     moves = np.array(PUBLISHED_CHAIN, dtype=np.float64)
     np.fill_diagonal(moves[:, : len(moves)], 0.0)
     rate = intensities_from_probabilities(moves)
@@ -203,7 +206,7 @@ POISSON_MEAN, CONTACTS = 100.0, 90
 
 
 def test_mean_served_is_the_expected_lesser_of_demand_and_capacity() -> None:
-    """Loans fall behind with a small chance each, all cure at once: demand is Poisson but for 1 in 400 (targets 2.11)."""
+    """Loans fall behind with a small chance each, all cure at once: demand is nearly Poisson (targets 2.11)."""
     loans = 40_000
     entry = -math.log1p(-POISSON_MEAN / loans)
     parameters = certain({1: 0})
@@ -266,8 +269,9 @@ def test_a_stronger_cure_effect_never_worsens_a_loan_in_the_next_month() -> None
         return values(results, "trace_state")[..., 1]
 
     weak, strong = states(1.1), states(2.5)
-    alive = (weak <= 6) | (weak == CHARGED_OFF)
-    assert (strong <= weak)[alive].all()
+    weak, strong = (np.select([found == MATURED, found == CHARGED_OFF], [0, 7], found) for found in (weak, strong))
+    assert max(weak.max(), strong.max()) == 7
+    assert (strong <= weak).all()
     assert (strong < weak).any()
 
 
@@ -277,7 +281,7 @@ def test_a_stronger_cure_effect_never_raises_the_mean_loss() -> None:
         strategy = Servicing(ladder(rung("sms", effect={"cure": factor}), rung("repossession"), rung("extension")))
         results = run(equal_loans(300), shipped("us_subprime"), paths=40, months=24, seed=6, servicing=strategy)
         losses.append(values(results, "ultimate_loss").sum(axis=1) + values(results, "ultimate_loss_after_horizon"))
-    for weaker, stronger in zip(losses, losses[1:], strict=False):
+    for weaker, stronger in pairwise(losses):
         assert stronger.mean() < weaker.mean()
         assert (stronger <= weaker).mean() > 0.9
 
@@ -296,7 +300,8 @@ def typed(shares: tuple[float, float, float]) -> Parameters:
 def choices(shares: tuple[float, float, float], *rungs: dict) -> NDArray[np.float64]:
     tape = mixed_book(60, seed=4)
     ids = tuple(tape["loan_id"].tolist())
-    strategy = ladder(*rungs, pools={"agents": {"hours_per_month": 6, "priority": {"waiting": 1, "balance": 1}}})
+    agents = {"agents": {"hours_per_month": 6, "priority": {"waiting": 1, "balance": 1}}}
+    strategy = ladder(*rungs, pools=agents if any("pool" in item for item in rungs) else {})
     results = run(tape, typed(shares), paths=6, months=10, seed=3, trace=ids, servicing=Servicing(strategy))
     return values(results, "trace_rungs")
 

@@ -63,7 +63,10 @@ def test_wheel_holds_every_file_of_the_rooms(wheel: zipfile.ZipFile) -> None:
     assert inside == package_files()
 
 
-@pytest.mark.parametrize("pattern", ["scenarios/library/*", "calibration/library/*"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["scenarios/library/*", "scenarios/library/strategies/*", "scenarios/library/rules/*", "calibration/library/*"],
+)
 def test_wheel_holds_the_library(wheel: zipfile.ZipFile, pattern: str) -> None:
     shipped = [name for name in wheel.namelist() if Path(name).suffix == ".yaml" and name.startswith(pattern[:-1])]
     assert shipped, f"no YAML of {pattern} in the wheel"

@@ -100,9 +100,11 @@ def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True, inner=True)
-def is_for(number, rung, state, done, effort):  # type: ignore[no-untyped-def]
-    """Whether a rung is for a loan by what changes of it but amounts (P1); `done` are rungs of earlier closes."""
-    fits = (rung.buckets >> np.uint32(state)) & (rung.revealed >> np.uint32(effort.revealed)) & 1 == 1
+def is_for(number, rung, state, done, known, effort):  # type: ignore[no-untyped-def]
+    """Whether a rung is for a loan by what changes of it but amounts (P1); `done` are rungs of
+    earlier closes, `known` what these revealed.
+    """
+    fits = (rung.buckets >> np.uint32(state)) & (rung.revealed >> np.uint32(known)) & 1 == 1
     fits &= (rung.after & done) == rung.after
     fits &= (rung.unless & done) == 0
     fits &= effort.broken >= rung.broken
@@ -235,13 +237,13 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
         work.arrears[worker, late] = place
         late += 1
         begin_close(effort, state, ladder.scale[path.tier, state], path.kind)
-        done, fits, principal, ltv = effort.done, ladder.fits[loan], 0.0, 0.0
+        done, known, fits, principal, ltv = effort.done, effort.revealed, ladder.fits[loan], 0.0, 0.0
         if ladder.measures:
             principal = owed(loan, place, worker, loans, work)
             ltv = principal / car_value(loan, worker, month, loans, work)
         for number in range(ladder.rung.size):
             rung = ladder.rung[number]
-            if (fits >> np.uint32(number)) & 1 == 0 or not is_for(number, rung, state, done, effort):
+            if (fits >> np.uint32(number)) & 1 == 0 or not is_for(number, rung, state, done, known, effort):
                 continue
             if ladder.measures and not within(rung, principal, ltv):
                 continue

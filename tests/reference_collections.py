@@ -279,12 +279,14 @@ class Office:
 
 def poisson_quantile(u: float, mean: float) -> int:
     """The least number at which the sum of Poisson's probabilities reaches u."""
-    number, chance = 0, math.exp(-mean)
-    reached = chance
+    if mean == 0.0:
+        return 0
+    number, reached = 0, math.exp(-mean)
     while reached < u:
         number += 1
-        chance *= mean / number
-        reached += chance
+        reached += math.exp(
+            number * math.log(mean) - mean - math.lgamma(number + 1.0)
+        )  # a large mean has no exp(-mean)
     return number
 
 
@@ -303,7 +305,7 @@ def gamma_quantile(u: float, shape: float) -> float:
     low, high = 0.0, shape + 1.0
     while below(high) < u:
         low, high = high, 2.0 * high
-    for _ in range(200):
+    while high - low > 1e-15 * high:
         middle = 0.5 * (low + high)
         low, high = (middle, high) if below(middle) < u else (low, middle)
     return 0.5 * (low + high)

@@ -9,8 +9,8 @@ A *world* is a dict of plain data: `loans` (a list of dicts), `macro`, `paramete
 (year, month), `seed`, `months`, `run_off`, `strategy` (the fields of a collection strategy; None: `reference`),
 `observed` (by tier the strategy under which its figures were observed, or None; None: none is known), `market_share`.
 `plain_books` makes one from a tape and parameters.  `reference_loan` opens the contracts, `reference_hazards`
-says what happens, `reference_collections` what is done about arrears, `reference_workout` what follows on them,
-`reference_market` draws factors and prices.
+says what happens, `reference_workout` what follows on arrears, `reference_collections` who is served and at what cost,
+`reference_strategy` what that does, `reference_market` draws factors and prices.
 """
 
 from __future__ import annotations
@@ -19,18 +19,11 @@ import math
 from collections import defaultdict
 from statistics import fmean
 
-from reference_collections import (
-    Office,
-    Spell,
-    close_month,
-    extension_share,
-    pay_commission,
-    return_factor,
-    usual_treatment,
-)
+from reference_collections import Office, close_month, pay_commission
 from reference_hazards import event_in_arrears, event_of_current, type_after_spell, type_at_entry
 from reference_loan import amortise, at_age, open_contract, opening_mark, opening_type
 from reference_market import Plain, draw, draw_market
+from reference_strategy import Spell, extension_share, return_factor, usual_treatment
 from reference_workout import charge_off, follow_car, total_loss
 from scenarios.vocabulary import (
     CHARGED_OFF,
@@ -64,7 +57,7 @@ def simulate_path(contracts: list[Plain], world: Plain, path: int) -> Plain:
     result: Plain = {"book": defaultdict(float), "moves": defaultdict(int), "pool": {}, "incident": {}}
     result["rung"] = defaultdict(float)
     lives = [Life(contract, market, world, path, result) for contract in contracts]
-    office = Office(world, path) if world["strategy"] else None
+    office = Office(lives, world, path) if world["strategy"] else None
     for life in lives:
         life.book_stocks(0)
     history = [[life.row(0)] for life in lives]
@@ -74,6 +67,8 @@ def simulate_path(contracts: list[Plain], world: Plain, path: int) -> Plain:
             life.live(month, fire)
         if office:
             close_month(lives, month, office, result)
+        for life in lives:
+            life.close(month)
         for rows, life in zip(history, lives, strict=True):
             rows.append(life.row(month))
     left = [life.run_off(fire) for life in lives]
@@ -171,10 +166,11 @@ class Life:
         while goes_on and self.in_arrears:
             month, self.treatment = month + 1, None
             self.live(month, fire)
+            self.close(month)
         return self.owed + self.receivable if goes_on else 0.0
 
     def live(self, month: int, fire: float) -> None:
-        """One month: event, cash, car, default, stocks."""
+        """One month: event, cash, car."""
         self.received = 0.0
         if not self.alive:
             return
@@ -191,11 +187,14 @@ class Life:
             event = CHARGED_OFF
         self.settle(event, month, fire)
         follow_car(self, month)
+        self.moves[month, bucket, self.state] += 1
+
+    def close(self, month: int) -> None:
+        """Default and stocks at the close, when trucks have been and gone."""
         if self.serious:
             self.note_default(month, self.owed + self.receivable)
         if self.alive:
             self.book_stocks(month)
-        self.moves[month, bucket, self.state] += 1
 
     def leave_current(self, event: int, month: int) -> None:
         """A default before counts no longer if the probation since was served; whoever enters arrears has a type."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reference_collections import return_factor
 from reference_loan import TYPE_ORDER, at_age, stretch
 from reference_market import NORMAL, Plain, event_uniform, monthly_uniform
+from reference_strategy import return_factor
 from scenarios.vocabulary import (
     CHARGED_OFF,
     EXTENDED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reference_collections import pursued, searches, usual_treatment
 from reference_market import NORMAL, draw
+from reference_strategy import pursued, searches, usual_treatment
 from scenarios.vocabulary import (
     PURPOSE_CONDITION,
     PURPOSE_INSURED,
@@ -29,18 +29,27 @@ def condition(life: Life) -> float:
 
 
 def follow_car(life: Life, month: int) -> None:
-    """At the close of a month: a car may be seized or handed over while there are arrears, else it goes back."""
+    """At the close of a month: a car may be seized or handed over while there are arrears, else it goes back.
+
+    Within the horizon of a strategy it is the strategy's trucks that seize, at the same close (P4).
+    """
     if life.in_arrears:
-        treatment = life.treatment or usual_treatment(life)
-        intensity = life.contract["tier"]["seizure"][life.state] * find_factor(life) * treatment["seizure"]
-        if life.seized is None and draw(life, month, PURPOSE_SEIZE) < 1.0 - math.exp(-intensity):
-            take_car(life, month)
-        if life.seized is None and draw(life, month, PURPOSE_SURRENDER) < treatment["surrender"]:
+        if life.world["strategy"] is None or month > life.world["months"]:
+            try_seizure(life, month, usual_treatment(life)["seizure"])
+        offered = life.treatment["surrender"] if life.treatment else 0.0
+        if life.seized is None and draw(life, month, PURPOSE_SURRENDER) < offered:
             take_car(life, month)
             life.add(month, surrendered_count=1)
     elif life.seized is not None and life.redeems:
         life.seized = None
         life.add(month, redeemed_count=1)
+
+
+def try_seizure(life: Life, month: int, factor: float) -> None:
+    """Whether a car that the borrower still has is seized at a close (8b)."""
+    intensity = life.contract["tier"]["seizure"][life.state] * find_factor(life) * factor
+    if life.seized is None and draw(life, month, PURPOSE_SEIZE) < 1.0 - math.exp(-intensity):
+        take_car(life, month)
 
 
 def take_car(life: Life, month: int) -> None:

@@ -197,8 +197,11 @@ def test_promises_are_broken_by_who_was_reached_and_is_no_better() -> None:
     rungs = {"action": "sms"}, {"action": "letter", "who": {"broken_promises": 2}}
     stuck = worked([LOAN], certain({}), ladder(*rungs), months=4)
     assert carried_out(stuck) == [[1, 1, 3, 3]]
-    unreached = worked([LOAN], certain({}), ladder({**rungs[0], "reach_percent": 0.0}, rungs[1]), months=4)
-    assert carried_out(unreached) == [[1, 1, 1, 1]]
+    some = ladder({**rungs[0], "reach_percent": 50.0}, rungs[1])
+    path = worked([LOAN] * 40, certain({}), some, months=4)
+    for closes, rows in zip(carried_out(path), path["history"].values(), strict=True):
+        broken = np.cumsum([0] + [bool(row[-1] & 4) for row in rows[1:-1]])  # reached at the closes before
+        assert closes == [1 + 2 * (number >= 2) for number in broken]
     better = worked([{**LOAN, "days_past_due": BUCKET_DAYS[3]}], certain({3: 2, 2: 1}), ladder(*rungs), months=4)
     assert states(better) == [[3, 2, 1, 1, 1]]
     assert carried_out(better) == [[1, 1, 1, 3]]  # paid in month 2, not in months 3 and 4
@@ -221,8 +224,9 @@ def test_a_visit_reveals_the_type_until_the_spell_ends() -> None:
     ended = [row for row in path["history"].values() if row[1][5] == HARDSHIP and row[3][5] != HARDSHIP]
     assert ended
     assert all(row[3][6] == 2 for row in ended)
-    blind = worked([LOAN], certain({}, open_type=types), ladder({**rungs[0], "reach_percent": 0.0}, *rungs[1:]), 2)
-    assert carried_out(blind) == [[5, 4]]
+    visit = {**rungs[0], "reach_percent": 50.0}
+    path = worked([LOAN] * 40, certain({}, open_type=types), ladder(visit, *rungs[1:]), 2)
+    assert {tuple(closes) for closes in carried_out(path)} == {(5, 2), (5, 4)}  # known, or as unknown as before
 
 
 # --- effects (P4), (P5), (P6), (P13) -----------------------------------------------------------------------------
@@ -240,12 +244,15 @@ def cured_by(path: dict[str, Any], month: int) -> int:
 
 
 def test_an_effect_acts_on_who_was_reached_relative_to_the_observed_strategy() -> None:
-    """Observed: half reached, 1.5 times as many cures, N = 1.25. Own: nothing in month 1, twice as many in month 2."""
-    observed = ladder({"action": "sms", "reach_percent": 50.0, "effect": {"cure": 1.5}})
-    strategy = ladder({"action": "sms", "who": SOME, "effect": {"cure": 2.0}})
+    """Observed: half reached, and cured twice as soon; x stays untouched with x + x^2 = 2 exp(-0.3).
+
+    Own: nobody is reached in month 1, all in month 2, with three times as many cures.
+    """
+    observed = ladder({"action": "sms", "reach_percent": 50.0, "effect": {"cure": 2.0}})
+    strategy = ladder({"action": "sms", "who": SOME, "effect": {"cure": 3.0}})
     path = worked([LOAN] * SAMPLE, curing(0.3), strategy, 2, observed)
-    left = math.exp(-0.3 / 1.25)
-    shares = [1.0 - left, 1.0 - left * math.exp(-0.3 * 2.0 / 1.25)]
+    untouched = (math.sqrt(1.0 + 8.0 * math.exp(-0.3)) - 1.0) / 2.0
+    shares = [1.0 - untouched, 1.0 - untouched**4]
     bound = normal_bound(FALSE_ALARM, 2)
     assert_shares(np.array([cured_by(path, 1), cured_by(path, 2)]), shares, SAMPLE, bound)
 
@@ -268,10 +275,11 @@ def test_reach_and_backfire_share_a_draw() -> None:
     shares = [1.0 - math.exp(-0.4), 1.0 - math.exp(-0.4) * own]
     bound = normal_bound(FALSE_ALARM, 3)
     assert_shares(np.array([cured_by(path, 1), cured_by(path, 2)]), shares, SAMPLE, bound)
-    # As the observed strategy its mean is 0.2 + 0.6 x 2: months before the first close cure at 0.4 over that.
+    # Where that was observed, who is not reached stays with x: 0.2 x + 0.6 x^2 + 0.2 = exp(-0.1).
     days_alone = {**visit, "who": {}}
-    path = worked([LOAN] * SAMPLE, curing(0.4), ladder({"action": "sms"}), 1, ladder(days_alone))
-    assert_shares(np.array([cured_by(path, 1)]), [1.0 - math.exp(-0.4 / 1.4)], SAMPLE, bound)
+    path = worked([LOAN] * SAMPLE, curing(0.1), ladder({"action": "sms"}), 1, ladder(days_alone))
+    x = (math.sqrt(0.04 + 2.4 * (math.exp(-0.1) - 0.2)) - 0.2) / 1.2
+    assert_shares(np.array([cured_by(path, 1)]), [1.0 - x], SAMPLE, bound)
 
 
 def test_before_the_first_close_and_after_the_horizon_the_strategy_acts_as_on_average() -> None:
@@ -311,21 +319,48 @@ def test_extensions_are_granted_by_their_rung_alone() -> None:
     assert_shares(extended, [0.75 * (1.0 - math.exp(-0.8))], SAMPLE, bound)
 
 
-def test_a_car_is_seized_where_a_rung_that_seizes_reached_the_loan() -> None:
+def test_a_car_is_seized_at_the_close_at_which_a_truck_comes() -> None:
+    """At that close and by no other means; after the horizon as on average, of the trucks that go by days alone."""
     seizure = {"seizure": np.array([[0.0, CERTAIN, CERTAIN, CERTAIN]])}
     enters = {**LOAN, "days_past_due": 0}
-    by_days, by_balance = {"action": "repossession"}, {"action": "repossession", "who": SOME}
-    for rungs, months in (((by_days,), {1: 1}), ((by_balance,), {2: 1}), (({"action": "sms"},), {})):
-        path = worked([enters], certain({0: 1}, **seizure), ladder(*rungs), months=3)
-        assert booked(path, "repossessed_count") == months, rungs
+    second = {"action": "repossession", "who": {"after": ["sms"]}}
+    rungs = {"truck": ({"action": "repossession"},), "later": ({"action": "sms"}, second), "none": ({"action": "sms"},)}
+    seized = {"truck": {1: 1}, "later": {2: 1}, "none": {}}
+    for name, own in rungs.items():
+        path = worked([enters], certain({0: 1}, **seizure), ladder(*own), months=3)
+        assert booked(path, "repossessed_count") == booked(path, "default_count") == seized[name], name
+        assert [row[-1] & 2 for row in path["history"]["L00000"]][-1] == 2 * bool(seized[name])
+        months = [month for month in booked(path, "repossessed_balance") if month <= 3]
+        assert months == list(range(min(seized[name], default=4), 4))
     reference = plain_run([enters], certain({0: 1}, **seizure), months=3)
     assert booked(reference, "repossessed_count") == {1: 1}
+    late = {**LOAN, "days_past_due": BUCKET_DAYS[3]}
+    for own, months in ((by_days("repossession", from_days=400), []), (by_days("repossession"), [1])):
+        path = worked([late], certain({}, **seizure), ladder({"action": "sms"}, own), months=1)
+        assert list(booked(path, "repossessed_count")) == months
+    trucks = {"desk": {"hours_per_month": 1.0}}
+    busy = {**by_days("repossession"), "pool": "desk", "hours_per_contact": 1.0}
+    path = worked([late] * 2, certain({}, **seizure), ladder(busy, pools=trucks), months=1)
+    assert booked(path, "repossessed_count") == {1: 1, 2: 1}  # the second in the run-off, by nobody's hours
+
+
+def by_days(action: str, from_days: int = 1) -> dict[str, Any]:
+    return {"action": action, "who": {"from_days": from_days}}
+
+
+def test_a_seized_car_is_not_seized_again_nor_handed_over() -> None:
+    offer = {"action": "surrender", "accepted_percent": {"forgetful": 100.0}}
+    parameters = certain({}, seizure=np.array([[0.0, CERTAIN, CERTAIN, CERTAIN]]))
+    path = worked([LOAN], parameters, ladder({"action": "repossession"}, offer), months=3)
+    assert carried_out(path) == [[3, 0, 0]]
+    assert booked(path, "repossessed_count") == {1: 1}
+    assert not booked(path, "surrendered_count")
 
 
 def test_a_visit_makes_the_car_easier_to_seize_and_to_find() -> None:
     """Visited at the close of month 1: in month 2 it is seized at 0.1 x 2 x 3; found after charge-off with 0.2 x 3."""
     visit = {"action": "visit", "finds_car": 3.0}
-    seizes = {"action": "repossession", "who": SOME, "seized": 2.0}
+    seizes = {"action": "repossession", "who": {"after": ["visit"]}, "seized": 2.0}
     parameters = certain({}, seizure=np.array([[0.0, 0.1, 0.1, 0.1]]))
     path = worked([LOAN] * SAMPLE, parameters, ladder(visit, seizes), 2)
     bound = normal_bound(FALSE_ALARM, 2)
@@ -336,6 +371,16 @@ def test_a_visit_makes_the_car_easier_to_seize_and_to_find() -> None:
     path = worked([LOAN] * SAMPLE, gone, ladder(visit, seizes), 2)
     assert_shares(np.array([booked(path, "sold_count")[2]]), [0.6], SAMPLE, bound)
     assert not booked(worked([LOAN] * 50, gone, ladder(visit), 2), "sold_count")
+
+
+def test_seizure_is_relative_to_the_observed_trucks() -> None:
+    """Observed: half reached, seized 1.5 times as often, 0.75 on average; own: all reached, 0.9 times."""
+    observed = ladder({"action": "repossession", "seized": 1.5, "reach_percent": 50.0})
+    strategy = ladder({"action": "repossession", "seized": 0.9})
+    parameters = certain({}, seizure=np.array([[0.0, 0.5, 0.5, 0.5]]))
+    path = worked([LOAN] * SAMPLE, parameters, strategy, 1, observed)
+    taken = np.array([booked(path, "repossessed_count")[1]])
+    assert_shares(taken, [1.0 - math.exp(-0.5 * 0.9 / 0.75)], SAMPLE, normal_bound(FALSE_ALARM, 1))
 
 
 # --- offers (P7) -------------------------------------------------------------------------------------------------

@@ -238,6 +238,11 @@ def observed_means(observed: Sequence[CollectionStrategy | None], rates: Rates, 
     return np.where(found > 0.0, found, 1.0)
 
 
+def same_strategy(one: CollectionStrategy | None, other: CollectionStrategy) -> bool:
+    """Whether two strategies say the same, wherever their text stands."""
+    return one is not None and one.model_dump() == other.model_dump()
+
+
 def mean_effects(
     strategy: CollectionStrategy,
     observed: Sequence[CollectionStrategy | None],
@@ -251,7 +256,7 @@ def mean_effects(
     """
     found = np.ones_like(scale)
     for tier in range(len(found)):
-        if observed and observed[tier] == strategy:
+        if observed and same_strategy(observed[tier], strategy):
             continue
         for bucket in range(1, len(edges)):
             rungs, factor = _for_bucket(strategy, bucket, edges), scale[tier, bucket]

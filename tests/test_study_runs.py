@@ -145,16 +145,17 @@ def test_all_faults_of_a_studys_words_come_at_once(tmp_path: Path) -> None:
     text = DRAWN.replace("{draws: 3}", "{draws: 3, parameters: [title]}")
     text += "strategies: [calls.yaml]\n"
     with pytest.raises(InputError) as caught:
-        inputs_of(tmp_path, text, calls=CALLS.format(hours=0.1, effect="{}"))
+        nowhere = "{action: letter, who: {regions: [Atlantis]}}"
+        inputs_of(tmp_path, text, calls=CALLS.format(hours=4, effect="{}").replace("{action: extension}", nowhere))
     places = [fault.where for fault in caught.value.faults]
-    assert [place.rpartition("/")[2] for place in places] == ["calls.yaml:6:17", "study.yaml:10:38"]
+    assert [place.rpartition("/")[2] for place in places] == ["calls.yaml:9:37", "study.yaml:10:38"]
 
 
 def test_strategies_are_kept_with_a_run(tmp_path: Path) -> None:
     inputs = called(tmp_path, 4.0)
     (tmp_path / "results.nc").write_bytes(b"a results file")
     again = inputs_from_store(inputs_to_store(inputs), tmp_path / "results.nc")
-    assert again.strategies == inputs.strategies
+    assert [item.model_dump() for item in again.strategies] == [item.model_dump() for item in inputs.strategies]
     assert [item.name for item in again.observed] == ["reference_us"]
     assert again.servicing("calls").name == "calls"
     with pytest.raises(ValueError, match="no strategy 'none', only calls"):

@@ -144,9 +144,10 @@ def test_names_of_a_study_that_are_no_parameters_are_told_with_their_place(tmp_p
 def test_all_faults_of_a_studys_words_come_at_once(tmp_path: Path) -> None:
     text = DRAWN.replace("{draws: 3}", "{draws: 3, parameters: [title]}")
     text += "strategies: [calls.yaml]\n"
+    nowhere = "{action: letter, who: {regions: [Atlantis]}}"
+    calls = CALLS.format(hours=4, effect="{}").replace("{action: extension}", nowhere)
     with pytest.raises(InputError) as caught:
-        nowhere = "{action: letter, who: {regions: [Atlantis]}}"
-        inputs_of(tmp_path, text, calls=CALLS.format(hours=4, effect="{}").replace("{action: extension}", nowhere))
+        inputs_of(tmp_path, text, calls=calls)
     places = [fault.where for fault in caught.value.faults]
     assert [place.rpartition("/")[2] for place in places] == ["calls.yaml:9:37", "study.yaml:10:38"]
 

@@ -57,6 +57,9 @@ ladder:
 
 PATH = 13
 SCENARIO = "severely_adverse"
+STRATEGY = "called"
+RUN_WORDS = ("--path", PATH, "--scenario", SCENARIO, "--strategy", STRATEGY)
+"""The run of which stories are told, as the command asks for it."""
 EVENTS = {
     "type": vocabulary.PURPOSE_TYPE,
     "history": vocabulary.PURPOSE_HISTORY,
@@ -106,7 +109,7 @@ def ids(inputs: StudyInputs) -> list[str]:
 def traced(inputs: StudyInputs, ids: list[str]) -> xr.Dataset:
     """Traces of all loans on all paths of one scenario, in one go."""
     macro = next(item for item in inputs.macro_paths() if item.name == SCENARIO)
-    return simulate_scenario(inputs, macro, paths=PATHS, strategy="called", trace=ids).squeeze(
+    return simulate_scenario(inputs, macro, paths=PATHS, strategy=STRATEGY, trace=ids).squeeze(
         ["scenario", "strategy", "programme"]
     )
 
@@ -118,7 +121,7 @@ def stories(inputs: StudyInputs, ids: list[str], traced: xr.Dataset) -> list[Sto
     chosen: list[int] = []
     for state in (vocabulary.CHARGED_OFF, vocabulary.PREPAID, vocabulary.TOTAL_LOSS, vocabulary.MATURED, 0, 1, 2):
         chosen += np.flatnonzero(states[:, -1] == state)[:4].tolist()
-    return [tell_story(inputs, ids[place], PATH, SCENARIO) for place in chosen]
+    return [tell_story(inputs, ids[place], PATH, SCENARIO, STRATEGY) for place in chosen]
 
 
 # --- what is told ------------------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def test_a_story_is_the_loans_part_in_the_run_of_all_paths(
     stories: list[Story], traced: xr.Dataset, ids: list[str], run: Path
 ) -> None:
     assert len({story.months[-1].state for story in stories}) >= 5
-    loss = float(path_loss(read_results(run)).sel(scenario=SCENARIO, path=PATH).squeeze())
+    loss = float(path_loss(read_results(run)).sel(scenario=SCENARIO, strategy=STRATEGY, path=PATH).squeeze())
     for story in stories:
         own = traced.isel(traced_loan=ids.index(story.loan)).sel(path=PATH)
         last = len(story.months) - 1
@@ -141,6 +144,7 @@ def test_a_story_is_the_loans_part_in_the_run_of_all_paths(
             assert own[name].to_numpy()[: last + 1].tolist() == told, (story.loan, name)
         assert story.path_loss == loss
         assert (story.path, story.scenario, story.tier, story.currency) == (PATH, SCENARIO, "us_subprime", "USD")
+        assert (story.strategy, story.run) == (STRATEGY, f"{SCENARIO} / {STRATEGY}")
         ended = story.months[-1].state in vocabulary.EXIT_LABELS.values()
         assert last == MONTHS or ended
         assert [month.month for month in story.months] == list(range(last + 1))
@@ -161,7 +165,7 @@ def test_every_draw_is_the_one_at_its_address(stories: list[Story]) -> None:
                 bucket = {"to current": 0, "to 30-59": 1, "to 60-89": 2, "to 90-119": 3}.get(draw.name)
                 purpose = EVENTS[draw.name] if bucket is None else vocabulary.PURPOSE_BUCKET + bucket
                 assert draw.value == event_uniform(entity, PATH, month.month, purpose, 7), (story.loan, draw)
-    assert {"month", "type", "history", "car's condition", "hardship ends", "seizure", "reached"} | CAUSES <= seen
+    assert {"month", "type", "history", "car's condition", "hardship ends", "seizure", "phone reaches"} | CAUSES <= seen
 
 
 def test_what_happened_is_marked_and_nothing_else(stories: list[Story]) -> None:
@@ -214,11 +218,11 @@ def test_a_run_is_found_by_name_by_folder_and_by_file(here: Path) -> None:
 def test_the_command_prints_the_story_and_leaves_no_trace(here: Path, stories: list[Story]) -> None:
     kept = files_below(here)
     story = next(story for story in stories if story.months[-1].state == "charged_off")
-    answer = carstress("trace", "told", story.loan, "--path", PATH, "--scenario", SCENARIO)
+    answer = carstress("trace", "told", story.loan, *RUN_WORDS)
     assert answer.code == 0
     assert answer.out.rstrip("\n") == format_story(story)
     for words in (
-        f"Loan {story.loan} (us_subprime) on path {PATH} of {SCENARIO}; amounts in USD",
+        f"Loan {story.loan} (us_subprime) on path {PATH} of {SCENARIO} / {STRATEGY}; amounts in USD",
         f"seed 7, entity {story.entity}, path {PATH}",
         "charged_off",
         "charge-off 0.",
@@ -233,7 +237,7 @@ def test_the_command_prints_the_story_and_leaves_no_trace(here: Path, stories: l
 
 def test_json_has_the_whole_story(here: Path, stories: list[Story]) -> None:
     story = stories[0]
-    answer = carstress("trace", "runs/told/results.nc", story.loan, "--path", PATH, "--scenario", SCENARIO, "--json")
+    answer = carstress("trace", "runs/told/results.nc", story.loan, *RUN_WORDS, "--json")
     assert (answer.code, answer.err) == (0, "")
     assert answer.document == json.loads(json.dumps(story_document(story)))
     assert answer.document["schema"] == "carstress-trace/1"
@@ -247,6 +251,7 @@ def test_json_has_the_whole_story(here: Path, stories: list[Story]) -> None:
         (("told", "zzz", "--path", "0"), "trace: no loan `zzz` among those that were used; expected an id of the run's tape. Its first is us_subprime-000000000."),
         (("told", "us_subprime-000000003", "--path", "24"), "trace: path = 24; expected 0 to 23."),
         (("told", "us_subprime-000000003", "--path", "1", "--scenario", "severly_adverse"), "trace: unknown scenario `severly_adverse`; expected one of baseline, severely_adverse. Did you mean `severely_adverse`?"),
+        (("told", "us_subprime-000000003", "--path", "1", "--strategy", "caled"), "trace: unknown strategy `caled`; expected one of reference, called. Did you mean `called`?"),
         (("tolt", "us_subprime-000000003", "--path", "1"), "run: no finished run `tolt`; expected a run's folder, its results.nc, or its name below runs/. Did you mean `told`?"),
         (("quite_other", "us_subprime-000000003", "--path", "1"), "Below runs/: told."),
         (("study.yaml", "us_subprime-000000003", "--path", "1"), "study.yaml: not readable"),
@@ -260,9 +265,9 @@ def test_what_is_not_there_is_refused_with_what_is_near(here: Path, words: tuple
 
 
 def test_all_faults_are_told_at_once(here: Path) -> None:
-    answer = carstress("trace", "told", "zzz", "--path", 99, "--scenario", "nowhere")
+    answer = carstress("trace", "told", "zzz", "--path", 99, "--scenario", "nowhere", "--strategy", "nobody")
     assert answer.code == 3
-    assert len(answer.err.splitlines()) == 3, "and no word of compiling before"
+    assert len(answer.err.splitlines()) == 4, "and no word of compiling before"
 
 
 def test_no_run_at_all_is_answered_with_the_command_that_makes_one(
@@ -291,7 +296,8 @@ def test_a_run_that_is_no_longer_what_this_program_makes_is_exit_code_5(
     assert "when it is simulated again, but " in answer.err
     assert "run the study again." in answer.err
     # Another path of the same file is as it was; the first scenario is told where none is named.
-    assert carstress("trace", "told", ids[0], "--path", PATH - 1, "--json").document["scenario"] == "baseline"
+    other = carstress("trace", "told", ids[0], "--path", PATH - 1, "--json").document
+    assert (other["scenario"], other["strategy"]) == ("baseline", "reference")
 
 
 def test_a_study_that_was_stored_otherwise_than_run_is_refused(run: Path, inputs: StudyInputs, ids: list[str]) -> None:

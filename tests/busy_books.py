@@ -139,11 +139,22 @@ def busy_macro(parameters: Parameters, horizon: int) -> MonthlyMacro:
     return with_offset(with_offset(macro, "NV", unemployment=0.02), "mining", "sector", unemployment=0.01)
 
 
-def busy_servicing(parameters: Parameters) -> Servicing:
-    """A strategy with every action at work, and a book that has most of its market of used cars."""
+def busy_servicing(parameters: Parameters, times: float = 1.0) -> Servicing:
+    """A strategy with every action at work, and a book that has most of its market of used cars.
+
+    Hours of a month are so many times those for a book of 60 loans.
+    """
     observed = observed_strategy(parameters)
     by_tier = (None, observed)[-len(parameters.names) :]
-    return Servicing(strategy=busy_strategy(parameters), observed=by_tier, market_share=0.8)
+    strategy = busy_strategy(parameters)
+    pools = {
+        name: pool
+        if pool.hours_per_month is None
+        else pool.model_copy(update={"hours_per_month": times * pool.hours_per_month})
+        for name, pool in strategy.pools.items()
+    }
+    strategy = strategy.model_copy(update={"pools": pools})
+    return Servicing(strategy=strategy, observed=by_tier, market_share=0.8)
 
 
 def observed_servicing(parameters: Parameters) -> Servicing:

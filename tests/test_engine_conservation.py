@@ -84,7 +84,7 @@ def simulate_busy() -> xr.Dataset:
         paths=PATHS,
         months=MONTHS,
         seed=5,
-        servicing=busy_servicing(parameters, contacts=150),
+        servicing=busy_servicing(parameters, times=30.0),
         size=engine.RunSize(1, PATHS),
     )
 
@@ -121,12 +121,12 @@ def test_the_book_holds_every_flow_and_stock(passed: Result) -> None:
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(["lognormal", "probit", "seven buckets"]),
     months=st.integers(1, 30),
-    contacts=st.integers(0, 12),
+    times=st.floats(1.0, 3.0),
     phone=st.booleans(),
 )
-def test_it_holds_in_any_book(seed: int, kind: str, months: int, contacts: int, phone: bool) -> None:
+def test_it_holds_in_any_book(seed: int, kind: str, months: int, times: float, phone: bool) -> None:
     parameters = busy_seven_buckets(seed) if kind == "seven buckets" else busy_tiers(kind, seed)
-    servicing = busy_servicing(parameters, contacts, seed) if phone else None
+    servicing = busy_servicing(parameters, times) if phone else None
     macro = busy_macro(parameters, months)
     tape = mixed_book(60, seed)
     # A residual would end the run.

@@ -16,7 +16,15 @@ from calibration.library import find_parameter_set
 from comparisons import assert_same_bits, assert_same_values
 from scenarios.errors import InputError
 from scenarios.library import find_study
-from scenarios.vocabulary import BOOK_VARIABLES, CUTS, DATASET_VARIABLES, POOL_VARIABLES, TRACE_VARIABLES
+from scenarios.vocabulary import (
+    BOOK_VARIABLES,
+    CUTS,
+    DATASET_VARIABLES,
+    INCIDENT_VARIABLES,
+    POOL_VARIABLES,
+    RUNG_VARIABLES,
+    TRACE_VARIABLES,
+)
 from simulator.engine import RunSize, simulate
 from simulator.kernels.portfolio import simulate_paths
 from simulator.parameters import Parameters
@@ -59,7 +67,7 @@ def whole() -> xr.Dataset:
 def test_the_dataset_has_exactly_the_vocabularys_variables() -> None:
     tape = mixed_book()
     everything = {variable.name for variable in DATASET_VARIABLES}
-    of_pools = {variable.name for variable in POOL_VARIABLES}
+    of_pools = {variable.name for variable in (*POOL_VARIABLES, *INCIDENT_VARIABLES, *RUNG_VARIABLES)}
     plain = simulated(tape, paths=3)
     pooled = simulated(tape, paths=3, servicing=busy_servicing(parameters()))
     assert set(plain.data_vars) == everything - of_pools
@@ -110,7 +118,7 @@ def test_some_paths_are_those_of_a_run_that_holds_them() -> None:
 
 @pytest.mark.parametrize("phone", [False, True])
 def test_a_longer_horizon_leaves_the_months_before_alone(phone: bool) -> None:
-    servicing = busy_servicing(parameters(), contacts=150) if phone else None
+    servicing = busy_servicing(parameters(), times=30.0) if phone else None
     shorter = simulated(book(), paths=15, servicing=servicing)
     longer = simulated(book(), paths=15, months=MONTHS + 9, servicing=servicing)
     for name in (*(variable.name for variable in BOOK_VARIABLES), "used_car_index", "funding_cost"):

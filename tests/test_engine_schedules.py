@@ -62,11 +62,12 @@ def block_major() -> xr.Dataset:
 
 def test_the_book_is_busy() -> None:
     """Everything that a schedule could disturb happens, in the horizon and after it."""
-    for variable in BOOK_VARIABLES:
-        flow = values(block_major(), variable.name)
-        assert np.count_nonzero(flow) > flow.size // 2, variable.name
+    of_strategies = {"judgment_cash", "debt_sale_cash", "surrendered_count", "collection_cost", "incident_cost"}
+    for name in {variable.name for variable in BOOK_VARIABLES} - of_strategies:
+        flow = values(block_major(), name)
+        assert np.count_nonzero(flow) > flow.size // 2, name
     assert np.all(values(block_major(), "ultimate_loss_after_horizon") > 0.0)
-    for flag in (1, 2, 4, 8):
+    for flag in (1, 2, 8):
         assert (values(block_major(), "trace_flags").astype(int) & flag).any()
 
 
@@ -132,14 +133,19 @@ def test_a_pool_without_effect_changes_nothing_but_its_own_figures(hours: float)
     assert set(pooled.variables) - set(block_major().variables) == POOL_NAMES
     served, asked = values(pooled, "pool_served"), values(pooled, "pool_demand")
     assert np.array_equal(served, asked) if hours > 1e6 else np.all(served < asked)
-    # The fourth flag says who was served; without a pool all are.
-    assert_same_bits(pooled, block_major(), without=POOL_NAMES | {"trace_flags"})
+    # What differs: strategy's name, whom calls reached, and the order of sums over loans whose cars are seized.
+    seized = {"defaulted_balance", "repossessed_balance", "default_balance"}
+    own = {"strategy", "trace_flags", "trace_rungs", "collection_cost"}
+    by_level = {str(name) for name in pooled.data_vars if str(name).startswith("default_by_")}
+    assert_same_bits(pooled, block_major(), without=POOL_NAMES | own | seized | by_level)
+    for name in (*seized, *by_level):
+        np.testing.assert_allclose(pooled[name].to_numpy(), block_major()[name].to_numpy(), rtol=1e-9, err_msg=name)
     flags = [values(results, "trace_flags").astype(int) & ~4 for results in (pooled, block_major())]
     assert np.array_equal(*flags)
 
 
 def coupled(tape: LoanTape, size: RunSize, paths: int = PATHS) -> xr.Dataset:
-    return simulated(tape, size, paths, servicing=busy_servicing(parameters(), contacts=400))
+    return simulated(tape, size, paths, servicing=busy_servicing(parameters(), times=60.0))
 
 
 @cache
@@ -148,8 +154,10 @@ def whole() -> xr.Dataset:
 
 
 def test_the_pool_is_short_and_prices_move() -> None:
-    assert np.all(values(whole(), "pool_served")[..., 0] <= 400 * 0.7 + 0.5)
-    assert np.mean(values(whole(), "pool_waiting") > 0.0) > 0.9
+    desk = whole()["pool"].to_numpy().tolist().index("desk")
+    served, capacity = (values(whole(), f"pool_{name}")[..., desk] for name in ("served", "capacity"))
+    assert np.all(served <= capacity * (1.0 + 1e-9))
+    assert np.mean(values(whole(), "pool_waiting")[..., desk] > 0.0) > 0.5
     assert not np.array_equal(values(whole(), "sale_proceeds"), values(block_major(), "sale_proceeds"))
     assert not np.array_equal(values(whole(), "default_count"), values(block_major(), "default_count"))
 
@@ -184,7 +192,7 @@ def test_other_loans_change_a_loan_only_where_they_are_coupled() -> None:
                 months=MONTHS,
                 seed=SEED,
                 trace=ids,
-                servicing=busy_servicing(parameters(), contacts=60) if phone else None,
+                servicing=busy_servicing(parameters(), times=10.0) if phone else None,
             )
             for phone in (False, True)
         }
@@ -192,7 +200,7 @@ def test_other_loans_change_a_loan_only_where_they_are_coupled() -> None:
     )
     names = [str(name) for name in alone[False].data_vars if str(name).startswith("trace_")]
     assert_same_values(among[False], alone[False], *names)
-    # With a third of the book gone the phone reaches others, and they do otherwise.
+    # With a third of the book gone the pools serve others, and they do otherwise.
     moved = values(among[True], "trace_state") != values(alone[True], "trace_state")
     assert 0.01 < moved.any(axis=2).mean() < 0.9
 

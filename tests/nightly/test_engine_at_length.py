@@ -145,7 +145,7 @@ def test_reference_on_fresh_books(kind: str, case: int, phone: bool) -> None:
     """States exactly, amounts to 1e-9; a uniform within the response table's error fails a run in about 10,000."""
     seed, months, paths = seed_of(f"reference {kind} {case} {phone}"), 40, 20
     parameters = busy_seven_buckets(seed) if kind == "seven buckets" else busy_tiers(kind, seed)
-    servicing = busy_servicing(parameters, contacts=seed % 20, seed=seed) if phone else Servicing()
+    servicing = busy_servicing(parameters, times=1.0 + seed % 7) if phone else Servicing()
     tape, macro = mixed_book(80, seed), busy_macro(parameters, months)
     ids, where = tuple(tape["loan_id"].tolist()), {"months": months, "seed": seed, "servicing": servicing}
     engine = simulate(tape, macro, parameters, paths=paths, trace=ids, **where)
@@ -175,7 +175,7 @@ def test_bits_on_fresh_books(case: int, phone: bool) -> None:
     parameters = busy_tiers(str(random.choice(["lognormal", "probit"])), int(random.integers(2**32)))
     paths, months, seed = int(random.integers(1, 100)), int(random.integers(1, 40)), int(random.integers(2**63))
     macro = busy_macro(parameters, months)
-    servicing = busy_servicing(parameters, contacts=len(tape) // 20) if phone else None
+    servicing = busy_servicing(parameters, times=len(tape) / 60.0) if phone else None
     where = {"paths": paths, "months": months, "seed": seed, "servicing": servicing}
     other = RunSize(int(random.integers(2, 6)), int(random.integers(1, paths + 1)), month_major=True)
     first = simulate(tape, macro, parameters, size=RunSize(threads=1, path_block=paths), **where)

@@ -95,14 +95,19 @@ def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool
 
 
 def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle], across: int) -> None:
-    """One quantity, a panel a run on one scale; panels that are left over go."""
-    runs = list(styles)
+    """One quantity, a panel a run on one scale; panels that are left over go, and where nobody waits it says so."""
+    runs, drawn = list(styles), []
     width = panel_width(len(runs), across)
     for axes, run in zip(axes_list, runs, strict=False):
-        plots.plot_queue(axes, data[data["run"] == run], styles[run])
-        axes.set_title(wrap(run, width))
-    top = max(float(axes.get_ylim()[1]) for axes in axes_list[: len(runs)])
-    for axes in axes_list[: len(runs)]:
+        own = data[data["run"] == run]
+        axes.set_title(wrap(run if not own.empty else f"{run}: serves everybody", width))
+        if own.empty:
+            axes.set_axis_off()
+            continue
+        plots.plot_queue(axes, own, styles[run])
+        drawn.append(axes)
+    top = max(float(axes.get_ylim()[1]) for axes in drawn)
+    for axes in drawn:
         axes.set_ylim(0.0, top)
     for axes in axes_list[len(runs) :]:
         axes.remove()

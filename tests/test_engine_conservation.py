@@ -261,4 +261,5 @@ def test_the_datasets_own_sums_agree() -> None:
     for first, name in enumerate(("balance", "delinquent_balance", "seriously_delinquent_balance")):
         assert by_bucket[:, first:].sum(axis=1) == pytest.approx(values(results, name).mean(axis=0), rel=1e-9)
     recovery = values(results, "sale_proceeds") - values(results, "workout_cost") + values(results, "deficiency_cash")
+    recovery = recovery + values(results, "judgment_cash") + values(results, "debt_sale_cash")
     assert values(results, "recovery") == pytest.approx(recovery, rel=1e-12)

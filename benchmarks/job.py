@@ -30,7 +30,7 @@ values                                      stated as wholesale in a currency wi
 maturity                                    terms end a year or more after the horizon
 run-off after the horizon                   takes place (a loan 90 days past due counts as in default) and is not
                                             counted: losses are those of the horizon's months
-treatment, pool, market share               none
+collections, market share                   none: `reference`, and no share
 =========================================== ==========================================================================
 
 One difference is left.  The engine's causes compete (methodology (2)): the more a loan is about to fall behind, the

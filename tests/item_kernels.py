@@ -14,7 +14,7 @@ from simulator.kernels.bundles import DRAW_MARK, TERMS, TRAITS, Clock, Spot
 from simulator.kernels.compile import compiled
 from simulator.kernels.items import decide_late, fill_lanes, items_of, race, settle, settle_books
 from simulator.kernels.logarithm import waiting
-from simulator.kernels.workspace import EVENT_WORDS, LANES, PATH_STATE, Items, Slots
+from simulator.kernels.workspace import ALL_WORDS, EFFORT, LANES, PATH_STATE, Items, Slots
 from simulator.scratch import ITEMS, SLOTS
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,12 @@ class Fees(NamedTuple):
     terms: NDArray[np.record]
 
 
+class Acts(NamedTuple):
+    """Of the ladder, what is read of a loan in arrears before the close."""
+
+    on: int
+
+
 class Desk(NamedTuple):
     """Of a worker's scratch, what decisions read and write: one row each."""
 
@@ -52,6 +58,7 @@ class Desk(NamedTuple):
     items: Items
     path: NDArray[np.record]
     late: NDArray[np.int32]
+    effort: NDArray[np.record]
 
 
 # --- doors ------------------------------------------------------------------------------------------------------
@@ -103,7 +110,7 @@ def fill_waiting(word, found):  # type: ignore[no-untyped-def]
 def empty_items(count: int, buckets: int = MAX_BUCKET + 1) -> Items:
     """Room for so many items of one worker, filled with what no kernel may read before it has written it."""
     size = count + LANES
-    rows = {"word": (EVENT_WORDS,), "cause": (buckets + 3,)}
+    rows = {"word": (ALL_WORDS,), "cause": (buckets + 4,)}
     return Items(**{name: np.full((1, *rows.get(name, ()), size), 77, dtype) for name, dtype in ITEMS.items()})
 
 
@@ -130,7 +137,7 @@ def settled(
     items, book = empty_items(count, buckets), np.zeros((1, len(BOOK_VARIABLES), month + 4))
     for name, column in columns.items():
         getattr(items, name)[0, :count] = column
-    tables = Late(np.zeros((1, 1, 1, buckets, buckets + 2)), np.zeros((1, 1, 1)), rows(TRAITS, 1), np.zeros((1, 1)))
+    tables = Late(np.zeros((1, 1, buckets, buckets + 2)), np.zeros((1, 1, 1)), rows(TRAITS, 1), np.zeros((1, 1)))
     bundles = (None, tables, None, None, clock_of(0, nonaccrual=nonaccrual))
     settle_items(spot_at(month, count), count, bundles, items, Booked(book))
     return book[0], items
@@ -145,6 +152,19 @@ class Arrears(NamedTuple):
     kind: int = 0
     modified_share: float = 0.0
     term: int = 2_000
+    effort: Mapping[str, float] | None = None
+    """Fields of EFFORT, for a month in which collections act; others are 1, or nothing done. None: nobody acts."""
+
+
+def efforts(loans: list[Arrears]) -> NDArray[np.record]:
+    """What collections do to each: EFFORT[1, loan]; where they do nothing, what no kernel may read."""
+    found = np.full((1, len(loans)), 77, EFFORT).view(np.recarray)
+    for place, loan in enumerate(loans):
+        if loan.effort is not None:
+            neutral = dict.fromkeys(("cure", "roll", "charge_off", "extension"), 1.0)
+            for name, value in {**neutral, "plan": 0.0, "writes_off": 0, **loan.effort}.items():
+                found[0, place][name] = value
+    return found
 
 
 def decided(
@@ -157,7 +177,8 @@ def decided(
 ) -> tuple[Integers, NDArray[np.record]]:
     """What loans in arrears do in a month, each a tier of its own: state int64[loan], and PATH_STATE[loan].
 
-    All intensities but the loan's own are so large that whoever reads one moves at once.
+    All intensities but the loan's own are so large that whoever reads one moves at once. Collections act where the
+    first loan has an `effort`.
     """
     count, causes = len(loans), len(loans[0].row)
     arrears = np.full((count, len(TYPES), causes - 2, causes), 1e9)
@@ -179,6 +200,7 @@ def decided(
     trait = rows(TRAITS, count)
     trait.total_loss, trait.spell_end = total_loss, spell_end
     tables = Late(arrears, multipliers, trait, modified)
-    desk = Desk(Slots(**slots), empty_items(count, causes - 2), path, late)
-    decide_items(spot_at(month, count), count, (None, tables, Fees(rows(TERMS, count)), None, clock), desk)
+    desk = Desk(Slots(**slots), empty_items(count, causes - 2), path, late, efforts(loans))
+    acts = Acts(int(loans[0].effort is not None))
+    decide_items(spot_at(month, count), count, (None, tables, Fees(rows(TERMS, count)), acts, clock), desk)
     return desk.items.drawn[0, :count].copy(), path[0]

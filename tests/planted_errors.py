@@ -33,6 +33,8 @@ NEEDED = 28
 MODEL_TESTS = (
     "test_kernels_*.py",
     "test_engine_*.py",
+    "test_collections_effects.py",
+    "test_collections_pools.py",
     "test_targets.py",
     "test_seasoned.py",
     "test_correlation.py",

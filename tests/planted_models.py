@@ -220,18 +220,44 @@ ERRORS = (
         "pool_serves_the_least", "the pool serves low priorities first", f"{KERNELS}/treatment.py",
         "return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)",
         "return PRIORITIES - 1 - min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)",
-        REFERENCE,
+        ("test_collections_pools.py", *REFERENCE),
     ),
     Planted(
         "pool_without_limit", "the pool serves everybody", f"{KERNELS}/pools.py",
         "    if pool.unlimited:\n        return np.inf",
         "    if pool.unlimited or pool.hours > 0.0:\n        return np.inf",
-        ("test_collections_effects.py", *REFERENCE),
+        ("test_collections_pools.py", *REFERENCE),
+    ),
+    Planted(
+        "pool_passes_over", "a pool that cannot serve a loan goes on to the next", f"{KERNELS}/treatment.py",
+        "work.left[worker, pool] = -1.0", "work.left[worker, pool] += ladder.rung[number].hours",
+        ("test_collections_pools.py", *REFERENCE),
+    ),
+    Planted(
+        "waiting_never_forgotten", "months waited count on after service", f"{KERNELS}/treatment.py",
+        "            else:\n                effort.waiting[number] = 0", "            else:\n                pass",
+        ("test_collections_pools.py", *REFERENCE),
+    ),
+    Planted(
+        "stayed_is_kept", "who stays as far behind as promised has kept the promise", f"{KERNELS}/treatment.py",
+        "if effort.reached and state >= effort.bucket:", "if effort.reached and state > effort.bucket:",
+        REFERENCE,
+    ),
+    Planted(
+        "plan_after_the_term", "plans are accepted when nothing is due any more", f"{KERNELS}/items.py",
+        "cause[buckets + 3, item] = effort.plan if has_term else 0.0", "cause[buckets + 3, item] = effort.plan",
+        ("test_kernels_arrears.py", *REFERENCE),
+    ),
+    Planted(
+        "suit_on_top", "a won suit collects on top of what the set collects", f"{KERNELS}/workout.py",
+        "cash, channel = rest * suit.enforced, JUDGMENT_ROW",
+        "cash, channel = cash + rest * suit.enforced, JUDGMENT_ROW",
+        ("test_collections_pools.py", *REFERENCE),
     ),
     Planted(
         "effects_at_once", "a rung acts although the borrower was not reached", f"{KERNELS}/treatment.py",
         "    if u >= rung.reach:\n        return", "    if u >= 1.0:\n        return",
-        ("test_collections_effects.py", *REFERENCE),
+        ("test_collections_pools.py", *REFERENCE),
     ),
     Planted(
         "observed_not_neutral", "effects are not divided by the observed strategy's", "simulator/ladder.py",

@@ -27,6 +27,7 @@ from scenarios.vocabulary import (
     PURPOSE_BUCKET,
     PURPOSE_CHARGE_OFF,
     PURPOSE_MODIFY,
+    PURPOSE_PLAN,
     PURPOSE_PREPAY,
     PURPOSE_SPELL,
     PURPOSE_TOTAL_LOSS,
@@ -187,6 +188,74 @@ def test_a_hardship_that_is_over_acts_no_more_in_its_last_month(case: Case, chan
             assert found[0] != loan.bucket
         else:
             assert found[0] == state_after((mine, (path, month, seed), macro, total_loss))
+
+
+# --- what collections do to it (P6), (P7) -----------------------------------------------------------------------------
+
+
+def treated(case: Case, **effort: float) -> Case:
+    """The case in a month in which collections act."""
+    loan, *rest = case
+    return loan._replace(effort=effort), *rest
+
+
+@fixed_examples
+@given(arrears())
+def test_collections_without_effect_change_nothing(case: Case) -> None:
+    assert state_after(treated(case)) == state_after(case)
+
+
+@fixed_examples
+@given(arrears(), *[st.floats(0.0, 4.0)] * 3)
+def test_effects_multiply_the_intensities_of_their_class(
+    case: Case, cure: float, roll: float, charge_off: float
+) -> None:
+    """As if the loan's own row were larger, cause by cause; payoff and total loss are nobody's to move."""
+    loan, *rest = plain(case)
+    factors = np.ones(loan.row.size)
+    factors[: loan.bucket], factors[loan.bucket + 1 : -2], factors[-2] = cure, roll, charge_off
+    expected = state_after((loan._replace(row=loan.row * factors), *rest))
+    assert state_after(treated(plain(case), cure=cure, roll=roll, charge_off=charge_off)) == expected
+
+
+@fixed_examples
+@given(arrears(), st.floats(0.0, 4.0), st.floats(0.0, 4.0))
+def test_extensions_have_an_effect_of_their_own(case: Case, cure: float, extension: float) -> None:
+    """(P6): returns to current are the sum of cures, cured by `cure`, and of extensions, by `extension`."""
+    loan, *rest = case
+    share = loan.modified_share
+    returns = (1.0 - share) * cure + share * extension
+    row = loan.row.copy()
+    row[0] *= returns
+    row[1 : loan.bucket] *= cure
+    share_after = share * extension / returns if returns > 0.0 else 0.0
+    expected = state_after((loan._replace(row=row, modified_share=share_after), *rest))
+    assert state_after(treated(case, cure=cure, extension=extension)) == expected
+
+
+@fixed_examples
+@given(arrears(), st.floats(1e-6, 4.0), st.integers(-1, 1))
+def test_a_plan_is_a_cause_with_its_own_exponential(case: Case, plan: float, left: int) -> None:
+    """(P7): it competes with the others, and only while the loan has its last due date before it."""
+    loan, (path, month, seed), *rest = plain(case)
+    mine = loan._replace(term=month + left), (path, month, seed), *rest
+    entity = np.uint64(loan.entity)
+    waiting = {
+        event: -math.log(event_uniform(entity, path, month, purpose, np.uint64(seed))) / rate
+        for event, (purpose, rate) in causes(mine).items()
+    }
+    accepted = -math.log(event_uniform(entity, path, month, PURPOSE_PLAN, np.uint64(seed))) / plan
+    comes = left > 0 and accepted < min([1.0, *waiting.values()])
+    assert state_after(treated(mine, plan=plan)) == (EXTENDED if comes else state_after(mine))
+
+
+@fixed_examples
+@given(arrears(), st.floats(0.0, 4.0))
+def test_a_write_off_comes_before_all_else(case: Case, charge_off: float) -> None:
+    assert state_after(treated(case, writes_off=1, charge_off=charge_off)) == CHARGED_OFF
+
+
+# --- frequencies ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("bucket", "scale"), [(1, 1.0), (3, 1.0), (6, 0.2), (6, 3.0)])

@@ -358,15 +358,16 @@ def test_fees_and_defaults_are_booked_where_they_belong() -> None:
 
 def test_cash_comes_in_its_month_after_the_charge_off() -> None:
     months, lags = 5, 4
-    lagged = np.random.default_rng(3).uniform(10.0, 20.0, (3, months, lags))
+    names = ("sale_proceeds", "workout_cost", "deficiency_cash", "judgment_cash", "debt_sale_cash")
+    lagged = np.random.default_rng(3).uniform(10.0, 20.0, (len(names), months, lags))
     book = np.zeros((len(BOOK_VARIABLES), months + lags))
     fold_lagged(book, lagged)
-    expected = np.zeros((3, months + lags))
+    expected = np.zeros((len(names), months + lags))
     for month in range(months):
         expected[:, month : month + lags] += lagged[:, month]
-    proceeds, cost, deficiency = expected
-    assert book[ROWS["sale_proceeds"]] == pytest.approx(proceeds, rel=1e-14)
-    assert book[ROWS["workout_cost"]] == pytest.approx(cost, rel=1e-14)
-    assert book[ROWS["deficiency_cash"]] == pytest.approx(deficiency, rel=1e-14)
+    for name, amounts in zip(names, expected, strict=True):
+        assert book[ROWS[name]] == pytest.approx(amounts, rel=1e-14), name
+    proceeds, cost, *collected = expected
     for name in ("recovery", "cash"):
-        assert book[ROWS[name]] == pytest.approx(proceeds - cost + deficiency, rel=1e-12), name
+        assert book[ROWS[name]] == pytest.approx(proceeds - cost + sum(collected), rel=1e-12), name
+    assert not np.delete(book, [ROWS[name] for name in (*names, "recovery", "cash")], axis=0).any()

@@ -86,7 +86,7 @@ def test_a_tape_with_the_car_already_seized() -> None:
     parameters = certain({3: "charge_off"}, **terms(sale_lag=4))
     results = life(parameters, months=5, repossessed=True)
     assert values(results, "trace_state")[0, 0, :2].tolist() == [3, CHARGED_OFF]
-    assert values(results, "trace_flags")[0, 0, 0].astype(int) == 2 + 4 + 8
+    assert values(results, "trace_flags")[0, 0, 0].astype(int) == 2 + 8
     assert not in_month(results, "default_count")
     assert list(in_month(results, "sale_proceeds")) == [4]  # four months from the as-of date
 

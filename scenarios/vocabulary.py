@@ -82,10 +82,10 @@ PURPOSE_PLAN: Final = 20  # is an instalment plan accepted
 PURPOSE_SURRENDER: Final = 21  # is the car handed over
 PURPOSE_SUIT: Final = 22  # is a suit won (address: month of filing)
 PURPOSE_ACTION: Final = 32  # 32 .. 44: is the borrower reached, an action each, in the order of ACTIONS
-# Draws of the entity `collections team`: its incidents of a month, a purpose each kind, in the order of INCIDENTS; at
-# month 0, its own factor on their rates.
-PURPOSE_INCIDENT: Final = 0
-PURPOSE_TEAM: Final = 4
+# Draws of the entity `collections team`, which is no loan: its incidents of a month, a purpose each kind, in the order
+# of INCIDENTS; at month 0, its own factor on their rates.
+TEAM_PURPOSE_INCIDENT: Final = 0
+TEAM_PURPOSE_FACTOR: Final = 4
 
 # --- dimensions ----------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from scenarios.rungs import (
     WriteOff,
 )
 from scenarios.strategy import CollectionStrategy
-from scenarios.vocabulary import ACTIONS, INCIDENTS, PURPOSE_TEAM, TYPES
+from scenarios.vocabulary import ACTIONS, INCIDENTS, TEAM_PURPOSE_FACTOR, TYPES
 from simulator.entities import named_entity
 from simulator.kernels.bundles import Hazards, Loans, Records, records
 from simulator.kernels.items import AT_ONCE
@@ -137,7 +137,7 @@ def team_factors(servicing: Servicing, paths: range, seed: int) -> Floats:
     if variance == 0.0:
         return np.ones(len(paths))
     entity, key = np.uint64(named_entity(TEAM)), np.uint64(seed)
-    u = np.array([event_uniform(entity, path, 0, PURPOSE_TEAM, key) for path in paths])
+    u = np.array([event_uniform(entity, path, 0, TEAM_PURPOSE_FACTOR, key) for path in paths])
     return np.asarray(gammaincinv(1.0 / variance, u) * variance)
 
 

@@ -27,9 +27,9 @@ from scenarios.vocabulary import (
     INCIDENTS,
     MAX_BUCKET,
     PURPOSE_ACTION,
-    PURPOSE_INCIDENT,
     PURPOSE_SUIT,
-    PURPOSE_TEAM,
+    TEAM_PURPOSE_FACTOR,
+    TEAM_PURPOSE_INCIDENT,
     TYPES,
 )
 from simulator.entities import named_entity
@@ -60,7 +60,9 @@ class Office:
         self.hours = dict(self.base)
         self.closed_to = 0  # last month at whose close field pools are closed
         variance = self.strategy["incidents"]["variance"]
-        self.team = gamma_quantile(self.draw(0, PURPOSE_TEAM), 1.0 / variance) * variance if variance > 0.0 else 1.0
+        self.team = (
+            gamma_quantile(self.draw(0, TEAM_PURPOSE_FACTOR), 1.0 / variance) * variance if variance > 0.0 else 1.0
+        )
 
     def first_hours(self, pool: Plain) -> float:
         if pool["unlimited"]:
@@ -288,7 +290,7 @@ def have_incidents(served: list[Plain], month: int, office: Office, result: Plai
     terms = office.strategy["incidents"]
     for place, kind in enumerate(INCIDENTS):
         rate = sum(rung["incidents"][kind] / 1000.0 * contacts(rung) for rung in served)
-        u = office.draw(month, PURPOSE_INCIDENT + place)
+        u = office.draw(month, TEAM_PURPOSE_INCIDENT + place)
         number = poisson_quantile(u, office.team * terms["standard"] * rate)
         result["incident"][kind, month] = number
         result["book"]["incident_cost", month] += number * terms["cost"][kind]

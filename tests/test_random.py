@@ -92,10 +92,14 @@ def test_event_draws_stand_at_their_purpose(month: int, purpose: int) -> None:
 def test_no_two_purposes_share_a_draw() -> None:
     named = {name: getattr(vocabulary, name) for name in dir(vocabulary) if name.startswith("PURPOSE_")}
     arrivals = [PURPOSE_BUCKET + bucket for bucket in range(MAX_BUCKET + 1)]
-    purposes = [*arrivals, *(purpose for name, purpose in named.items() if name != "PURPOSE_BUCKET")]
-    assert len(purposes) > len(arrivals) + 3
+    actions = [PURPOSE_ACTION + place for place in range(len(vocabulary.ACTIONS))]
+    others = [named[name] for name in named if name not in ("PURPOSE_BUCKET", "PURPOSE_ACTION")]
+    purposes = [*arrivals, *actions, *others]
+    assert len(purposes) > len(arrivals) + len(actions) + 3
     assert len(set(purposes)) == len(purposes)
     assert max(purposes) < PURPOSES_PER_MONTH == 4 * SLOTS_PER_MONTH
+    incidents = [vocabulary.TEAM_PURPOSE_INCIDENT + place for place in range(len(vocabulary.INCIDENTS))]
+    assert vocabulary.TEAM_PURPOSE_FACTOR not in incidents
     # The dense draws' slots end below the events', and the events' stay within a word.
     assert LONGEST_RUN // 4 < EVENT_SLOT
     assert EVENT_SLOT + (LONGEST_RUN + 1) * SLOTS_PER_MONTH < WORD

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from scenarios.vocabulary import INCIDENTS, PURPOSE_INCIDENT
+from scenarios.vocabulary import INCIDENTS, TEAM_PURPOSE_INCIDENT
 from simulator.kernels.booking import COLLECTION_COST, INCIDENT_COST
 from simulator.kernels.compile import compiled
 from simulator.kernels.ladder import NO_RUNG
@@ -110,7 +110,7 @@ def draw_incidents(spot, bundles, work, result):  # type: ignore[no-untyped-def]
         for number in range(ladder.rung.size):
             mean += ladder.incident_rate[number, kind] * result.rung[row, number, CONTACTS, month]
         if mean > 0.0:
-            u = event_uniform(ladder.team_entity, path, month, PURPOSE_INCIDENT + kind, clock.seed)
+            u = event_uniform(ladder.team_entity, path, month, TEAM_PURPOSE_INCIDENT + kind, clock.seed)
             found = poisson_quantile(u, mean * ladder.team[row])
             result.incident[row, kind, month] = found
             cost += found * ladder.incident_cost[kind]

@@ -26,10 +26,11 @@ def care_table(dataset: xr.Dataset) -> pandas.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        scenario, strategy, programme, rung; asked, served, followed, averted (numbers of loan-months, of loans that fell
-        behind in the month after or would have, and of entries averted), cost (currency, pools apart); hit_percent:
-        followed of asked, the rest being false alarms; found_percent: followed of all who fell behind or would have; both
-        without the last month, whose next is beyond the horizon; averted_percent: of all who would have fallen behind.
+        scenario, strategy, programme, rung; asked, served, followed, averted (numbers of loan-months, of loans that
+        fell behind in the month after or would have, and of entries averted), cost (currency, pools apart);
+        hit_percent: followed of asked, the rest being false alarms; found_percent: followed of all who fell behind or
+        would have; both without the last month, whose next is beyond the horizon; averted_percent: of all who would
+        have fallen behind.
         Rungs that were for no loan of a run are left out.
     """
     rows: list[dict[str, Any]] = []
@@ -53,7 +54,13 @@ def care_table(dataset: xr.Dataset) -> pandas.DataFrame:
                     "averted_percent": _percent(totals["averted"], entered),
                 }
             )
-    columns = [*("scenario", "strategy", "programme", "rung"), *NAMES, "hit_percent", "found_percent", "averted_percent"]
+    columns = [
+        *("scenario", "strategy", "programme", "rung"),
+        *NAMES,
+        "hit_percent",
+        "found_percent",
+        "averted_percent",
+    ]
     return pandas.DataFrame(rows, columns=columns)
 
 

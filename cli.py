@@ -24,6 +24,8 @@ from outputs.scenario_commands import scenario
 from outputs.strategy_commands import strategy
 
 if TYPE_CHECKING:
+    from simulator.bench import Benchmark, StrategyBenchmark
+    from simulator.parameter_set import ParameterSet
     from simulator.study import StudyInputs
     from simulator.tape import LoanTape
 
@@ -365,19 +367,33 @@ def init(folder: Path) -> None:
 @click.option("--months", type=click.IntRange(1, 120), default=60, show_default=True, help="Horizon.")
 @click.option("--paths", type=MANY, default=64, show_default=True, help="Number of paths.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given.")
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    help="Time the jobs under this collection strategy instead, shipped or a file; again for several.",
+)
 @reporting
-def bench(names: tuple[str, ...], loans: int, months: int, paths: int, threads: int | None) -> None:
+def bench(
+    names: tuple[str, ...], loans: int, months: int, paths: int, threads: int | None, strategies: tuple[str, ...]
+) -> None:
     """Time the reference jobs: loans with at least MONTHS to go, one scenario, on this machine."""
     from calibration.library import find_parameter_set
-    from scenarios.library import find_scenario
-    from simulator.bench import run_benchmark
+    from scenarios.library import find_scenario, find_strategy
+    from scenarios.vocabulary import REFERENCE_STRATEGY
+    from simulator.bench import run_benchmark, run_strategies
 
     sets, baseline = [find_parameter_set(name) for name in names], find_scenario("baseline")
-    found = interruptible(
-        lambda: [
-            run_benchmark(each, baseline, loans=loans, months=months, paths=paths, threads=threads) for each in sets
-        ]
-    )
+    size: dict[str, Any] = {"loans": loans, "months": months, "paths": paths, "threads": threads}
+    ladders = [find_strategy(name) for name in strategies]
+
+    def timed(item: ParameterSet) -> Benchmark | StrategyBenchmark:
+        if not ladders:
+            return run_benchmark(item, baseline, **size)
+        observed = None if item.observed_under == REFERENCE_STRATEGY else find_strategy(item.observed_under)
+        return run_strategies(item, baseline, ladders, observed=observed, **size)
+
+    found = interruptible(lambda: [timed(each) for each in sets])
     VOICE.report("\n".join(str(each) for each in found), {"jobs": [asdict(each) for each in found]})
 
 

@@ -1,13 +1,15 @@
-"""The reference job: how many loan-months a second the engine steps on this machine."""
+"""The reference jobs: how many loan-months a second the engine steps on this machine."""
 
 from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scenarios.macro import monthly_macro
 from scenarios.schema import MacroScenario, Synthetic
+from scenarios.strategy import CollectionStrategy
 from simulator.engine import RunSize, advance, available_cores, prepare
 from simulator.horizon import months_needed
 from simulator.parameter_set import ParameterSet
@@ -83,12 +85,7 @@ def run_benchmark(
     Timed is what grows with paths: draws, kernels, checks and sums.  Compiling, drawing the book and turning
     it into arrays are not.
     """
-    parameters = build_parameters([described])
-    year, month = divmod(scenario.first_month[0] * 12 + scenario.first_month[1] - 2, 12)
-    as_of = datetime.date(year, month + 1, 28)
-    tape = draw_tape(Synthetic(loans=loans, seed=SEED, as_of=as_of, minimum_remaining_term=months), described)
-    macro = monthly_macro(scenario, (year, month + 1), months, months_needed(parameters, months))
-    run = prepare(tape, macro, parameters, Servicing(), months=months, seed=SEED)
+    (run,) = _prepared(described, scenario, [Servicing()], loans=loans, months=months)
     size = RunSize(threads=threads or available_cores())
     advance(run, range(1), size)
     totals, seconds = _timed(run, paths, size)
@@ -108,6 +105,80 @@ def run_benchmark(
         months=months,
         seconds=seconds,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyBenchmark:
+    """One timing of the reference job under several collection strategies, one after another on the same paths.
+
+    Attributes
+    ----------
+    strategy_loan_months_per_second : float
+        Live loan-months of all strategies together, a second.
+    by_strategy : dict of str to float
+        Live loan-months a second under each.
+    """
+
+    parameters: str
+    strategy_loan_months_per_second: float
+    by_strategy: dict[str, float]
+    threads: int
+    loans: int
+    paths: int
+    months: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """A line for all, and one for each."""
+        each = "\n".join(f"  {name}: {found / 1e6:.0f} million" for name, found in self.by_strategy.items())
+        return (
+            f"{self.parameters} under {len(self.by_strategy)} strategies: "
+            f"{self.strategy_loan_months_per_second / 1e6:.0f} million live strategy-loan-months a second on "
+            f"{self.threads} threads, {self.seconds:.1f} s\n{each}"
+        )
+
+
+def run_strategies(  # noqa: PLR0913 - a job, its strategies and its size
+    described: ParameterSet,
+    scenario: MacroScenario,
+    strategies: Sequence[CollectionStrategy],
+    *,
+    observed: CollectionStrategy | None = None,
+    loans: int = LOANS,
+    months: int = MONTHS,
+    paths: int = PATHS,
+    threads: int | None = None,
+) -> StrategyBenchmark:
+    """Time the reference job under each of the strategies; what is timed is as in `run_benchmark`."""
+    servicings = [Servicing(item, (observed,)) for item in strategies]
+    size, live, seconds = RunSize(threads=threads or available_cores()), {}, {}
+    for run in _prepared(described, scenario, servicings, loans=loans, months=months):
+        advance(run, range(1), size)
+        totals, seconds[run.servicing.name] = _timed(run, paths, size)
+        live[run.servicing.name] = int(totals.transition.sum())
+    return StrategyBenchmark(
+        parameters=described.name,
+        strategy_loan_months_per_second=sum(live.values()) / sum(seconds.values()),
+        by_strategy={name: live[name] / seconds[name] for name in live},
+        threads=size.threads or 1,
+        loans=loans,
+        paths=paths,
+        months=months,
+        seconds=sum(seconds.values()),
+    )
+
+
+def _prepared(
+    described: ParameterSet, scenario: MacroScenario, servicings: Sequence[Servicing], *, loans: int, months: int
+) -> Iterator[ScenarioRun]:
+    """The reference book under a scenario, once for each servicing."""
+    parameters = build_parameters([described])
+    year, month = divmod(scenario.first_month[0] * 12 + scenario.first_month[1] - 2, 12)
+    as_of = datetime.date(year, month + 1, 28)
+    tape = draw_tape(Synthetic(loans=loans, seed=SEED, as_of=as_of, minimum_remaining_term=months), described)
+    macro = monthly_macro(scenario, (year, month + 1), months, months_needed(parameters, months))
+    for servicing in servicings:
+        yield prepare(tape, macro, parameters, servicing, months=months, seed=SEED)
 
 
 def _timed(run: ScenarioRun, paths: int, size: RunSize) -> tuple[Totals, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,11 @@ def build_ladder(
         on=1,
         fits=_fits(strategy, tape, loans, parameters),
         rung=rung,
+        of_bucket=_masks(len(edges), [buckets_of(item, edges) for item in strategy.ladder]),
+        of_known=_masks(
+            len(REVEALED),
+            [[REVEALED.index(name) for name in item.who.revealed or REVEALED] for item in strategy.ladder],
+        ),
         first_care=len(strategy.ladder),
         **care_tables(strategy, servicing.observed, tape, loans, parameters, hazards),
         pool=pool,
@@ -117,6 +122,8 @@ def _no_ladder(power: float, usual: float, cells: int) -> Ladder:
         on=0,
         fits=np.empty(0, np.uint32),
         rung=np.empty(0, RUNG).view(np.recarray),
+        of_bucket=np.empty(0, np.uint32),
+        of_known=np.empty(0, np.uint32),
         first_care=0,
         **no_care(cells),
         pool=np.empty(0, POOL).view(np.recarray),
@@ -176,6 +183,13 @@ def _mask(places: Iterable[int]) -> int:
     return sum(1 << place for place in set(places))
 
 
+def _masks(size: int, places: Sequence[Iterable[int]]) -> NDArray[np.uint32]:
+    """``uint32[size]`` rungs that hold each place, a bit each; `places` by rung."""
+    return np.array(
+        [_mask(rung for rung, held in enumerate(places) if item in held) for item in range(size)], np.uint32
+    )
+
+
 def _or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else float(value)
 
@@ -216,8 +230,6 @@ def _rung(rung: AnyRung, labels: tuple[str, ...], pools: tuple[str, ...], edges:
         "won": PERCENT * suit.won_percent if suit else 0.0,
         "enforced": PERCENT * suit.enforced_percent if suit else 0.0,
         "price": PERCENT * rung.price_percent if isinstance(rung, DebtSale) else 0.0,
-        "buckets": _mask(buckets_of(rung, edges)),
-        "revealed": _mask(REVEALED.index(name) for name in who.revealed or REVEALED),
         "after": _mask(labels.index(name) for name in who.after),
         "unless": _mask(labels.index(name) for name in who.unless),
         "broken": who.broken_promises,

@@ -160,7 +160,7 @@ def _arranger(inputs: StudyInputs) -> Callable[[LoanTape], ScenarioRun]:
         inputs.study,
         inputs.macro_paths()[0],
         inputs.parameters(),
-        max(inputs.servicings(), key=lambda each: 0 if each.strategy is None else len(each.strategy.ladder)),
+        max(inputs.servicings(), key=lambda each: 0 if each.strategy is None else len(each.strategy.labels)),
     )
     return lambda tape: prepare(tape, macro, parameters, servicing, months=study.months, seed=study.seed)
 

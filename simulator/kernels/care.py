@@ -76,7 +76,7 @@ def is_meant(number, loan, watched, ladder):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True, inner=True)
-def care(place, late, asking, spot, bundles, work, result):  # type: ignore[no-untyped-def]
+def care(place, late, asking, spot, bundles, work):  # type: ignore[no-untyped-def]
     """Let every rung for loans without arrears look at one; return `late` and `asking` as `treatment.ask` counts."""
     ladder, worker, loan = bundles[3], spot.worker, spot.origin + place
     effort, before = work.effort[worker, place], asking
@@ -91,9 +91,8 @@ def care(place, late, asking, spot, bundles, work, result):  # type: ignore[no-u
             continue
         rung = ladder.rung[number]
         work.meant[worker, place] |= np.uint32(1) << np.uint32(number)
-        result.rung[spot.row, number, FOR, spot.month] += 1.0
         if rung.pool < 0:
-            care_for(number, place, spot, work, result)
+            care_for(number, place, worker, work)
             continue
         principal = work.slots.track[worker, work.path[worker, place].slot]
         level = level_of(ladder.pool[rung.pool], rung, 0, effort.waiting[rung.pool], principal)
@@ -110,10 +109,26 @@ def care(place, late, asking, spot, bundles, work, result):  # type: ignore[no-u
 
 
 @compiled(inline=True, inner=True)
-def care_for(number, place, spot, work, result):  # type: ignore[no-untyped-def]
+def care_for(number, place, worker, work):  # type: ignore[no-untyped-def]
     """Carry a rung out for a loan without arrears."""
-    work.cared[spot.worker, place] |= np.uint32(1) << np.uint32(number)
-    result.rung[spot.row, number, SERVED, spot.month] += 1.0
+    work.cared[worker, place] |= np.uint32(1) << np.uint32(number)
+
+
+@compiled(inline=True, inner=True)
+def count_care(number, spot, count, work, result):  # type: ignore[no-untyped-def]
+    """Book for how many loans without arrears a rung was at a close, and for how many it was carried out."""
+    told = result.rung[spot.row, number]
+    told[FOR, spot.month] = count_bit(number, work.meant[spot.worker, :count], work.state[spot.worker, :count])
+    told[SERVED, spot.month] = count_bit(number, work.cared[spot.worker, :count], work.state[spot.worker, :count])
+
+
+@compiled(inner=True)
+def count_bit(number, mask, state):  # type: ignore[no-untyped-def]
+    """How many loans without arrears have a bit set: uint32[place], int8[place]."""
+    found, bit = np.int64(0), np.uint32(number)
+    for place in range(mask.size):
+        found += np.int64((mask[place] >> bit) & np.uint32(state[place] == 0))
+    return found
 
 
 @compiled(inner=True)

@@ -197,6 +197,7 @@ def close_items(spot, count, bundles, work, result):  # type: ignore[no-untyped-
     for item in range(count):
         state, path = items.state[item], work.path[worker, np.uint64(items.place[item])]
         path.state = state
+        work.state[worker, np.uint64(items.place[item])] = state
         path.cash = items.cash[item]
         lives = state <= MAX_BUCKET
         moved[items.bucket[item], state if lives else buckets + EXIT_PLACE[state - MATURED]] += within

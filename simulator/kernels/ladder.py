@@ -37,8 +37,6 @@ RUNG: Final = np.dtype(
         ("won", np.float64),
         ("enforced", np.float64),
         ("price", np.float64),
-        ("buckets", np.uint32),
-        ("revealed", np.uint32),
         ("after", np.uint32),
         ("unless", np.uint32),
         ("broken", np.int32),
@@ -65,10 +63,9 @@ borrower is reached in the month. backfire: share of those reached on whom it ba
 from_balance .. to_ltv: bounds of principal, currency, and loan-to-value, fraction. find: multiplier of the chance to
 find the car. claim_cost: cost of filing, share of the claim. commission: share of what the borrower pays. won,
 enforced: probability that a suit is won, share of the deficiency that is then collected. price: of the deficiency,
-fraction. buckets, revealed: masks of buckets, and of types as known (bit 0: unknown, bit 1 + type). after, unless: of
-rungs. broken: least number of broken promises. purpose: of its draw. pool: its pool, -1 where it has none. watched: of
-a rung for loans without arrears 1 or 0 where it is for those on the watch list or the others, -1 for both. The last
-ones: 1 where it does so.
+fraction. after, unless: masks of rungs. broken: least number of broken promises. purpose: of its draw. pool: its pool,
+-1 where it has none. watched: of a rung for loans without arrears 1 or 0 where it is for those on the watch list or the
+others, -1 for both. The last ones: 1 where it does so.
 """
 
 POOL: Final = np.dtype(
@@ -103,6 +100,10 @@ class Ladder(NamedTuple):
     """[n] rungs whose fixed conditions a loan meets, a bit each."""
     rung: Records
     """[R] RUNG; those for loans without arrears come last."""
+    of_bucket: NDArray[np.uint32]
+    """[K+1] rungs for each bucket, a bit each; those for loans without arrears are for none."""
+    of_known: NDArray[np.uint32]
+    """[1 + type] rungs for what is known of the borrower."""
     first_care: int
     """The first of those; R where there is none."""
     waits_in_care: int

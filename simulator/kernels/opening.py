@@ -50,6 +50,7 @@ def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-unt
                 unit(words[1]), loans.fact[loan].age, hazards.open_history[tier], hazards.open_guide[tier]
             )
     work.path[worker, place].state = bucket
+    work.state[worker, place] = bucket
     work.path[worker, place].term = loans.fact[loan].term
     work.path[worker, place].last_due = ENDLESS if loans.fact[loan].renewal > 0 else loans.fact[loan].term
     work.path[worker, place].tier = tier

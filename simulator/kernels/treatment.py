@@ -5,7 +5,7 @@
     for each loan, in canonical order, without arrears              care.py
     for each in arrears
         promises broken, effects of the last close forgotten        begin_close
-        for each rung that is for it (P1)                           is_for
+        for each rung that is for it (P1)                           is_open, within
             without pool: carried out                               carry_out
             with one: asks                                          ask
     for each pool: down to which priority do hours reach (P2)       reach_down
@@ -32,7 +32,7 @@ from simulator.kernels.booking import (
     REPOSSESSED_COUNT,
 )
 from simulator.kernels.bundles import NEVER, PRIORITIES
-from simulator.kernels.care import care, care_for
+from simulator.kernels.care import care, care_for, count_care
 from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.effort import offer_nothing, stop_waiting
@@ -69,11 +69,23 @@ def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
     effort.extension = 0.0
 
 
+@compiled(inner=True)
+def list_visited(state, least, visited):  # type: ignore[no-untyped-def]
+    """List the places of live loans at least so many instalments past due, in order; return how many.
+
+    `state` int8[place], `visited` int32[place].  Without a branch: who is in arrears is what no processor can guess.
+    """
+    found = 0
+    for place in range(state.size):
+        visited[found] = place
+        found += np.int64((state[place] >= least) & (state[place] <= MAX_BUCKET))
+    return found
+
+
 @compiled(inline=True, inner=True)
-def is_for(number, rung, state, done, known, effort):  # type: ignore[no-untyped-def]
-    """Whether a rung is for a loan by what changes but amounts (P1); `done`, `known`: at earlier closes."""
-    fits = (rung.buckets >> np.uint32(state)) & (rung.revealed >> np.uint32(known)) & 1 == 1
-    fits &= (rung.after & done) == rung.after
+def is_open(number, rung, done, effort):  # type: ignore[no-untyped-def]
+    """Whether a rung is for a loan by what was done in the spell (P1); `done`: at earlier closes."""
+    fits = (rung.after & done) == rung.after
     fits &= (rung.unless & done) == 0
     fits &= effort.broken >= rung.broken
     again = (done >> np.uint32(number)) & 1 == 1
@@ -199,24 +211,27 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Let every rung look at every loan; return how many are in arrears or in a queue, and how many ask a pool."""
     loans, _, _, ladder, _ = bundles
     worker, month, late, asking = spot.worker, spot.month, 0, 0
-    cares = ladder.first_care < ladder.rung.size
-    for place in range(count):
-        state = work.path[worker, place].state
-        if state == 0 and cares:
-            late, asking = care(place, late, asking, spot, bundles, work, result)
-        if not 1 <= state <= MAX_BUCKET:
+    least = 0 if ladder.first_care < ladder.rung.size else 1
+    for item in range(list_visited(work.state[worker, :count], least, work.visited[worker])):
+        place = work.visited[worker, item]
+        state = work.state[worker, place]
+        if state == 0:
+            late, asking = care(place, late, asking, spot, bundles, work)
             continue
         path, effort, loan = work.path[worker, place], work.effort[worker, place], spot.origin + place
         work.lined[worker, late] = place
         late += 1
         begin_close(effort, state, ladder.scale[path.tier, state], path.kind)
-        done, known, fits, principal, ltv = effort.done, effort.revealed, ladder.fits[loan], 0.0, 0.0
+        done, principal, ltv = effort.done, 0.0, 0.0
+        fits = ladder.fits[loan] & ladder.of_bucket[state] & ladder.of_known[effort.revealed]
         if ladder.measures:
             principal = owed(loan, place, worker, loans, work)
             ltv = principal / car_value(loan, worker, month, loans, work)
         for number in range(ladder.first_care):
+            if (fits >> np.uint32(number)) & 1 == 0:
+                continue
             rung = ladder.rung[number]
-            if (fits >> np.uint32(number)) & 1 == 0 or not is_for(number, rung, state, done, known, effort):
+            if not is_open(number, rung, done, effort):
                 continue
             if ladder.measures and not within(rung, principal, ltv):
                 continue
@@ -263,10 +278,12 @@ def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
                 continue
         work.effort[worker, place].given |= np.uint8(1 << pool)
         if number >= ladder.first_care:
-            care_for(number, place, spot, work, result)
+            care_for(number, place, worker, work)
         else:
             carry_out(number, place, spot, bundles, work, result)
     count_waiting(spot, late, ladder, work, result)
+    for number in range(ladder.first_care, ladder.rung.size):
+        count_care(number, spot, count, work, result)
     close_pools(spot, bundles, work, result)
 
 

@@ -176,6 +176,8 @@ class Workspace(NamedTuple):
     """[worker, block] slots in use."""
     path: Records
     """[worker, chunk] PATH_STATE, by place."""
+    state: NDArray[np.int8]
+    """[worker, chunk] state by place, as in `path`: what a look at all loans reads."""
     flag: NDArray[np.uint8]
     """[worker, block] by slot, why the dense pass may not book it, FLAG_MOVES, FLAG_DUE, FLAG_LATE of `dense`; 0 where
     it may. `sift` and `decide_current` set whom they clear to 0, and whom they keep to 1."""
@@ -202,6 +204,8 @@ class Workspace(NamedTuple):
     where the strategy has no such rungs."""
     cared: NDArray[np.uint32]
     """[worker, chunk] those that were carried out."""
+    visited: NDArray[np.int32]
+    """[worker, chunk] places of the loans that a close looks at, in order."""
     lined: NDArray[np.int32]
     """[worker, chunk] places of the loans in arrears, and of others that ask a pool or did, in order."""
     queue: NDArray[np.int32]

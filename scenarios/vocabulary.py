@@ -300,6 +300,9 @@ _RUNG_FACTS: Final[tuple[tuple[str, Unit, str], ...]] = (
     ("cost", "currency", "cost of contacts, filings and commissions, pools' hours apart"),
     ("followed", "count", "current loans that it was for and that fell behind in the next month, or would have"),
     ("averted", "count", "entries into arrears that it averted in the month"),
+    ("cured", "count", "loans for which it was carried out at the last close and that owe no instalment any more"),
+    ("worse", "count", "the same, further behind or charged off"),
+    ("again", "count", "of those that cured in the month, fell behind again within 12 months of the horizon"),
 )
 
 RUNG_VARIABLES: Final = tuple(

@@ -287,8 +287,9 @@ class Result(NamedTuple):
     pool: Floats
     """[path, P, 6, T+1] hours asked and given, loans waiting, months that they have waited, hours there are, cost."""
     rung: Floats
-    """[path, R, 7, T+1] loans that a rung was for, was carried out for, reached; contacts; cost, pools apart; loans
-    without arrears that it was for and that entered, and entries that it averted."""
+    """[path, R, 10, T+1] loans that a rung was for, was carried out for, reached; contacts; cost, pools apart; loans
+    without arrears that it was for and that entered, and entries that it averted; loans that cured after it, that got
+    worse, and of those that cured in a month those that entered again."""
     incident: Floats
     """[path, kind, T+1] incidents; no kinds where no strategy acts."""
     run_off: Floats

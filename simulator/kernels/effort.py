@@ -6,6 +6,17 @@ from simulator.kernels.bundles import NEVER
 from simulator.kernels.compile import compiled
 from simulator.kernels.ladder import EXTENSION, NO_RUNG
 
+AGAIN_MONTHS = 12
+"""Months within which an entry into arrears after a return to current counts as a relapse (P19)."""
+
+
+@compiled(inline=True, inner=True)
+def begin_path(effort):  # type: ignore[no-untyped-def]
+    """What a loan has at the as-of date; ``effort`` is a workspace.EFFORT."""
+    effort.cured_with = 0
+    effort.cured_in = NEVER
+    begin_spell(effort)
+
 
 @compiled(inline=True, inner=True)
 def begin_spell(effort):  # type: ignore[no-untyped-def]

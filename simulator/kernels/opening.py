@@ -9,7 +9,7 @@ from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.booking import book_opening
 from simulator.kernels.bundles import DRAW_MARK, ENDLESS, GUIDE, NEVER, NO_MARK
 from simulator.kernels.compile import compiled
-from simulator.kernels.effort import act_on_average, begin_spell
+from simulator.kernels.effort import act_on_average, begin_path
 from simulator.kernels.random import WORDS, draw_blocks, unit
 from simulator.kernels.slots import entry_limit, next_due, remember
 
@@ -62,7 +62,7 @@ def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-unt
     in_default = bucket >= clock.default_bucket or loans.repossessed[loan]
     work.path[worker, place].defaulted = 0 if in_default else NEVER
     if ladder.on:
-        begin_spell(work.effort[worker, place])
+        begin_path(work.effort[worker, place])
         act_on_average(work.effort[worker, place], ladder.mean[tier, bucket], work.path[worker, place].kind)
     work.path[worker, place].loss = 0.0
     work.path[worker, place].cash = 0.0

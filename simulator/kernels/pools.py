@@ -16,7 +16,7 @@ from simulator.kernels.workout import whole
 
 HOURS_ASKED, HOURS_GIVEN, WAITING, WAITED, CAPACITY, POOL_COST = range(6)
 """Rows of Result.pool."""
-FOR, SERVED, REACHED, CONTACTS, RUNG_COST, FOLLOWED, AVERTED = range(7)
+FOR, SERVED, REACHED, CONTACTS, RUNG_COST, FOLLOWED, AVERTED, CURED, WORSE, AGAIN = range(10)
 """Rows of Result.rung."""
 
 MOST_COUNTED = 600.0

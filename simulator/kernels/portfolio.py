@@ -44,6 +44,7 @@ from simulator.kernels.dense import find_movers, pay_on_time
 from simulator.kernels.hazards import fill_entry_intensities
 from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, settle_books
 from simulator.kernels.opening import open_block
+from simulator.kernels.outcomes import tell_outcomes
 from simulator.kernels.pools import book_commissions, open_pools
 from simulator.kernels.random import WORDS, draw_blocks
 from simulator.kernels.run_off import run_off
@@ -125,6 +126,7 @@ def step_block(spot, number, bundles, work, result):  # type: ignore[no-untyped-
     settle_books(spot, full, clock, items, result)
     if bundles[3].on:
         book_commissions(spot, late, bundles, work, result)
+        tell_outcomes(spot, late, found, work, result)
     pay_on_time(spot, count, clock, work, result)
     close_items(spot, found, bundles, work, result)
 

@@ -58,6 +58,8 @@ EFFORT: Final = np.dtype(
         ("find", np.float64),
         ("done", np.uint32),
         ("now", np.uint32),
+        ("cured_with", np.uint32),
+        ("cured_in", np.int16),
         ("filed", np.int16),
         ("broken", np.int16),
         ("suit", np.int8),
@@ -78,11 +80,12 @@ EFFORT: Final = np.dtype(
 
 cure .. extension: multipliers of intensities. plan: intensity of accepting one. surrender: probability of handing the
 car over. find: multiplier of the chance to find it. done, now: rungs carried out in the spell, at the last close, a bit
-each. filed: month of filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell what is unpaid,
-have the loan with an agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the
-last close; bucket: as it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the
-loan asked at the close, and that served it, a bit each. waiting: closes at which it asked a pool in vain; waits: 1
-where there is one. Of a loan without arrears only the last four are kept.
+each. cured_with: those of the close before its last return to current, in month cured_in, or NEVER. filed: month of
+filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell what is unpaid, have the loan with an
+agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the last close; bucket: as
+it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the loan asked at the
+close, and that served it, a bit each. waiting: closes at which it asked a pool in vain; waits: 1 where there is one. Of
+a loan without arrears only the last four are kept.
 """
 
 

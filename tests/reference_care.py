@@ -42,7 +42,7 @@ def predicted_entry(life: Life, month: int, lag: int) -> float:
     known = entry_at_mean(contract, max(month - lag, 0), life.world)
     own = contract["risk"] * at_age(tier["seasoning"], contract["age"] + month + 1)
     own *= after_return(life, month + 1) * equity_multiplier(life, month) / tier["equity_mean"]
-    return known * own / without_care(contract)
+    return known * own / without_care(life)
 
 
 def hears_alert(life: Life, month: int, alerts: Plain | None, expected: float) -> bool:

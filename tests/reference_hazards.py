@@ -94,7 +94,7 @@ def entry_intensity(life: Life, month: int) -> float:
         cell = 0.0
     own = contract["risk"] * at_age(tier["seasoning"], contract["age"] + month)
     own *= after_return(life, month) * equity_multiplier(life, month) / tier["equity_mean"]
-    return cell * own / without_care(contract)
+    return cell * own / without_care(life)
 
 
 def entry_at_mean(contract: Plain, month: int, world: Plain) -> float:
@@ -103,10 +103,10 @@ def entry_at_mean(contract: Plain, month: int, world: Plain) -> float:
     return base * multiplier(contract, "enter", month, world)
 
 
-def without_care(contract: Plain) -> float:
+def without_care(life: Life) -> float:
     """Share of entries that the observed strategy's rungs for loans without arrears left (P16)."""
-    observed = contract["observed"]
-    care = observed["while_current"] if observed else ()
+    strategy, observed = life.world["strategy"], life.contract["observed"]
+    care = observed["while_current"] if strategy and observed else ()
     return math.prod(1.0 - reach(rung) * by_kind(rung["averted_percent"], FORGETFUL) / 100.0 for rung in care)
 
 

@@ -158,10 +158,10 @@ def busy_servicing(parameters: Parameters, times: float = 1.0) -> Servicing:
 
 
 def observed_servicing(parameters: Parameters) -> Servicing:
-    """The strategy of the figures again, in a book of which one tier was observed otherwise."""
+    """The strategy of the figures again, in a book of which one tier was observed otherwise; nothing couples loans."""
     observed = observed_strategy(parameters)
     by_tier = (observed, None)[: len(parameters.names)]
-    return Servicing(strategy=observed, observed=by_tier, market_share=0.8)
+    return Servicing(strategy=observed, observed=by_tier)
 
 
 def observed_strategy(parameters: Parameters) -> CollectionStrategy:

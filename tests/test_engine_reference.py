@@ -63,7 +63,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     tape, macro = mixed_book(), busy_macro(parameters, MONTHS)
     ids = tuple(tape["loan_id"].tolist())
     where = {"months": MONTHS, "seed": SEED, "servicing": servicing}
-    size = RunSize(threads=2, path_block=7, month_major=kind == "probit")
+    size = RunSize(threads=2, path_block=7, month_major=request.param == "probit")
     engine = simulate(tape, macro, parameters, paths=PATHS, trace=ids, size=size, **where)
     stages = prepare(tape, macro, parameters, servicing, months=MONTHS, seed=SEED).book.loans.fact.stage.tolist()
     world = plain_world(tape, macro, parameters, stages=stages, **where)

@@ -71,7 +71,7 @@ def care_tables(
     if watch is None:
         return found
     found["watches"] = int(any(rung.who.watched is not None for rung in strategy.while_current))
-    found["predicted"] = _predicted(tier, parameters, hazards, watch.macro_lag_months)
+    found["predicted"] = found["entry_scale"] * _predicted(tier, parameters, hazards, watch.macro_lag_months)
     if watch.from_hazard_percent is not None:
         found["watch_hazard"] = float(-np.log1p(-PERCENT * watch.from_hazard_percent))
     if watch.from_ltv_percent is not None:

@@ -158,10 +158,10 @@ def busy_servicing(parameters: Parameters, times: float = 1.0) -> Servicing:
 
 
 def observed_servicing(parameters: Parameters) -> Servicing:
-    """The strategy of the figures again, in a book of which one tier was observed otherwise."""
+    """The strategy of the figures again, in a book of which one tier was observed otherwise; nothing couples loans."""
     observed = observed_strategy(parameters)
     by_tier = (observed, None)[: len(parameters.names)]
-    return Servicing(strategy=observed, observed=by_tier, market_share=0.8)
+    return Servicing(strategy=observed, observed=by_tier)
 
 
 def observed_strategy(parameters: Parameters) -> CollectionStrategy:
@@ -182,7 +182,8 @@ def observed_strategy(parameters: Parameters) -> CollectionStrategy:
         {"action": "extension", **work, "granted": 0.9, "reach_percent": 80},
         {"action": "repossession", **late, "seized": 1.2, "reach_percent": 75},
     ]
-    return CollectionStrategy(name="observed", title="As observed", ladder=ladder, source=SOURCE)
+    care = [{"action": "reminder", "reach_percent": 80, "averted_percent": 15}]
+    return CollectionStrategy(name="observed", title="As observed", ladder=ladder, while_current=care, source=SOURCE)
 
 
 def busy_strategy(parameters: Parameters) -> CollectionStrategy:
@@ -194,6 +195,8 @@ def busy_strategy(parameters: Parameters) -> CollectionStrategy:
         currency="USD",
         pools=busy_pools(),
         ladder=(*early_rungs(days), *middle_rungs(days), *late_rungs(parameters)),
+        watch_list=busy_watch_list(),
+        while_current=care_rungs(),
         incidents=busy_incidents(),
         source=SOURCE,
     )
@@ -215,6 +218,44 @@ def busy_pools() -> dict[str, Any]:
         },
         "trucks": {"hours_per_month": 7.0, "cost_per_hour": 52.0, "field": True, "priority": {"waiting": 1.0}},
     }
+
+
+def busy_watch_list() -> dict[str, Any]:
+    """Any of the three conditions puts some loans on it that no other does."""
+    alerts = {"hits_percent": 60, "right_percent": 70}
+    return {"from_hazard_percent": 30, "from_ltv_percent": 150, "alerts": alerts, "macro_lag_months": 3}
+
+
+def care_rungs() -> list[dict[str, Any]]:
+    """A reminder for all; calls to the watched, who wait for the desk with those in arrears, and to some others."""
+    call: dict[str, Any] = {"action": "check_in", "contacts_per_month": 1.5}
+    return [
+        {
+            "action": "reminder",
+            "cost_per_contact": 0.15,
+            "reach_percent": 85,
+            "averted_percent": {"forgetful": 40, "hardship": 10, "strategic": 5},
+        },
+        {
+            **call,
+            "name": "watched_call",
+            "who": {"watched": True},
+            "pool": "desk",
+            "hours_per_contact": 0.097,
+            "cost_per_contact": 0.4,
+            "reach_percent": 60,
+            "priority": 1.5,
+            "averted_percent": {"forgetful": 50, "hardship": 35, "strategic": 15},
+        },
+        {
+            **call,
+            "name": "other_call",
+            "who": {"watched": False, "tracker": False, "regions": ["CA", "TX"]},
+            "pool": "robot",
+            "hours_per_contact": 0.05,
+            "averted_percent": 30,
+        },
+    ]
 
 
 def early_rungs(days: Sequence[int]) -> list[dict[str, Any]]:

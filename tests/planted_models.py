@@ -217,7 +217,7 @@ ERRORS = (
         "x = np.float64(word) + 0.5", "x = np.float64(word) + 1.0", ("test_kernels_arrears.py",),
     ),
     Planted(
-        "pool_serves_the_least", "the pool serves low priorities first", f"{KERNELS}/treatment.py",
+        "pool_serves_the_least", "the pool serves low priorities first", f"{KERNELS}/pools.py",
         "return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)",
         "return PRIORITIES - 1 - min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)",
         ("test_collections_pools.py", *REFERENCE),
@@ -273,6 +273,43 @@ ERRORS = (
         "incidents_without_teams", "teams do not differ", "simulator/ladder.py",
         "return np.asarray(gammaincinv(1.0 / variance, u) * variance)", "return np.ones(len(paths))",
         ("test_collections_effects.py", *REFERENCE),
+    ),
+    Planted(
+        "all_averted_alike", "the borrower's type does not matter to whether arrears are averted", f"{KERNELS}/care.py",
+        "if u < rung.reach * ladder.accepted[number, kind]:", "if u < rung.reach * ladder.accepted[number, 0]:",
+        REFERENCE,
+    ),
+    Planted(
+        "averted_by_next_months_draw", "who is reached without arrears is drawn in the month after the close",
+        f"{KERNELS}/care.py",
+        "u = event_uniform(entity, path, before, rung.purpose,", "u = event_uniform(entity, path, month, rung.purpose,",
+        REFERENCE,
+    ),
+    Planted(
+        "waiting_without_arrears_forgotten", "months waited without arrears do not count", f"{KERNELS}/care.py",
+        "rung, 0, effort.waiting[rung.pool], principal)", "rung, 0, 0, principal)", REFERENCE,
+    ),
+    Planted(
+        "waiting_goes_over_into_arrears", "months waited without arrears count in arrears", f"{KERNELS}/treatment.py",
+        "        stop_waiting(effort)  # it may", "        pass  # it may", REFERENCE,
+    ),
+    Planted(
+        "macro_known_at_once", "predictions use macro variables that nobody knows yet", "simulator/care.py",
+        "np.maximum(np.arange(hazards.threshold.shape[0]) - lag, 0)", "np.arange(hazards.threshold.shape[0])",
+        REFERENCE,
+    ),
+    Planted(
+        "alerts_always_heard", "trackers tell of every entry", f"{KERNELS}/care.py",
+        "PURPOSE_ALERT, clock.seed) >= ladder.alert_hits:", "PURPOSE_ALERT, clock.seed) >= 1.0:", REFERENCE,
+    ),
+    Planted(
+        "reminders_counted_twice", "entries as observed although the observed strategy averted some",
+        f"{KERNELS}/hazards.py",
+        "            entry[month, cell] *= scale[cell]\n", "", REFERENCE,
+    ),
+    Planted(
+        "predicted_as_observed", "predictions count on what the observed strategy averted", "simulator/care.py",
+        'found["entry_scale"] * _predicted(', "_predicted(", REFERENCE,
     ),
     Planted(
         "fire_sale_raises_prices", "sign of the fire sale", f"{KERNELS}/portfolio.py",

@@ -10,7 +10,8 @@ A *world* is a dict of plain data: `loans` (a list of dicts), `macro`, `paramete
 `observed` (by tier the strategy under which its figures were observed, or None; None: none is known), `market_share`.
 `plain_books` makes one from a tape and parameters.  `reference_loan` opens the contracts, `reference_hazards`
 says what happens, `reference_workout` what follows on arrears, `reference_collections` who is served and at what cost,
-`reference_strategy` what that does, `reference_market` draws factors and prices.
+`reference_strategy` what that does, `reference_care` what is done before arrears, `reference_market` draws factors and
+prices.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import math
 from collections import defaultdict
 from statistics import fmean
 
+from reference_care import avert, begin_care
 from reference_collections import Office, close_month, pay_commission
 from reference_hazards import event_in_arrears, event_of_current, type_after_spell, type_at_entry
 from reference_loan import amortise, at_age, open_contract, opening_mark, opening_type
@@ -49,15 +51,18 @@ def simulate_path(contracts: list[Plain], world: Plain, path: int) -> Plain:
     """One path.
 
     `book[name, month]`, `moves[month, from, to]`; of a strategy `pool[name, pool, month]`, `incident[kind, month]`,
-    `rung[name, month, place in the ladder]`; by loan_id: `history` (rows of months
+    `rung[name, month, place]` (rungs of the ladder, then those for loans without arrears), `care[alerts or
+    waiting, month]` (of loans without arrears); by loan_id: `history` (rows of months
     0 .. T, see `Life.row`), `loss`, `recovered` (by month of the charge-off), `left` (principal and interest of
     loans that leave the run-off alive); by stage: `shortfall`, `shortfall_12m`.
     """
     market = draw_market(world, path)
     result: Plain = {"book": defaultdict(float), "moves": defaultdict(int), "pool": {}, "incident": {}}
-    result["rung"] = defaultdict(float)
+    result["rung"], result["care"] = defaultdict(float), defaultdict(int)
     lives = [Life(contract, market, world, path, result) for contract in contracts]
     office = Office(lives, world, path) if world["strategy"] else None
+    if office:
+        begin_care(lives, result)
     for life in lives:
         life.book_stocks(0)
     history = [[life.row(0)] for life in lives]
@@ -111,6 +116,8 @@ class Life:
         self.mark = opening_mark(contract, path, world["seed"])
         self.type = opening_type(contract, path, world["seed"])
         self.spell, self.carried_out = Spell(), list[int]()
+        self.asked_by, self.watched = list[int](), False  # at the last close, of a loan without arrears
+        self.waiting: dict[str, int] = defaultdict(int)  # months, by pool, since arrears last began or ended
         self.treatment: Plain | None = None  # of the last close; None: no rung has looked at these arrears
         self.seized = 0 if contract["repossessed"] else None
         self.default_bucket = world["parameters"]["default_bucket"]
@@ -157,6 +164,11 @@ class Life:
         aged = self.contract["value_as_new"] * at_age(self.contract["depreciation"], self.contract["car_age"] + month)
         return aged * self.market["index"][self.contract["vehicle"]][month]
 
+    def ltv(self, month: int) -> float:
+        """Principal over that value, by the published index (P1), (P14)."""
+        value = self.car_value(month)
+        return self.owed / value if value > 0.0 else math.inf
+
     # --- months
 
     def run_off(self, fire: float) -> float:
@@ -177,6 +189,7 @@ class Life:
         bucket = self.state
         if bucket == 0:
             event = event_of_current(self, month)
+            event = avert(self, month) if event == 1 else event
             self.leave_current(event, month)
         else:
             self.treatment = self.treatment or usual_treatment(self)
@@ -188,6 +201,8 @@ class Life:
         self.settle(event, month, fire)
         follow_car(self, month)
         self.moves[month, bucket, self.state] += 1
+        if (bucket == 0) != (self.state == 0):
+            self.waiting.clear()
 
     def close(self, month: int) -> None:
         """Default and stocks at the close, when trucks have been and gone."""

@@ -7,6 +7,7 @@ from itertools import accumulate
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from reference_care import count_care, is_care_for, watch
 from reference_market import Plain, draw, event_uniform
 from reference_strategy import (
     Spell,
@@ -41,7 +42,7 @@ ROUNDING = 1e-9
 """Of a pool's hours: what the order in which hours are summed may leave."""
 
 Ask = tuple["Life", int]
-"""A loan, and the place of a rung in the ladder that is for it."""
+"""A loan, and the place of a rung that is for it: those of the ladder, then those for loans without arrears."""
 
 
 # --- what all loans of a path share (P2), (P10), (P11) -------------------------------------------------------------
@@ -53,6 +54,7 @@ class Office:
     def __init__(self, lives: list[Life], world: Plain, path: int) -> None:
         self.strategy, self.world, self.path = world["strategy"], world, path
         self.pools = self.strategy["pools"]
+        self.rungs = (*self.strategy["ladder"], *self.strategy["while_current"])
         self.mean = fmean(life.owed for life in lives)
         self.in_arrears = sum(life.in_arrears for life in lives)
         self.base = {name: self.first_hours(pool) for name, pool in self.pools.items()}
@@ -145,8 +147,7 @@ def within(value: float, low: float | None, high: float | None) -> bool:
 def is_for(rung: Plain, life: Life, month: int) -> bool:
     """Whether a rung is for a loan at the close of a month (P1)."""
     who, contract, spell = rung["who"], life.contract, life.spell
-    value = life.car_value(month)
-    ltv = 100.0 * life.owed / value if value > 0.0 else math.inf
+    ltv = 100.0 * life.ltv(month)
     features = {"tracker": who["tracker"], "starter_interrupt": who["starter_interrupt"]}
     lists = {"region": who["regions"], "tier": who["tiers"]}
     known = {"region": contract["region"], "tier": contract["tier"]["name"]}
@@ -174,16 +175,32 @@ def close_month(lives: list[Life], month: int, office: Office, result: Plain) ->
     """All loans have moved: promises are counted, rungs ask, pools serve, effects are set, the month is paid."""
     for life in lives:
         settle_spell(life)
-    ladder = office.strategy["ladder"]
-    asking = [(life, place) for life in lives for place, rung in enumerate(ladder) if is_for(rung, life, month)]
+        watch(life, month, result)
+    rungs = office.rungs
+    asking = [(life, place) for life in lives for place in rungs_for(life, month, office)]
     for _, place in asking:
         result["rung"]["asked", month, place] += 1.0
-    served = [ask for ask in asking if ladder[ask[1]]["pool"] is None]
+    served = [ask for ask in asking if rungs[ask[1]]["pool"] is None]
     for pool in office.pools:
-        served += serve(pool, [ask for ask in asking if ladder[ask[1]]["pool"] == pool], month, office, result, lives)
+        served += serve(pool, [ask for ask in asking if rungs[ask[1]]["pool"] == pool], month, office, result, lives)
     for life in lives:
-        work(life, sorted(place for other, place in served if other is life), month, result)
-    have_incidents([ladder[place] for _, place in served], month, office, result)
+        places = sorted(place for other, place in served if other is life)
+        if life.state == 0:
+            care_for(life, places, month, office, result)
+        else:
+            work(life, places, month, result)
+    in_arrears = [rungs[place] for life, place in served if life.in_arrears]
+    have_incidents(in_arrears, month, office, result)
+
+
+def rungs_for(life: Life, month: int, office: Office) -> list[int]:
+    """Places of the rungs that are for a loan, in arrears or not."""
+    first = len(office.strategy["ladder"])
+    return [
+        place
+        for place, rung in enumerate(office.rungs)
+        if (is_for(rung, life, month) if place < first else is_care_for(rung, life))
+    ]
 
 
 def settle_spell(life: Life) -> None:
@@ -196,19 +213,20 @@ def settle_spell(life: Life) -> None:
 
 def serve(pool: str, queue: list[Ask], month: int, office: Office, result: Plain, lives: list[Life]) -> list[Ask]:
     """Whom a pool serves: the most urgent, until the first whose hours it has not left (P2)."""
-    ladder, capacity = office.strategy["ladder"], office.capacity(pool, month)
+    rungs, capacity = office.rungs, office.capacity(pool, month)
     queue = sorted(queue, key=lambda ask: urgency(*ask, pool, office), reverse=True)  # stable: loans, then rungs
-    totals = list(accumulate(hours(ladder[place]) for _, place in queue))
+    totals = list(accumulate(hours(rungs[place]) for _, place in queue))
     served = [ask for ask, total in zip(queue, totals, strict=True) if total <= capacity * (1.0 + ROUNDING)]
     given, asked = totals[len(served) - 1] if served else 0.0, totals[-1] if totals else 0.0
     unserved = count_months(pool, lives, [life for life, _ in queue], [life for life, _ in served])
+    result["care"]["waiting", month] += sum(life.state == 0 for life in unserved)
     cost = office.book_pool(pool, month, asked, given)
     result["book"]["collection_cost", month] += cost
     figures = {
         "demand": asked,
         "served": given,
         "waiting": float(len(unserved)),
-        "waiting_months": fmean(life.spell.waiting[pool] for life in unserved) if unserved else 0.0,
+        "waiting_months": fmean(life.waiting[pool] for life in unserved) if unserved else 0.0,
         "capacity": capacity,
         "cost": cost,
     }
@@ -219,8 +237,8 @@ def serve(pool: str, queue: list[Ask], month: int, office: Office, result: Plain
 def urgency(life: Life, place: int, pool: str, office: Office) -> int:
     """Priority in sixteenths."""
     weight = office.pools[pool]["priority"]
-    points = weight["bucket"] * life.state + weight["waiting"] * life.spell.waiting[pool]
-    points += weight["balance"] * life.owed / office.mean + office.strategy["ladder"][place]["priority"]
+    points = weight["bucket"] * life.state + weight["waiting"] * life.waiting[pool]
+    points += weight["balance"] * life.owed / office.mean + office.rungs[place]["priority"]
     return min(max(math.floor(points * 16), 0), 1023)
 
 
@@ -228,7 +246,7 @@ def count_months(pool: str, lives: list[Life], asked: list[Life], got: list[Life
     """One more month for who asked and got nothing, whoever else forgets; return who waits."""
     waits = {id(life) for life in asked} - {id(life) for life in got}
     for life in lives:
-        life.spell.waiting[pool] = life.spell.waiting[pool] + 1 if id(life) in waits else 0
+        life.waiting[pool] = life.waiting[pool] + 1 if id(life) in waits else 0
     return [life for life in lives if id(life) in waits]
 
 
@@ -257,6 +275,14 @@ def work(life: Life, places: list[int], month: int, result: Plain) -> None:
     life.spell.done |= {label(ladder[place]) for place in places}
     life.carried_out = places
     life.treatment = treatment_after(life, reached) if life.in_arrears else None
+
+
+def care_for(life: Life, places: list[int], month: int, office: Office, result: Plain) -> None:
+    """The rungs that serve a loan without arrears; what they avert shows in the month after (P15)."""
+    life.asked_by = rungs_for(life, month, office)
+    life.carried_out, life.treatment = places, None
+    for place in places:
+        count_care(office.rungs[place], month, place, result)
 
 
 def send_trucks(life: Life, month: int, factors: list[float]) -> None:

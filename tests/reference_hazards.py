@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reference_loan import TYPE_ORDER, at_age, stretch
 from reference_market import NORMAL, Plain, event_uniform, monthly_uniform
-from reference_strategy import return_factor
+from reference_strategy import by_kind, reach, return_factor
 from scenarios.vocabulary import (
     CHARGED_OFF,
     EXTENDED,
@@ -78,8 +78,7 @@ def entry_intensity(life: Life, month: int) -> float:
     """Intensity of leaving current for arrears or charge-off (3), (3a), (3b), (3f), (4)."""
     contract, parameters, market = life.contract, life.world["parameters"], life.market
     tier = contract["tier"]
-    base = sum(rate for target, rate in tier["rows"][0].items() if target != "prepay")
-    base *= multiplier(contract, "enter", month, life.world)
+    base = entry_at_mean(contract, month, life.world)
     names = ("global", f"region:{contract['region']}", f"sector:{contract['sector']}")
     y = sum(
         math.sqrt(share) * market["factor"][name][month]
@@ -94,7 +93,21 @@ def entry_intensity(life: Life, month: int) -> float:
     else:
         cell = 0.0
     own = contract["risk"] * at_age(tier["seasoning"], contract["age"] + month)
-    return cell * own * after_return(life, month) * equity_multiplier(life, month) / tier["equity_mean"]
+    own *= after_return(life, month) * equity_multiplier(life, month) / tier["equity_mean"]
+    return cell * own / without_care(life)
+
+
+def entry_at_mean(contract: Plain, month: int, world: Plain) -> float:
+    """Intensity of leaving current of a tier's loans at a month's macro variables, g = 1 (3)."""
+    base = sum(rate for target, rate in contract["tier"]["rows"][0].items() if target != "prepay")
+    return base * multiplier(contract, "enter", month, world)
+
+
+def without_care(life: Life) -> float:
+    """Share of entries that the observed strategy's rungs for loans without arrears left (P16)."""
+    strategy, observed = life.world["strategy"], life.contract["observed"]
+    care = observed["while_current"] if strategy and observed else ()
+    return math.prod(1.0 - reach(rung) * by_kind(rung["averted_percent"], FORGETFUL) / 100.0 for rung in care)
 
 
 def after_return(life: Life, month: int) -> float:

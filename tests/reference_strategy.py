@@ -8,7 +8,6 @@ a `Spell`, forgotten when the loan returns to current; what the rungs of the las
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,7 +41,6 @@ class Spell:
     broken: int = 0
     suit: Plain | None = None
     sold_at: float | None = None
-    waiting: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
 class Told(NamedTuple):
@@ -66,7 +64,7 @@ def reach(rung: Plain) -> float:
 
 def contacts(rung: Plain) -> float:
     """Contacts of a loan in a month."""
-    if rung["contacts_per_week"] is not None:
+    if rung.get("contacts_per_week") is not None:
         return float(rung["contacts_per_week"]) * WEEKS_A_MONTH
     return 1.0 if rung["contacts_per_month"] is None else float(rung["contacts_per_month"])
 

@@ -63,7 +63,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     tape, macro = mixed_book(), busy_macro(parameters, MONTHS)
     ids = tuple(tape["loan_id"].tolist())
     where = {"months": MONTHS, "seed": SEED, "servicing": servicing}
-    size = RunSize(threads=2, path_block=7, month_major=kind == "probit")
+    size = RunSize(threads=2, path_block=7, month_major=request.param == "probit")
     engine = simulate(tape, macro, parameters, paths=PATHS, trace=ids, size=size, **where)
     stages = prepare(tape, macro, parameters, servicing, months=MONTHS, seed=SEED).book.loans.fact.stage.tolist()
     world = plain_world(tape, macro, parameters, stages=stages, **where)
@@ -101,7 +101,7 @@ def test_types_and_flags_agree_exactly(pair: Pair, name: str) -> None:
 def test_rungs_agree_exactly(pair: Pair) -> None:
     expected = histories(pair, TRACED.index("trace_rungs"))
     np.testing.assert_array_equal(pair.engine["trace_rungs"].to_numpy()[0, 0, 0], expected)
-    rungs = len(pair.strategy.ladder) if pair.strategy else 0
+    rungs = len(pair.strategy.labels) if pair.strategy else 0
     assert np.bitwise_or.reduce(expected.astype(int), axis=None) == 2**rungs - 1
 
 
@@ -179,6 +179,22 @@ def test_moments_by_rung_agree(pair: Pair, name: str) -> None:
         expected = by_path.mean(axis=0) if moment == "mean" else by_path.std(axis=0, ddof=1)
         found = pair.engine[name].sel(rung=label).to_numpy()[0, 0, 0]
         assert_amounts(found, expected, scale=1_000.0)
+
+
+def test_care_is_met(pair: Pair) -> None:
+    """Every rung for loans without arrears averts some of what follows; loans wait for it, and trackers are heard."""
+    labels = pair.strategy.labels if pair.strategy else ()
+    first = len(pair.strategy.ladder) if pair.strategy else 0
+    for place in range(first, len(labels)):
+        for figure in ("served", "followed", "averted"):
+            key = (figure, place)
+            found = pair.table(
+                lambda path, month, key=key: path["rung"].get((key[0], month, key[1]), 0.0), range(1, MONTHS + 1)
+            )
+            assert np.count_nonzero(found) > 10, (labels[place], figure)
+    for name in ("alerts", "waiting"):
+        found = pair.table(lambda path, month, name=name: path["care"].get((name, month), 0), range(1, MONTHS + 1))
+        assert np.count_nonzero(found) > 100 if pair.busy else not found.any()
 
 
 @pytest.mark.parametrize("name", ["shortfall", "shortfall_12m"])

@@ -15,6 +15,7 @@ from scipy.special import ndtri
 
 from busy_books import busy_macro, busy_servicing, busy_seven_buckets, busy_tiers
 from comparisons import assert_same_bits
+from drawn_care import drawn_care
 from known_cases import (
     ABSORBED,
     AFTER,
@@ -30,7 +31,7 @@ from known_cases import (
     normal_bound,
     plain_philox,
 )
-from plain_books import plain_world
+from plain_books import TRACED, plain_world
 from reference import simulate_plain
 from scenarios.vocabulary import TRACE_VARIABLES
 from simulator.engine import RunSize, simulate
@@ -151,8 +152,9 @@ def test_reference_on_fresh_books(kind: str, case: int, phone: bool) -> None:
     engine = simulate(tape, macro, parameters, paths=paths, trace=ids, **where)
     plain = simulate_plain(plain_world(tape, macro, parameters, **where), paths)
     expected = np.array([[path["history"][loan] for path in plain] for loan in ids])
-    for item, (name, unit, _) in enumerate(TRACE_VARIABLES):
-        if unit == "currency":
+    units = {name: unit for name, unit, _ in TRACE_VARIABLES}
+    for item, name in enumerate(TRACED):
+        if units[name] == "currency":
             np.testing.assert_allclose(values(engine, name), expected[..., item], rtol=1e-9, atol=1e-9)
         else:
             assert np.array_equal(values(engine, name), expected[..., item]), name
@@ -162,6 +164,30 @@ def test_reference_on_fresh_books(kind: str, case: int, phone: bool) -> None:
             amount for (name, month), amount in path["book"].items() if name == "recovery" and month > months
         )
     np.testing.assert_allclose(values(engine, "recovery_after_horizon"), late, rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("month_major", [False, True])
+@pytest.mark.parametrize("case", range(12))
+def test_reference_on_fresh_care(case: int, month_major: bool) -> None:
+    """Watch lists and rungs for loans without arrears with drawn figures, in both schedules."""
+    seed, months, paths = seed_of(f"care {case}"), 15, 8
+    random = np.random.default_rng(seed)
+    kind = str(random.choice(["lognormal", "probit", "seven buckets"]))
+    parameters = busy_seven_buckets(seed) if kind == "seven buckets" else busy_tiers(kind, seed)
+    servicing = drawn_care(random, parameters)
+    tape, macro = mixed_book(60, seed), busy_macro(parameters, months)
+    ids, where = tuple(tape["loan_id"].tolist()), {"months": months, "seed": seed, "servicing": servicing}
+    size = RunSize(threads=2, path_block=3, month_major=month_major)
+    engine = simulate(tape, macro, parameters, paths=paths, trace=ids, size=size, **where)
+    plain = simulate_plain(plain_world(tape, macro, parameters, **where), paths)
+    expected = np.array([[path["history"][loan] for path in plain] for loan in ids])
+    for item, name in enumerate(TRACED):
+        np.testing.assert_allclose(values(engine, name), expected[..., item], rtol=1e-9, atol=1e-9, err_msg=name)
+    for figure in ("asked", "served", "reached", "contacts", "cost", "followed", "averted"):
+        means = np.zeros((months, len(servicing.rung_names)))
+        for month, place in np.ndindex(*means.shape):
+            means[month, place] = np.mean([path["rung"].get((figure, month + 1, place), 0.0) for path in plain])
+        np.testing.assert_allclose(values(engine, f"rung_{figure}_mean"), means, rtol=1e-9, atol=1e-9, err_msg=figure)
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["nobody waits", "phone"])

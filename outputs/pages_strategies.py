@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROW_HEIGHT: Final = 0.155
 """Inches of a row of the forest."""
 FRONTIER_HEIGHT: Final = 2.9
+FAR_WORDS: Final = "the difference and its interval are written beside it"
 TOLD_APART, OPEN = "told apart from the baseline", "not told apart"
 
 
@@ -61,10 +62,12 @@ def differences_picture(page: Page, differences: pandas.DataFrame) -> Picture:
         axes.set_title(wrap(scenario, panel_width(len(scenarios))))
         axes.set_xlabel("% of opening balance")
     _forest_legend(sheet, styles)
+    beyond = {name for _, part in data.groupby("run") for name in plots_strategies.far_strategies(part)}
     caption = (
         "Loss with the costs of collection and of incidents, each strategy less the baseline on the same paths. A full "
         "mark is a difference that stands when all measures and strategies of its scenario are judged together (Holm, "
         "5 %); each interval is that of its row alone. With fewer than ten paths beyond a quantile there is no verdict."
+        + (f" An arrow stands for what lies far outside the axis: {FAR_WORDS}." if beyond else "")
     )
     words = "; ".join(
         f"{row.run}, {row.strategy}: {row.measure} {percent(row.value)} % ({row.verdict})"

@@ -25,6 +25,10 @@ MARK_SIZE: Final = 6.0
 FUNNEL_COLOURS: Final = (PALE, "#8f8f8f", "#0072B2")
 FUNNEL_BARS: Final = (0.74, 0.52, 0.30)
 """Heights of the bars of a rung, one in the other, as shares of its place."""
+FAR: Final = 3.0
+"""How many times as far as all others a strategy lies that is not on the axis, but at its edge, with its figure."""
+EDGE_MARK, EDGE_TEXT = 0.965, 0.945
+"""Places of the mark and of the figure of such a strategy, as shares of the axis."""
 FUNNEL_ROOM: Final = 2.5
 """Width of the axis over its longest bar: room for the figures beside it."""
 BOX_LINES: Final = (1.2, 4.5)
@@ -51,7 +55,8 @@ def strategy_handles(styles: Mapping[str, tuple[RunStyle, str]]) -> tuple[list[A
 def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
     """Differences to the baseline with their 95 % intervals, a group of rows a measure.
 
-    Full marks: told apart from the baseline by Holm's procedure; hollow ones: not.
+    Full marks: told apart from the baseline by Holm's procedure; hollow ones: not. What `far_strategies` names would
+    press all others together: it stands at the edge, with an arrow and its figure and interval.
 
     Parameters
     ----------
@@ -66,10 +71,13 @@ def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, t
     Axes
     """
     measures, names = list(dict.fromkeys(table["measure"])), list(styles)
-    step = len(names) + GAP
+    step, far = len(names) + GAP, far_strategies(table)
     for row in table.itertuples():
         style, marker = styles[row.strategy]
         place = -(measures.index(row.measure) * step + names.index(row.strategy))
+        if row.strategy in far:
+            _plot_beyond(axes, row, place, style, marker)
+            continue
         if np.isfinite(row.low):
             axes.plot([row.low, row.high], [place, place], color=style.colour, linewidth=1.6, solid_capstyle="butt")
         face = style.colour if row.told_apart else "white"
@@ -86,6 +94,40 @@ def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, t
     axes.tick_params(axis="y", length=0)
     axes.locator_params(axis="x", nbins=6)
     return axes
+
+
+def far_strategies(table: pandas.DataFrame) -> frozenset[str]:
+    """Strategies so far from the baseline that an axis which holds them shows nothing of the others.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As of `plot_differences`.
+    """
+    reach = table[["value", "low", "high"]].abs().max(axis=1).groupby(table["strategy"]).max().sort_values()
+    for place in range(len(reach) - 1, 0, -1):
+        if reach.iloc[place] > FAR * reach.iloc[place - 1] > 0.0:
+            return frozenset(str(name) for name in reach.index[place:])
+    return frozenset()
+
+
+def _plot_beyond(axes: Axes, row: Any, place: float, style: RunStyle, marker: str) -> None:
+    """A mark at the edge towards which a difference lies, an arrow out of it, and the figure with its interval."""
+    right = row.value > 0.0
+    mark, text, end = (share if right else 1.0 - share for share in (EDGE_MARK, EDGE_TEXT, 1.0))
+    at = axes.get_yaxis_transform()
+    face = style.colour if row.told_apart else "white"
+    axes.plot(
+        mark, place, marker, color=style.colour, markerfacecolor=face, markersize=MARK_SIZE, transform=at, linestyle=""
+    )
+    arrow = {"arrowstyle": "->", "color": style.colour, "shrinkA": 4.0, "shrinkB": 0.0}
+    axes.annotate("", (end, place), (mark, place), xycoords=at, textcoords=at, arrowprops=arrow)
+    told = percent(row.value, 2)
+    if np.isfinite(row.low):
+        told += f" ({percent(row.low, 2)} to {percent(row.high, 2)})"
+    axes.text(
+        text, place, told, transform=at, ha="right" if right else "left", va="center", fontsize=7.0, color="#404040"
+    )
 
 
 def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
@@ -140,9 +182,9 @@ def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:
     for (name, label), colour, height in zip(QUANTITIES.items(), FUNNEL_COLOURS, FUNNEL_BARS, strict=True):
         axes.barh(places, table[name], height, color=colour, edgecolor=BLACK, linewidth=0.4, label=label)
     for place, row in zip(places, table.itertuples(), strict=True):
-        shares = f"{percent(100.0 * row.served / row.asked, 0)} % done"
+        shares = f"{_share(row.served, row.asked)} % done"
         if row.served > 0.0:
-            shares += f", {percent(100.0 * row.reached / row.served, 0)} % of them reached"
+            shares += f", {_share(row.reached, row.served)} % reached"
         axes.annotate(
             shares, (row.asked, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5, color="#404040"
         )
@@ -150,6 +192,14 @@ def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(visible=False, axis="y")
     return axes
+
+
+def _share(part: float, whole: float) -> str:
+    """Whole percent; what is not quite all or nothing does not read as if it were."""
+    share = 100.0 * part / whole
+    if 99.5 <= share < 100.0 - 1e-9:
+        return "> 99"
+    return "< 1" if 0.0 < share < 0.5 else percent(share, 0)
 
 
 def plot_incidents(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
@@ -184,5 +234,6 @@ def plot_incidents(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tup
     axes.tick_params(axis="y", length=0)
     largest = float(table[[quantile_column(FAN_LEVELS[-1]), "mean"]].to_numpy().max())
     axes.set_xlim(-0.03 * largest, 1.06 * largest)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    rare = largest < 1.0  # not even one to be expected: whole numbers alone would leave the axis bare
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4 if rare else 6, integer=not rare, min_n_ticks=2))
     return axes

@@ -64,6 +64,7 @@ CF_ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "pool": {"long_name": "pool of contacts of finite capacity"},
     "bucket": {"long_name": "days past due"},
     "bucket_first_day": {"long_name": "first day past due of the bucket", "units": "d"},
+    "rung_while_current": {"long_name": "whether the rung is for loans without arrears", "units": "1"},
     "from_bucket": {"long_name": "days past due at the opening of the month"},
     "to_state": {"long_name": "state at the close of the month"},
     "segment": {"long_name": "vehicle segment"},

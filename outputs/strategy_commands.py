@@ -27,7 +27,7 @@ def list_strategies() -> None:
             "name": item.name,
             "currency": item.currency or "any",
             "rules": item.rules or "none",
-            "rungs": len(item.ladder),
+            "rungs": len(item.labels),
             "pools": ", ".join(item.pools) or "none",
             "title": item.title,
         }
@@ -45,7 +45,7 @@ def show_strategy(name: str, ladder: bool) -> None:
 
     It is checked first: against itself, and against the rules of contact that it names.
     """
-    from outputs.strategy_view import REFERENCE_MEANING, ladder_rows
+    from outputs.strategy_view import REFERENCE_MEANING, ladder_rows, watch_list_words
     from scenarios.library import find_strategy
     from scenarios.strategy import STRATEGIES
     from scenarios.vocabulary import REFERENCE_STRATEGY
@@ -57,6 +57,7 @@ def show_strategy(name: str, ladder: bool) -> None:
     rows = ladder_rows(found) if ladder else []
     if rows:
         VOICE.table(rows)
+        VOICE.say(watch_list_words(found.watch_list))
     elif ladder:
         VOICE.report(f"{found.name} has no rungs: nobody does anything about arrears.", rows)
     else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from scenarios.care import AnyCare, Averted, CheckIn, WatchList, Whose
 from scenarios.ladder import LAST_DAY
 from scenarios.rungs import (
     Accepted,
@@ -45,22 +46,80 @@ def ladder_rows(strategy: CollectionStrategy) -> list[dict[str, str]]:
     -------
     list of dict of str to str
         Columns `rung`, `action`, `days`, `who`, `pool`, `contacts`, `cost` (of a contact, currency), `reach` and
-        `effects` (factors on monthly intensities, and what the action alone has).
+        `effects` (factors on monthly intensities, and what the action alone has).  Rungs for loans without arrears
+        come first: they are met first.
     """
-    return [
-        {
-            "rung": rung.label,
-            "action": rung.action_name,
-            "days": _days(rung.who),
-            "who": ", ".join(_who(rung)) or "all",
-            "pool": f"{rung.pool}, {rung.hours_per_contact:g} h" if rung.pool else "none",
-            "contacts": _contacts(rung),
-            "cost": f"{rung.cost_per_contact:g}",
-            "reach": f"{rung.reach_percent:g} %",
-            "effects": "; ".join([*_factors(rung.effect), *_own(rung)]) or "none",
-        }
+    early = [
+        _row(rung, "none", _whose(rung.who), f"{rung.contacts_per_month:g} a month", _averted(rung))
+        for rung in strategy.while_current
+    ]
+    late = [
+        _row(rung, _days(rung.who), _who(rung), _contacts(rung), [*_factors(rung.effect), *_own(rung)])
         for rung in strategy.ladder
     ]
+    return early + late
+
+
+def _row(
+    rung: AnyRung | AnyCare, days: str, who: Iterable[str], contacts: str, effects: Iterable[str]
+) -> dict[str, str]:
+    """What all rungs show alike, and what they show each in their own way."""
+    return {
+        "rung": rung.label,
+        "action": rung.action_name,
+        "days": days,
+        "who": ", ".join(who) or "all",
+        "pool": f"{rung.pool}, {rung.hours_per_contact:g} h" if rung.pool else "none",
+        "contacts": contacts,
+        "cost": f"{rung.cost_per_contact:g}",
+        "reach": f"{rung.reach_percent:g} %",
+        "effects": "; ".join(effects) or "none",
+    }
+
+
+def watch_list_words(watch: WatchList | None) -> str:
+    """Who is on a watch list, in a sentence; empty where there is none."""
+    if watch is None:
+        return ""
+    found = []
+    if watch.from_hazard_percent is not None:
+        found.append(f"a predicted chance of {watch.from_hazard_percent:g} % or more to fall behind within the month")
+    if watch.from_ltv_percent is not None:
+        found.append(f"a loan-to-value of {watch.from_ltv_percent:g} % or more")
+    if watch.alerts is not None:
+        hits, right = watch.alerts.hits_percent, watch.alerts.right_percent
+        found.append(f"an alert of the tracker (heard before {hits:g} % of entries, {right:g} % of them right)")
+    known = f"macro variables known after {watch.macro_lag_months} months"
+    return f"Watched: loans without arrears with {' or '.join(found)}; {known}."
+
+
+def _whose(who: Whose) -> Iterator[str]:
+    """Conditions of a rung for loans without arrears, in words."""
+    if who.watched is not None:
+        yield "watched" if who.watched else "not watched"
+    yield from _features(who)
+
+
+def _features(who: Who | Whose) -> Iterator[str]:
+    """What a loan has and where it is, in words."""
+    for name, wanted in (("tracker", who.tracker), ("starter interrupt", who.starter_interrupt)):
+        if wanted is not None:
+            yield name if wanted else f"no {name}"
+    for names in (who.regions, who.tiers):
+        if names:
+            yield " or ".join(names)
+
+
+def _averted(rung: AnyCare) -> Iterator[str]:
+    """What a rung for loans without arrears does."""
+    averted = rung.averted_percent
+    shares = (
+        "/".join(f"{getattr(averted, name):g}" for name in TYPES) if isinstance(averted, Averted) else f"{averted:g}"
+    )
+    if averted != 0.0:
+        yield f"averts {shares} % of entries"
+    if isinstance(rung, CheckIn):
+        yield f"{rung.between[0]} to {rung.between[1]}"
 
 
 def _days(who: Who) -> str:
@@ -82,12 +141,7 @@ def _who(rung: AnyRung) -> Iterator[str]:
             yield f"{name} from {least:g}{unit}"
         if most is not None:
             yield f"{name} to {most:g}{unit}"
-    for name, wanted in (("tracker", who.tracker), ("starter interrupt", who.starter_interrupt)):
-        if wanted is not None:
-            yield name if wanted else f"no {name}"
-    for names in (who.regions, who.tiers):
-        if names:
-            yield " or ".join(names)
+    yield from _features(who)
     if who.revealed:
         yield f"known as {' or '.join(who.revealed)}"
     if who.after:

@@ -47,9 +47,9 @@ def _strategy_rows(inputs: StudyInputs) -> Iterator[tuple[str, str]]:
 
 
 def _strategy_words(strategy: CollectionStrategy) -> str:
-    rungs = ", ".join(strategy.labels) if strategy.ladder else "nobody does anything about arrears"
+    rungs = ", ".join(strategy.labels) if strategy.labels else "nobody does anything about arrears"
     pools = "; ".join(_pool_words(strategy, name) for name in strategy.pools)
-    return f"{strategy.title}. {counted(len(strategy.ladder), 'rung')}: {rungs}. {pools}".rstrip(". ") + "."
+    return f"{strategy.title}. {counted(len(strategy.labels), 'rung')}: {rungs}. {pools}".rstrip(". ") + "."
 
 
 def _pool_words(strategy: CollectionStrategy, name: str) -> str:

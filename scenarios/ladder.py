@@ -31,7 +31,16 @@ def number(value: Any) -> float | None:
 
 def rungs_of(data: Mapping[str, Any]) -> list[tuple[int, Rung]]:
     """Rungs of plain data with their places; malformed ones are stepped over."""
-    found = data.get("ladder")
+    return _rungs_below(data, "ladder")
+
+
+def care_rungs(data: Mapping[str, Any]) -> list[tuple[int, Rung]]:
+    """Rungs for loans without arrears, likewise."""
+    return _rungs_below(data, "while_current")
+
+
+def _rungs_below(data: Mapping[str, Any], key: str) -> list[tuple[int, Rung]]:
+    found = data.get(key)
     items = enumerate(found if isinstance(found, list | tuple) else [])
     return [(place, rung) for place, rung in items if isinstance(rung, Mapping)]
 

@@ -11,6 +11,7 @@ from scenarios.ladder import (
     HISTORY,
     LAST_DAY,
     Rung,
+    care_rungs,
     days_of,
     exclude,
     label_of,
@@ -50,7 +51,7 @@ def ladder_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
 def _pool_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     """A pool with no capacity or two, one that does not exist or that nobody uses, and work that takes no time."""
     pools = mapping(data, "pools")
-    used = {rung.get("pool") for _, rung in rungs_of(data)}
+    used = {rung.get("pool") for _, rung in (*rungs_of(data), *care_rungs(data))}
     for name, pool in pools.items():
         if isinstance(pool, Mapping):
             yield from _capacity_problems(str(name), pool)

@@ -46,12 +46,12 @@ def figure_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield from clock_problems(rung.get("between"), (*here, "between"), f"rung {label_of(rung)}: between")
     for name in mapping(data, "pools"):
         hiring = mapping(mapping(mapping(data, "pools"), name), "hiring")
-        yield from _fraction(hiring.get("step_percent"), ("pools", name, "hiring", "step_percent"), 0.5)
+        yield from fraction_problems(hiring.get("step_percent"), ("pools", name, "hiring", "step_percent"), 0.5)
     limits = mapping(data, "incidents").get("limits")
     for item, limit in enumerate(limits if isinstance(limits, list | tuple) else []):
         if isinstance(limit, Mapping):
             path = ("incidents", "limits", item, "with_probability_percent")
-            yield from _fraction(limit.get("with_probability_percent"), path, 1.0 + 1e-9)
+            yield from fraction_problems(limit.get("with_probability_percent"), path, 1.0 + 1e-9)
 
 
 def clock_problems(hours: Any, path: KeyPath, name: str) -> Iterator[Problem]:
@@ -63,7 +63,7 @@ def clock_problems(hours: Any, path: KeyPath, name: str) -> Iterator[Problem]:
         yield Problem(path, found, "two times of one day, the earlier first", 'Write ["09:00", "18:00"].')
 
 
-def _fraction(value: Any, path: KeyPath, least: float) -> Iterator[Problem]:
+def fraction_problems(value: Any, path: KeyPath, least: float) -> Iterator[Problem]:
     """A number above 0 and below the least percentage that the field can mean."""
     found = number(value)
     if found is not None and 0.0 < found < least:
@@ -73,9 +73,9 @@ def _fraction(value: Any, path: KeyPath, least: float) -> Iterator[Problem]:
 
 def _percent_problems(here: KeyPath, rung: Rung) -> Iterator[Problem]:
     for key, least in LEAST_PERCENT.items():
-        yield from _fraction(rung.get(key), (*here, key), least)
+        yield from fraction_problems(rung.get(key), (*here, key), least)
     for key in ("from_ltv_percent", "to_ltv_percent"):
-        yield from _fraction(who_of(rung).get(key), (*here, "who", key), LEAST_LTV_PERCENT)
+        yield from fraction_problems(who_of(rung).get(key), (*here, "who", key), LEAST_LTV_PERCENT)
     shares = {key: number(value) or 0.0 for key, value in mapping(rung, "accepted_percent").items()}
     largest = max(shares, key=lambda key: shares[key], default="")
     if largest and 0.0 < shares[largest] < LEAST_ACCEPTED:

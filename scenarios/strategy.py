@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from scenarios.care import AnyCare, WatchList
+from scenarios.care_checks import care_problems
 from scenarios.checks import Problem
 from scenarios.file_spec import FileSpec
 from scenarios.ladder_checks import ladder_problems
@@ -158,6 +160,12 @@ class CollectionStrategy(FileSpec):
     ladder: tuple[AnyRung, ...] = ()
     """Actions in their order; none: nobody does anything about arrears."""
 
+    watch_list: WatchList | None = None
+    """Loans without arrears that are watched; left out: none."""
+
+    while_current: tuple[AnyCare, ...] = ()
+    """Actions on loans without arrears."""
+
     incidents: Incidents = Incidents()
     """Conduct and its consequences."""
 
@@ -168,8 +176,14 @@ class CollectionStrategy(FileSpec):
     def problems(cls, data: Mapping[str, Any]) -> Iterator[Problem]:
         """Pools that do not exist or have no capacity, rungs that overlap or can never be reached."""
         yield from ladder_problems(data)
+        yield from care_problems(data)
+
+    def rungs(self) -> Iterator[tuple[str, int, AnyRung | AnyCare]]:
+        """All rungs, those of the ladder first: the field that each stands in, its place there, and the rung."""
+        yield from (("ladder", place, rung) for place, rung in enumerate(self.ladder))
+        yield from (("while_current", place, rung) for place, rung in enumerate(self.while_current))
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the rungs, in order."""
-        return tuple(rung.label for rung in self.ladder)
+        """Names of the rungs, those of the ladder first."""
+        return tuple(rung.label for _, _, rung in self.rungs())

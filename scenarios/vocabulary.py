@@ -81,7 +81,9 @@ PURPOSE_HISTORY: Final = 19  # history before the as-of date (address: month 0)
 PURPOSE_PLAN: Final = 20  # is an instalment plan accepted
 PURPOSE_SURRENDER: Final = 21  # is the car handed over
 PURPOSE_SUIT: Final = 22  # is a suit won (address: month of filing)
+PURPOSE_ALERT: Final = 23  # is an alert of the tracker heard (address: month before)
 PURPOSE_ACTION: Final = 32  # 32 .. 44: is the borrower reached, an action each, in the order of ACTIONS
+PURPOSE_CARE: Final = 56  # 56, 57: the same of a borrower without arrears, in the order of CARE_ACTIONS
 # Draws of the entity `collections team`, which is no loan: its incidents of a month, a purpose each kind, in the order
 # of INCIDENTS; at month 0, its own factor on their rates.
 TEAM_PURPOSE_INCIDENT: Final = 0
@@ -134,6 +136,15 @@ ACTIONS: Final = (
     "write_off",
 )
 """What may be done with a loan in arrears, in the order of their draws' purposes: new ones come last."""
+
+CARE_ACTIONS: Final = ("reminder", "check_in")
+"""What may be done about a loan without arrears, in the order of their draws' purposes: new ones come last."""
+
+ACTION_PURPOSE: Final = {
+    **{action: PURPOSE_ACTION + place for place, action in enumerate(ACTIONS)},
+    **{action: PURPOSE_CARE + place for place, action in enumerate(CARE_ACTIONS)},
+}
+"""Purpose of each action's draw."""
 
 INCIDENTS: Final = ("complaint", "claim", "injury", "regulatory")
 """Kinds of incident of field and repossession work."""
@@ -287,6 +298,8 @@ _RUNG_FACTS: Final[tuple[tuple[str, Unit, str], ...]] = (
     ("reached", "count", "loans whose borrower it reached"),
     ("contacts", "count", "contacts made"),
     ("cost", "currency", "cost of contacts, filings and commissions, pools' hours apart"),
+    ("followed", "count", "current loans that it was for and that fell behind in the next month, or would have"),
+    ("averted", "count", "entries into arrears that it averted in the month"),
 )
 
 RUNG_VARIABLES: Final = tuple(

@@ -167,6 +167,9 @@ def _coordinates(
         "parameter_draw": ("path", np.zeros_like(number)),
         "bucket_first_day": ("bucket", np.array(run.parameters.bucket_edges, dtype=np.int64)),
     }
+    if rungs := run.servicing.rung_names:
+        care = [name in run.servicing.care_names for name in rungs]
+        coordinates["rung_while_current"] = ("rung", np.array(care))
     texts = {
         "scenario": [macro.name],
         "strategy": [run.servicing.name],

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
+from scenarios.care import AnyCare, CareRung
 from scenarios.errors import Fault, InputError
 from scenarios.macro import PERCENT
 from scenarios.rungs import (
@@ -23,7 +24,8 @@ from scenarios.rungs import (
     WriteOff,
 )
 from scenarios.strategy import CollectionStrategy
-from scenarios.vocabulary import ACTIONS, INCIDENTS, TEAM_PURPOSE_FACTOR, TYPES
+from scenarios.vocabulary import ACTION_PURPOSE, INCIDENTS, TEAM_PURPOSE_FACTOR, TYPES
+from simulator.care import averted_shares, care_row, care_tables, no_care, observed_care_faults
 from simulator.entities import named_entity
 from simulator.kernels.bundles import Hazards, Loans, Records, records
 from simulator.kernels.items import AT_ONCE
@@ -46,6 +48,8 @@ TEAM = "collections team"
 ADDITIVE = (Plan, Surrender, Litigation, Outsourcing, DebtSale, WriteOff)
 """Rungs that do more than multiply intensities: what they do under the observed strategy is in the set's figures."""
 REVEALED = ("unknown", *TYPES)
+FOR_NOBODY = dict.fromkeys(RUNG.names or (), 0.0) | {"find": 1.0, "reach": 1.0}
+"""Fields of a rung that is for no loan in arrears."""
 
 
 def build_ladder(
@@ -64,18 +68,20 @@ def build_ladder(
     usual = float(parameters.workout.baseline_sales[loans.fact.tier].mean())
     strategy, edges = servicing.strategy, parameters.bucket_edges
     if strategy is None:
-        return _no_ladder(power, usual)
+        return _no_ladder(power, usual, hazards.loading.size)
     check_ladder(servicing, tape, parameters)
     rates = Rates(hazards.arrears, hazards.trait.total_loss, hazards.modified_share)
     scale = np.ascontiguousarray(1.0 / observed_means(servicing.observed, rates, edges))
-    rung, pool = _rungs(strategy, edges), _pools(strategy, tape)
+    rung, pool, care = _rungs(strategy, edges), _pools(strategy, tape), strategy.while_current
     return Ladder(
         on=1,
         fits=_fits(strategy, tape, loans, parameters),
         rung=rung,
+        first_care=len(strategy.ladder),
+        **care_tables(strategy, servicing.observed, tape, loans, parameters, hazards),
         pool=pool,
-        effect=np.array([rung_effects(item) for item in strategy.ladder]).reshape(-1, 2, len(EFFECTS), len(TYPES)),
-        accepted=np.array([_accepted(item) for item in strategy.ladder]).reshape(-1, len(TYPES)),
+        effect=_effects(strategy),
+        accepted=np.array([*map(_accepted, strategy.ladder), *map(averted_shares, care)]).reshape(-1, len(TYPES)),
         scale=scale,
         mean=np.ascontiguousarray(mean_effects(strategy, servicing.observed, rates, scale, edges)),
         incident_rate=_incident_rates(strategy),
@@ -99,18 +105,20 @@ def check_ladder(servicing: Servicing, tape: LoanTape, parameters: Parameters) -
     for observed in servicing.observed:
         if observed is not None and observed.name not in seen:
             seen.add(observed.name)
-            faults += _observed_faults(observed)
+            faults += [*_observed_faults(observed), *observed_care_faults(observed)]
     if faults:
         raise InputError(faults)
 
 
-def _no_ladder(power: float, usual: float) -> Ladder:
+def _no_ladder(power: float, usual: float, cells: int) -> Ladder:
     """Nobody acts: empty tables."""
     table = np.empty((0, 0, len(EFFECTS), len(TYPES)))
     return Ladder(
         on=0,
         fits=np.empty(0, np.uint32),
         rung=np.empty(0, RUNG).view(np.recarray),
+        first_care=0,
+        **no_care(cells),
         pool=np.empty(0, POOL).view(np.recarray),
         effect=table,
         accepted=np.empty((0, len(TYPES))),
@@ -155,8 +163,10 @@ def idle_rungs(strategy: CollectionStrategy, edges: Iterable[int]) -> tuple[str,
     return tuple(rung.label for rung in strategy.ladder if not buckets_of(rung, first))
 
 
-def contacts_of(rung: AnyRung) -> float:
+def contacts_of(rung: AnyRung | AnyCare) -> float:
     """Contacts of a loan in a month."""
+    if isinstance(rung, CareRung):
+        return rung.contacts_per_month
     if rung.contacts_per_week is not None:
         return rung.contacts_per_week * WEEKS_A_MONTH
     return 1.0 if rung.contacts_per_month is None else rung.contacts_per_month
@@ -173,9 +183,17 @@ def _or(value: float | None, otherwise: float) -> float:
 def _rungs(strategy: CollectionStrategy, edges: tuple[int, ...]) -> Records:
     labels, pools = strategy.labels, tuple(strategy.pools)
     rows = [_rung(item, labels, pools, edges) for item in strategy.ladder]
+    rows += [FOR_NOBODY | care_row(item, pools) for item in strategy.while_current]
     names = RUNG.names or ()
     columns = {name: np.array([row[name] for row in rows], RUNG.fields[name][0]) for name in names}  # type: ignore[index]
     return records(RUNG, **columns)
+
+
+def _effects(strategy: CollectionStrategy) -> Floats:
+    """``float64[rung, meant or backfired, class, type]``; those for loans without arrears multiply nothing."""
+    neutral = np.ones((len(strategy.while_current), 2, len(EFFECTS), len(TYPES)))
+    each = np.array([rung_effects(item) for item in strategy.ladder]).reshape(-1, *neutral.shape[1:])
+    return np.concatenate([each, neutral])
 
 
 def _rung(rung: AnyRung, labels: tuple[str, ...], pools: tuple[str, ...], edges: tuple[int, ...]) -> dict[str, float]:
@@ -204,8 +222,9 @@ def _rung(rung: AnyRung, labels: tuple[str, ...], pools: tuple[str, ...], edges:
         "unless": _mask(labels.index(name) for name in who.unless),
         "broken": who.broken_promises,
         "judgment_months": suit.judgment_months if suit else 0,
-        "action": ACTIONS.index(rung.action),
+        "purpose": ACTION_PURPOSE[rung.action],
         "pool": -1 if rung.pool is None else pools.index(rung.pool),
+        "watched": -1,
         "once": rung.once,
         "reveals": isinstance(rung, Visit) and rung.reveals,
         "seizes": isinstance(rung, Repossession),
@@ -272,6 +291,7 @@ def _accepted(rung: AnyRung) -> list[float]:
 def _incident_rates(strategy: CollectionStrategy) -> Floats:
     """float64[rung, kind] incidents a contact."""
     rates = [[getattr(rung.incidents, kind) for kind in INCIDENTS] for rung in strategy.ladder]
+    rates += [[0.0] * len(INCIDENTS)] * len(strategy.while_current)
     return np.array(rates, np.float64).reshape(-1, len(INCIDENTS)) * (strategy.incidents.standard / LOANS_BASE)
 
 
@@ -279,7 +299,7 @@ def _fits(strategy: CollectionStrategy, tape: LoanTape, loans: Loans, parameters
     """uint32[loan] rungs whose fixed conditions a loan meets."""
     fits = np.zeros(len(tape), np.uint32)
     tier = np.array(parameters.names)[loans.fact.tier]
-    for place, rung in enumerate(strategy.ladder):
+    for place, rung in enumerate(rung for _, _, rung in strategy.rungs()):
         who, meets = rung.who, np.ones(len(tape), bool)
         for name in ("tracker", "starter_interrupt"):
             wanted = getattr(who, name)
@@ -304,26 +324,26 @@ def _faults(strategy: CollectionStrategy, tape: LoanTape, parameters: Parameters
         yield Fault(
             strategy.where("currency"), found, f"a strategy in {tape.currency}", "Costs are amounts: convert them."
         )
-    for what, held, most in (("ladder", strategy.ladder, MOST_RUNGS), ("pools", strategy.pools, MOST_POOLS)):
+    for what, held, most in (("ladder", strategy.labels, MOST_RUNGS), ("pools", strategy.pools, MOST_POOLS)):
         if len(held) > most:
-            yield Fault(strategy.where(what), f"{len(held)} {what}", f"at most {most}")
+            yield Fault(strategy.where(what), f"{len(held)} {'rungs' if what == 'ladder' else what}", f"at most {most}")
     if strategy.ladder and len(idle_rungs(strategy, edges)) == len(strategy.ladder):
         days = ", ".join(str(day) for day in edges[1:])
         found = f"no rung of strategy {strategy.name} is for days in which a bucket begins"
         yield Fault(strategy.where("ladder"), found, f"days that hold one of {days}, as the parameter set has them")
-    for place, rung in enumerate(strategy.ladder):
+    for section, place, rung in strategy.rungs():
         for name, known in (("regions", tape.codes("region")[0]), ("tiers", parameters.names)):
             for wanted in getattr(rung.who, name) or ():
                 if wanted not in known:
                     found = f"rung {rung.label} is for {name[:-1]} {wanted}, which no loan belongs to"
                     shown = ", ".join(sorted({str(item) for item in known})[:20])
-                    yield Fault(strategy.where("ladder", place, "who", name), found, f"one of {shown}")
+                    yield Fault(strategy.where(section, place, "who", name), found, f"one of {shown}")
 
 
 def check_hours(strategy: CollectionStrategy, tape: LoanTape) -> None:
     """Refuse pools that have not the hours that one loan takes: a unit mistake, or a book too small for its figures."""
     faults = []
-    for rung in strategy.ladder:
+    for _, _, rung in strategy.rungs():
         if rung.pool is None:
             continue
         hours, needed = pool_hours(strategy, rung.pool, tape), contacts_of(rung) * (rung.hours_per_contact or 0.0)

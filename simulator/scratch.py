@@ -71,9 +71,12 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
 def _of_collections(run: ScenarioRun, threads: int, chunk: int) -> dict[str, Shape]:
     """Scratch of the collection strategy; next to nothing where none acts."""
     pools, queue = run.ladder.pool.size, chunk * int((run.ladder.rung.pool >= 0).sum())
+    cares = run.ladder.first_care < run.ladder.rung.size
     return {
         "effort": Shape((threads, chunk if run.ladder.on else 1), EFFORT),
-        "arrears": Shape((threads, chunk if run.ladder.on else 1), np.int32),
+        "meant": Shape((threads, chunk if cares else 0), np.uint32),
+        "cared": Shape((threads, chunk if cares else 0), np.uint32),
+        "lined": Shape((threads, chunk if run.ladder.on else 1), np.int32),
         "queue": Shape((threads, queue), np.int32),
         "queue_rung": Shape((threads, queue), np.int8),
         "queue_level": Shape((threads, queue), np.int16),

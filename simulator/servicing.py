@@ -21,9 +21,9 @@ class Servicing:
         or an empty tuple: effects are relative to no treatment.
     market_share : float
         Share of the auction market that the book's sales are, fraction; 0: no fire sale (methodology (7)).
-    pools, rungs : tuple of str
-        Names of the pools and rungs that results tell of, those of all strategies of a study; the strategy's own where
-        left empty.
+    pools, rungs, care : tuple of str
+        Names of the pools and rungs that results tell of, those of all strategies of a study, and of those rungs that
+        are for loans without arrears; the strategy's own where left empty.
     """
 
     strategy: CollectionStrategy | None = None
@@ -31,6 +31,7 @@ class Servicing:
     market_share: float = 0.0
     pools: tuple[str, ...] = field(default=())
     rungs: tuple[str, ...] = field(default=())
+    care: tuple[str, ...] = field(default=())
 
     @property
     def name(self) -> str:
@@ -48,9 +49,19 @@ class Servicing:
         return self.rungs or (() if self.strategy is None else self.strategy.labels)
 
     @property
+    def care_names(self) -> tuple[str, ...]:
+        """Those of `rung_names` that are for loans without arrears."""
+        return self.care or (() if self.strategy is None else care_labels(self.strategy))
+
+    @property
     def incident_names(self) -> tuple[str, ...]:
         """Labels of the dim `incident`; none: results have no such dim."""
         return INCIDENTS if self.rung_names else ()
+
+
+def care_labels(strategy: CollectionStrategy) -> tuple[str, ...]:
+    """Names of a strategy's rungs for loans without arrears."""
+    return tuple(rung.label for rung in strategy.while_current)
 
 
 def study_servicing(
@@ -62,4 +73,5 @@ def study_servicing(
     named = [item for item in strategies if item is not None]
     pools = tuple(dict.fromkeys(name for item in named for name in item.pools))
     rungs = tuple(dict.fromkeys(label for item in named for label in item.labels))
-    return tuple(Servicing(item, observed, market_share, pools, rungs) for item in strategies)
+    care = tuple(dict.fromkeys(label for item in named for label in care_labels(item)))
+    return tuple(Servicing(item, observed, market_share, pools, rungs, care) for item in strategies)

@@ -16,19 +16,19 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
+from scenarios.care import AnyCare
 from scenarios.errors import Fault, InputError
 from scenarios.explain import nearest
 from scenarios.macro import PERCENT
 from scenarios.rungs import AnyRung
 from scenarios.vocabulary import (
-    ACTIONS,
+    ACTION_PURPOSE,
     CHARGED_OFF,
     EXIT_LABELS,
     HARDSHIP,
     MATURED,
     MAX_BUCKET,
     PREPAID,
-    PURPOSE_ACTION,
     PURPOSE_BUCKET,
     PURPOSE_CHARGE_OFF,
     PURPOSE_CONDITION,
@@ -372,15 +372,15 @@ class _Teller:
         elif 1 <= after <= MAX_BUCKET and not was_seized and workout.seizure[tier, after] > 0.0:
             yield Draw("seizure", self.event(month, PURPOSE_SEIZE), happened=bool(self.flags[month] & SEIZED))
         for rung in self.carried_out(month):
-            u, reach = self.event(month, PURPOSE_ACTION + ACTIONS.index(rung.action)), PERCENT * rung.reach_percent
+            u, reach = self.event(month, ACTION_PURPOSE[rung.action]), PERCENT * rung.reach_percent
             if reach < 1.0:
                 yield Draw(f"{rung.label} reaches", u, happened=u < reach)
 
-    def carried_out(self, month: int) -> Iterator[AnyRung]:
+    def carried_out(self, month: int) -> Iterator[AnyRung | AnyCare]:
         """The rungs that were carried out for the loan at the close of a month."""
         if self.strategy is not None:
             done = int(self.trace["trace_rungs"][month])
-            yield from (rung for place, rung in enumerate(self.strategy.ladder) if done >> place & 1)
+            yield from (rung for place, (_, _, rung) in enumerate(self.strategy.rungs()) if done >> place & 1)
 
     def car_found(self, month: int) -> bool:
         """Whether the car of a loan charged off in a month is found: tracker and segment help, and the draw decides."""

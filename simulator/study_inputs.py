@@ -193,10 +193,29 @@ def _observed(
 def check_ladders(inputs: StudyInputs) -> None:
     """Refuse strategies that do not go with the book or its parameters."""
     parameters, book = inputs.parameters(), inputs.tape
+    _check_rung_names(inputs.strategies)
     for servicing in inputs.servicings():
         check_ladder(servicing, book, parameters)
         if servicing.strategy is not None:
             check_hours(servicing.strategy, book)
+
+
+def _check_rung_names(strategies: tuple[CollectionStrategy | None, ...]) -> None:
+    """Refuse a name that is a rung of one strategy's ladder and of another's `while_current`: results tell of both."""
+    named = [item for item in strategies if item is not None]
+    ladders = {rung.label: item.name for item in named for rung in item.ladder}
+    faults = []
+    for item in named:
+        for place, rung in enumerate(item.while_current):
+            if rung.label in ladders:
+                found = (
+                    f"rung {rung.label} is for loans without arrears, and in {ladders[rung.label]} for those in arrears"
+                )
+                remedy = "Give one of them a `name:` of its own."
+                where = item.where("while_current", place)
+                faults.append(Fault(where, found, "a name of its own in the study's strategies", remedy))
+    if faults:
+        raise InputError(faults)
 
 
 def _check_uncertainty(inputs: StudyInputs) -> None:

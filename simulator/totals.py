@@ -39,7 +39,7 @@ LOAN_BLOCK = 4096
 """Loans that go through all months together: their state fits a core's second cache."""
 POOL_ROWS = 6
 """Of Result.pool: hours asked and given, loans waiting, months that they have waited, hours there are, cost."""
-RUNG_FACTS = ("asked", "served", "reached", "contacts", "cost")
+RUNG_FACTS = ("asked", "served", "reached", "contacts", "cost", "followed", "averted")
 """Of Result.rung, in the order of the kernel."""
 
 

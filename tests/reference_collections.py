@@ -23,10 +23,9 @@ from reference_strategy import (
 )
 from reference_workout import try_seizure
 from scenarios.vocabulary import (
-    ACTIONS,
+    ACTION_PURPOSE,
     INCIDENTS,
     MAX_BUCKET,
-    PURPOSE_ACTION,
     PURPOSE_SUIT,
     TEAM_PURPOSE_FACTOR,
     TEAM_PURPOSE_INCIDENT,
@@ -241,7 +240,7 @@ def work(life: Life, places: list[int], month: int, result: Plain) -> None:
         pay(result, month, place, contacts(rung) * rung["cost_per_contact"])
         result["rung"]["served", month, place] += 1.0
         result["rung"]["contacts", month, place] += contacts(rung)
-        u = draw(life, month, PURPOSE_ACTION + ACTIONS.index(rung["action"]))
+        u = draw(life, month, ACTION_PURPOSE[rung["action"]])
         if u < reach(rung):
             result["rung"]["reached", month, place] += 1.0
             reached.append(Told(place, rung, u < reach(rung) * backfire(rung)))

@@ -62,7 +62,9 @@ def without_effects(strategy: CollectionStrategy) -> CollectionStrategy:
         name: {**pool, "cost_per_hour": 0.0, "hiring": None}
         for name, pool in strategy.model_dump(mode="json", exclude_none=True)["pools"].items()
     }
-    fields = {**strategy.model_dump(mode="json", exclude_none=True), "ladder": rungs, "pools": pools, "incidents": {}}
+    plain = strategy.model_dump(mode="json", exclude_none=True)
+    care = [{**item, "averted_percent": 0.0, "cost_per_contact": 0.0} for item in plain["while_current"]]
+    fields = {**plain, "ladder": rungs, "while_current": care, "pools": pools, "incidents": {}}
     return CollectionStrategy.model_validate({**fields, "rules": None, "currency": "USD"})
 
 

@@ -92,8 +92,8 @@ def test_event_draws_stand_at_their_purpose(month: int, purpose: int) -> None:
 def test_no_two_purposes_share_a_draw() -> None:
     named = {name: getattr(vocabulary, name) for name in dir(vocabulary) if name.startswith("PURPOSE_")}
     arrivals = [PURPOSE_BUCKET + bucket for bucket in range(MAX_BUCKET + 1)]
-    actions = [PURPOSE_ACTION + place for place in range(len(vocabulary.ACTIONS))]
-    others = [named[name] for name in named if name not in ("PURPOSE_BUCKET", "PURPOSE_ACTION")]
+    actions = list(vocabulary.ACTION_PURPOSE.values())
+    others = [named[name] for name in named if name not in ("PURPOSE_BUCKET", "PURPOSE_ACTION", "PURPOSE_CARE")]
     purposes = [*arrivals, *actions, *others]
     assert len(purposes) > len(arrivals) + len(actions) + 3
     assert len(set(purposes)) == len(purposes)

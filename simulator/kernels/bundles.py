@@ -287,7 +287,8 @@ class Result(NamedTuple):
     pool: Floats
     """[path, P, 6, T+1] hours asked and given, loans waiting, months that they have waited, hours there are, cost."""
     rung: Floats
-    """[path, R, 5, T+1] loans that a rung was for, was carried out for, reached; contacts; cost, pools apart."""
+    """[path, R, 7, T+1] loans that a rung was for, was carried out for, reached; contacts; cost, pools apart; loans
+    without arrears that it was for and that entered, and entries that it averted."""
     incident: Floats
     """[path, kind, T+1] incidents; no kinds where no strategy acts."""
     run_off: Floats

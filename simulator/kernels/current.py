@@ -10,6 +10,7 @@ import numpy as np
 from scenarios.vocabulary import CHARGED_OFF, EVENT_SLOT, HISTORY_MONTHS, PREPAID, PURPOSE_TYPE, TOTAL_LOSS
 from simulator.kernels.borrower import entry_type, equity_effect, leave_current
 from simulator.kernels.bundles import NEVER
+from simulator.kernels.care import avert_entries
 from simulator.kernels.compile import compiled
 from simulator.kernels.items import gather
 from simulator.kernels.random import SLOTS_PER_MONTH, WORDS, draw_blocks, unit
@@ -62,7 +63,7 @@ def make_sure(mover, spot, bundles, work):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True, inner=True)
-def decide_current(spot, count, late, bundles, work, items):  # type: ignore[no-untyped-def]
+def decide_current(spot, count, late, bundles, work, items, result):  # type: ignore[no-untyped-def]
     """Gather the loans of ``work.mover`` that do more than pay an instalment; return how many items there are.
 
     The others' flags are taken back, so that the dense pass books them.  The loans in arrears, `late` of them, are the
@@ -76,6 +77,11 @@ def decide_current(spot, count, late, bundles, work, items):  # type: ignore[no-
     for mover in range(count):
         if movers.drawn[worker, mover] == UNSURE:
             movers.drawn[worker, mover] = make_sure(mover, spot, bundles, work)
+        movers.entered[worker, entered] = mover
+        entered += np.int64(movers.drawn[worker, mover] == 1)
+    give_types(spot, entered, bundles, work)
+    if bundles[3].first_care < bundles[3].rung.size:
+        avert_entries(spot, entered, bundles, work, result)
     for mover in range(count):
         slot = np.uint64(work.mover[worker, mover])
         place, drawn = np.uint64(slots.place[worker, slot]), movers.drawn[worker, mover]
@@ -84,12 +90,9 @@ def decide_current(spot, count, late, bundles, work, items):  # type: ignore[no-
         moves = (drawn != 0) | (slots.due[worker, slot] <= month)
         work.flag[worker, slot - first] = np.uint8(moves)
         found += np.int64(moves)
-        movers.entered[worker, entered] = mover
-        entered += np.int64(drawn == 1)
         worsens = (drawn == 1) | (drawn == CHARGED_OFF) | (drawn == TOTAL_LOSS)
         forgets = worsens & (month - (path.mark >> 1) >= clock.probation_months)
         path.defaulted = NEVER if forgets else path.defaulted
-    give_types(spot, entered, bundles, work)
     return found
 
 

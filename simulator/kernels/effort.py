@@ -19,9 +19,16 @@ def begin_spell(effort):  # type: ignore[no-untyped-def]
     effort.sale = NO_RUNG
     effort.revealed = 0
     effort.bucket = 0
+    stop_waiting(effort)
+    offer_nothing(effort)
+
+
+@compiled(inline=True, inner=True)
+def stop_waiting(effort):  # type: ignore[no-untyped-def]
+    """Leave every queue."""
+    effort.waits = 0
     for pool in range(effort.waiting.size):
         effort.waiting[pool] = 0
-    offer_nothing(effort)
 
 
 @compiled(inline=True, inner=True)

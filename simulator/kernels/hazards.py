@@ -31,8 +31,11 @@ def tabulated_response(x, table):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def fill_entry_intensities(path, hazards, entry, top):  # type: ignore[no-untyped-def]
-    """Fill ``entry[month, cell]`` with the intensity of entry of each cell on one path, ``top`` with the largest."""
+def fill_entry_intensities(path, hazards, scale, entry, top):  # type: ignore[no-untyped-def]
+    """Fill ``entry[month, cell]`` with the intensity of entry of each cell on one path, ``top`` with the largest.
+
+    `scale` float64[cell] multiplies them (P16).
+    """
     roots = hazards.factor_root
     factors = hazards.factor[path]
     for month in range(1, entry.shape[0]):
@@ -46,4 +49,5 @@ def fill_entry_intensities(path, hazards, entry, top):  # type: ignore[no-untype
                 entry[month, cell] = tabulated_response(x, hazards.response_table)
             else:
                 entry[month, cell] = math.exp(x)
+            entry[month, cell] *= scale[cell]
             top[month] = max(top[month], entry[month, cell])

@@ -43,8 +43,9 @@ RUNG: Final = np.dtype(
         ("unless", np.uint32),
         ("broken", np.int32),
         ("judgment_months", np.int32),
-        ("action", np.int16),
+        ("purpose", np.int16),
         ("pool", np.int16),
+        ("watched", np.int8),
         ("once", np.int8),
         ("reveals", np.int8),
         ("seizes", np.int8),
@@ -65,8 +66,9 @@ from_balance .. to_ltv: bounds of principal, currency, and loan-to-value, fracti
 find the car. claim_cost: cost of filing, share of the claim. commission: share of what the borrower pays. won,
 enforced: probability that a suit is won, share of the deficiency that is then collected. price: of the deficiency,
 fraction. buckets, revealed: masks of buckets, and of types as known (bit 0: unknown, bit 1 + type). after, unless: of
-rungs. broken: least number of broken promises. action: index of vocabulary.ACTIONS. pool: its pool, -1 where it
-has none. The last ones: 1 where it does so.
+rungs. broken: least number of broken promises. purpose: of its draw. pool: its pool, -1 where it has none. watched: of
+a rung for loans without arrears 1 or 0 where it is for those on the watch list or the others, -1 for both. The last
+ones: 1 where it does so.
 """
 
 POOL: Final = np.dtype(
@@ -100,13 +102,33 @@ class Ladder(NamedTuple):
     fits: NDArray[np.uint32]
     """[n] rungs whose fixed conditions a loan meets, a bit each."""
     rung: Records
-    """[R] RUNG."""
+    """[R] RUNG; those for loans without arrears come last."""
+    first_care: int
+    """The first of those; R where there is none."""
+    waits_in_care: int
+    """1 where one of those has a pool."""
+    watches: int
+    """1 where one of those asks who is on the watch list."""
+    watch_hazard: float
+    """Predicted intensity from which on a loan is watched (P14); infinite: none is for that."""
+    watch_ltv: float
+    """Loan-to-value from which on it is, fraction; infinite: none is."""
+    alert_hits: float
+    """Share of entries that an alert precedes; 0: there are none."""
+    alert_lift: float
+    """1 over the share of alerts that an entry follows."""
+    alerting: NDArray[np.bool_]
+    """[n] cars with a tracker; empty where there are no alerts."""
+    predicted: Floats
+    """[T+1, c] predicted intensity of entry of a loan of multiplier 1, at each close (P14); empty without a list."""
+    entry_scale: Floats
+    """[c] what the intensity of entry is multiplied by: 1 / N of (P16)."""
     pool: Records
     """[P] POOL."""
     effect: Floats
     """[R, 2, class of EFFECTS, type] multipliers of who was reached: as meant, and where it backfired."""
     accepted: Floats
-    """[R, type] intensity of accepting a plan, probability of handing the car over."""
+    """[R, type] intensity of accepting a plan, probability of handing the car over, share of entries averted."""
     scale: Floats
     """[tier, K+1, class of EFFECTS, type] 1 / N of (P5)."""
     mean: Floats

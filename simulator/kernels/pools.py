@@ -8,6 +8,7 @@ import numpy as np
 
 from scenarios.vocabulary import INCIDENTS, TEAM_PURPOSE_INCIDENT
 from simulator.kernels.booking import COLLECTION_COST, INCIDENT_COST
+from simulator.kernels.bundles import PRIORITIES
 from simulator.kernels.compile import compiled
 from simulator.kernels.ladder import NO_RUNG
 from simulator.kernels.random import event_uniform, normal_quantile
@@ -15,12 +16,15 @@ from simulator.kernels.workout import whole
 
 HOURS_ASKED, HOURS_GIVEN, WAITING, WAITED, CAPACITY, POOL_COST = range(6)
 """Rows of Result.pool."""
-FOR, SERVED, REACHED, CONTACTS, RUNG_COST = range(5)
+FOR, SERVED, REACHED, CONTACTS, RUNG_COST, FOLLOWED, AVERTED = range(7)
 """Rows of Result.rung."""
 
 MOST_COUNTED = 600.0
 """Mean of incidents up to which the Poisson distribution is summed; beyond, a normal of its mean and variance is near
 enough (skewness below .041) and rounded."""
+
+STEPS = 16.0
+"""Levels of priority in one unit of score."""
 
 REGULATORY = len(INCIDENTS) - 1
 
@@ -39,6 +43,13 @@ def poisson_quantile(u, mean):  # type: ignore[no-untyped-def]
         share *= mean / count
         total += share
     return count
+
+
+@compiled(inline=True, inner=True)
+def level_of(pool, rung, state, waiting, principal):  # type: ignore[no-untyped-def]
+    """Priority of a loan in a pool: a weighted sum in whole steps (P2)."""
+    score = pool.bucket * state + pool.waiting * waiting + pool.balance * principal + rung.priority
+    return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)
 
 
 @compiled(inline=True, inner=True)
@@ -67,6 +78,8 @@ def close_pools(spot, bundles, work, result):  # type: ignore[no-untyped-def]
     for number in range(ladder.rung.size):
         rung, told = ladder.rung[number], result.rung[row, number]
         told[CONTACTS, month] = told[SERVED, month] * rung.contacts
+        if number >= ladder.first_care:
+            told[REACHED, month] = told[SERVED, month] * rung.reach
         told[RUNG_COST, month] += told[SERVED, month] * rung.cost
         total += told[SERVED, month] * rung.cost
         if rung.pool >= 0:

@@ -12,7 +12,7 @@
                     dense draws, four months at a time          random.py
                     who is in arrears, who may move             dense.py     find_movers
                     arrears: competing exponentials             items.py     decide_late
-                    no arrears: exact competing intensities     current.py   decide_current
+                    no arrears: exact competing intensities     current.py   decide_current; care.py
                     cash, interest, amounts of both             items.py     settle; booking.py
                     all others: an instalment paid on time      dense.py     pay_on_time
                     cars, defaults, losses, who leaves          close.py; workout.py, collateral.py, slots.py
@@ -35,6 +35,7 @@ from scenarios.vocabulary import HISTORY_MONTHS, MAX_BUCKET, MODIFIED
 from simulator.kernels.amounts import principal_behind
 from simulator.kernels.booking import COLLATERAL_VALUE, LIVE_COUNT, SOLD_COUNT, fold_lagged
 from simulator.kernels.bundles import Spot
+from simulator.kernels.care import care_at_start
 from simulator.kernels.close import close_items, still_in_default
 from simulator.kernels.collateral import car_value, fill_prices, fold_collateral
 from simulator.kernels.compile import compiled
@@ -96,6 +97,8 @@ def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
                 since = month - (work.path[worker, place].mark >> 1)
                 modified = (work.path[worker, place].mark & 1) == MODIFIED and since < HISTORY_MONTHS
                 served = False
+                if state == 0 and work.cared.shape[1] > 0:
+                    record[7] = work.cared[worker, place]
                 if ladder.on and state > 0:
                     served = work.effort[worker, place].reached == 1
                     record[7] = work.effort[worker, place].now
@@ -116,7 +119,7 @@ def step_block(spot, number, bundles, work, result):  # type: ignore[no-untyped-
         fill_words(spot, count, clock, work)
     late, movers = find_movers(spot, count, bundles, work)
     decide_late(spot, late, bundles, work, items)
-    found = decide_current(spot, movers, late, bundles, work, items)
+    found = decide_current(spot, movers, late, bundles, work, items, result)
     full = fill_lanes(found, items)
     settle(spot, full, bundles, items)
     settle_books(spot, full, clock, items, result)
@@ -134,6 +137,8 @@ def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def
     work.fire[worker] = 1.0
     for start in range(origin, end, clock.block):
         open_block(Spot(row, 0, worker, origin, start, min(start + clock.block, end)), bundles, work, result)
+    if ladder.first_care < ladder.rung.size:
+        care_at_start(Spot(row, 0, worker, origin, origin, end), bundles, work, result)
     write_traces(Spot(row, 0, worker, origin, origin, end), bundles, work, result)
     for month in range(1, clock.months + 1):
         whole = Spot(row, month, worker, origin, origin, end)
@@ -181,7 +186,7 @@ def simulate_paths(worker, bundles, work, result):  # type: ignore[no-untyped-de
         work.gone[worker] = 0
         open_pools(worker, ladder, work)
         fill_prices(workouts.depreciation, workouts.index_level[row], workouts.car_segment, work.price[worker])
-        fill_entry_intensities(row, hazards, work.entry[worker], work.entry_top[worker])
+        fill_entry_intensities(row, hazards, ladder.entry_scale, work.entry[worker], work.entry_top[worker])
         for origin in range(0, count, chunk):
             simulate_chunk((row, worker, origin, min(origin + chunk, count)), bundles, work, result)
         fold_path(row, worker, work, result)

@@ -2,7 +2,8 @@
 
 ::
 
-    for each loan in arrears, in canonical order
+    for each loan, in canonical order, without arrears              care.py
+    for each in arrears
         promises broken, effects of the last close forgotten        begin_close
         for each rung that is for it (P1)                           is_for
             without pool: carried out                               carry_out
@@ -17,13 +18,10 @@ month-major).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from scenarios.vocabulary import (
     MAX_BUCKET,
-    PURPOSE_ACTION,
     PURPOSE_SEIZE,
 )
 from simulator.kernels.amounts import accrued_interest, principal_behind
@@ -34,16 +32,14 @@ from simulator.kernels.booking import (
     REPOSSESSED_COUNT,
 )
 from simulator.kernels.bundles import NEVER, PRIORITIES
+from simulator.kernels.care import care, care_for
 from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
-from simulator.kernels.effort import offer_nothing
+from simulator.kernels.effort import offer_nothing, stop_waiting
 from simulator.kernels.ladder import EXTENSION, SEIZURE
-from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of
+from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of, level_of
 from simulator.kernels.random import event_uniform
 from simulator.kernels.workout import book_new_default, whole
-
-STEPS = 16.0
-"""Levels of priority in one unit of score."""
 
 SLACK = 1e-9
 """Share of a pool's hours by which the last loan served may exceed them: sums of hours are rounded."""
@@ -61,6 +57,8 @@ def owed(loan, place, worker, loans, work):  # type: ignore[no-untyped-def]
 @compiled(inline=True, inner=True)
 def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
     """Count a broken promise (P8) and set the effects of nobody's reaching the borrower (P4)."""
+    if effort.bucket == 0:
+        stop_waiting(effort)  # it may have asked without arrears
     if effort.reached and state >= effort.bucket:
         effort.broken += 1
     offer_nothing(effort)
@@ -117,7 +115,7 @@ def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-un
         effort.sale = number
     u = 0.0
     if rung.reach < 1.0 or rung.backfire > 0.0:
-        u = event_uniform(entity, address, month, PURPOSE_ACTION + rung.action, clock.seed)
+        u = event_uniform(entity, address, month, rung.purpose, clock.seed)
     if u >= rung.reach:
         return
     told[REACHED, month] += 1.0
@@ -197,30 +195,26 @@ def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[n
 
 
 @compiled(inline=True, inner=True)
-def level_of(pool, rung, state, waiting, principal):  # type: ignore[no-untyped-def]
-    """Priority of a loan in a pool: a weighted sum in whole steps (P2)."""
-    score = pool.bucket * state + pool.waiting * waiting + pool.balance * principal + rung.priority
-    return min(max(math.floor(score * STEPS), 0), PRIORITIES - 1)
-
-
-@compiled(inline=True, inner=True)
 def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Let every rung look at every loan in arrears; return how many loans there are, and how many ask a pool."""
+    """Let every rung look at every loan; return how many are in arrears or in a queue, and how many ask a pool."""
     loans, _, _, ladder, _ = bundles
     worker, month, late, asking = spot.worker, spot.month, 0, 0
+    cares = ladder.first_care < ladder.rung.size
     for place in range(count):
         state = work.path[worker, place].state
+        if state == 0 and cares:
+            late, asking = care(place, late, asking, spot, bundles, work, result)
         if not 1 <= state <= MAX_BUCKET:
             continue
         path, effort, loan = work.path[worker, place], work.effort[worker, place], spot.origin + place
-        work.arrears[worker, late] = place
+        work.lined[worker, late] = place
         late += 1
         begin_close(effort, state, ladder.scale[path.tier, state], path.kind)
         done, known, fits, principal, ltv = effort.done, effort.revealed, ladder.fits[loan], 0.0, 0.0
         if ladder.measures:
             principal = owed(loan, place, worker, loans, work)
             ltv = principal / car_value(loan, worker, month, loans, work)
-        for number in range(ladder.rung.size):
+        for number in range(ladder.first_care):
             rung = ladder.rung[number]
             if (fits >> np.uint32(number)) & 1 == 0 or not is_for(number, rung, state, done, known, effort):
                 continue
@@ -268,7 +262,10 @@ def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
                 work.left[worker, pool] = -1.0  # whoever follows waits, even where few hours would do
                 continue
         work.effort[worker, place].given |= np.uint8(1 << pool)
-        carry_out(number, place, spot, bundles, work, result)
+        if number >= ladder.first_care:
+            care_for(number, place, spot, work, result)
+        else:
+            carry_out(number, place, spot, bundles, work, result)
     count_waiting(spot, late, ladder, work, result)
     close_pools(spot, bundles, work, result)
 
@@ -278,11 +275,13 @@ def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-
     """Who asked a pool and got nothing has waited a month more (P2)."""
     worker, month = spot.worker, spot.month
     for item in range(late):
-        effort = work.effort[worker, work.arrears[worker, item]]
+        effort = work.effort[worker, work.lined[worker, item]]
+        effort.waits = 0
         for number in range(ladder.pool.size):
             bit = np.uint8(1 << number)
             if effort.asked & bit and not effort.given & bit:
                 effort.waiting[number] += 1
+                effort.waits = 1
                 result.pool[spot.row, number, WAITING, month] += 1.0
                 result.pool[spot.row, number, WAITED, month] += effort.waiting[number]
             else:

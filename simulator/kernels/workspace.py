@@ -69,6 +69,7 @@ EFFORT: Final = np.dtype(
         ("writes_off", np.int8),
         ("asked", np.uint8),
         ("given", np.uint8),
+        ("waits", np.int8),
         ("waiting", np.int16, MOST_POOLS),
     ],
     align=True,
@@ -80,7 +81,8 @@ car over. find: multiplier of the chance to find it. done, now: rungs carried ou
 each. filed: month of filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell what is unpaid,
 have the loan with an agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the
 last close; bucket: as it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the
-loan asked at the close, and that served it, a bit each. waiting: closes at which it asked a pool in vain.
+loan asked at the close, and that served it, a bit each. waiting: closes at which it asked a pool in vain; waits: 1
+where there is one. Of a loan without arrears only the last four are kept.
 """
 
 
@@ -195,8 +197,13 @@ class Workspace(NamedTuple):
     """[worker, 4, chunk] dense draws of four months, by slot."""
     effort: Records
     """[worker, chunk] EFFORT, by place; one record where no strategy acts."""
-    arrears: NDArray[np.int32]
-    """[worker, chunk] places of the loans in arrears, in order."""
+    meant: NDArray[np.uint32]
+    """[worker, chunk] rungs that were for a loan without arrears at the last close, a bit each; by place, and empty
+    where the strategy has no such rungs."""
+    cared: NDArray[np.uint32]
+    """[worker, chunk] those that were carried out."""
+    lined: NDArray[np.int32]
+    """[worker, chunk] places of the loans in arrears, and of others that ask a pool or did, in order."""
     queue: NDArray[np.int32]
     """[worker, chunk x rungs with a pool] places of the loans that ask a pool, in order."""
     queue_rung: NDArray[np.int8]

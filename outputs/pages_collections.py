@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 QUEUE_CAPTION: Final = (
-    "Loans in arrears that a rung of the ladder is for ask its pool for hours. Where hours asked for run above the "
+    "Loans that a rung is for ask its pool for hours. Where hours asked for run above the "
     "line of the hours there are (their mean over paths, if the pool hires or is suspended), some wait, and nothing "
     "acts on them that month. Bands hold the middle 50 % and 90 % of paths."
 )
 SERVED_CAPTION: Final = (
-    "Loans in arrears that a rung of the ladder is for ask its pool for hours. This pool has hours for all of them. "
+    "Loans that a rung is for ask its pool for hours. This pool has hours for all of them. "
     "Bands hold the middle 50 % and 90 % of paths."
 )
 LADDERS_A_ROW: Final = 2
@@ -141,9 +141,9 @@ def ladder_picture(page: Page, data: pandas.DataFrame) -> Picture:
         axes.set_xlabel("of each 1,000 opening loans")
     sheet.legend(*axes_list[0].get_legend_handles_labels())
     caption = (
-        "Rungs in the order in which the study's strategies first name them: the loans that each was for, those of "
-        "them for which it was carried out (done; the rest waited for its pool), and those of whom it reached the "
-        "borrower (percent of those done). The data have contacts and costs too."
+        "Rungs for loans in arrears in the order in which the study's strategies first name them: the loans that each "
+        "was for, those of them for which it was carried out (done; the rest waited for its pool), and those of whom "
+        "it reached the borrower (percent of those done). The data have contacts and costs too."
     )
     words = "; ".join(
         f"{row.run}, {row.rung}: for {amount(row.asked)}, done {amount(row.served)}, reached {amount(row.reached)}"

@@ -292,7 +292,7 @@ def strategy_levels(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas
     losses = strategy_loss(dataset, loss)
     scale = 100.0 / float(dataset.attrs["opening_balance"])
     rows: list[dict[str, Any]] = []
-    for run in ordered_runs(dataset):
+    for run in compared_runs(dataset):
         sample = _loss_sample(losses, run, dataset)
         for measure, level in RANKED:
             plain = math.isnan(level)
@@ -326,7 +326,7 @@ def strategy_totals(dataset: xr.Dataset) -> pandas.DataFrame:
     return pandas.DataFrame(
         [
             {**run, "measure": name, **estimate_columns(estimators.mean(sample_of(values.sel(run), dataset)), own)}
-            for run in ordered_runs(dataset)
+            for run in compared_runs(dataset)
             for name, values in flows.items()
             for own in (math.nan if name in IN_LOANS else scale,)
         ]
@@ -334,7 +334,12 @@ def strategy_totals(dataset: xr.Dataset) -> pandas.DataFrame:
 
 
 def ordered_runs(dataset: xr.Dataset) -> Iterator[dict[str, str]]:
-    """The runs of a result in order: of each scenario, `ALL_SCENARIOS` among them, and programme all strategies."""
+    """The runs of a result: of each scenario and programme all strategies in their order."""
+    return (run for run in compared_runs(dataset) if run["scenario"] != ALL_SCENARIOS)
+
+
+def compared_runs(dataset: xr.Dataset) -> Iterator[dict[str, str]]:
+    """What is compared: `ordered_runs`, and after them those of `ALL_SCENARIOS`, where scenarios carry weights."""
     for scenario in scenario_labels(dataset):
         for programme in map(str, dataset["programme"].values):
             for strategy in map(str, dataset["strategy"].values):

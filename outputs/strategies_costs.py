@@ -15,7 +15,7 @@ from outputs import estimators
 from outputs.estimators import Estimate
 from outputs.measures import Loss, path_loss, sample_of
 from outputs.rates import ratio
-from outputs.strategies import COSTS, mean_difference, ordered_runs, total_cost
+from outputs.strategies import COSTS, compared_runs, mean_difference, total_cost
 from outputs.weighted import with_mixture
 from scenarios.vocabulary import RUN_DIMS
 
@@ -76,7 +76,7 @@ def strategy_costs(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.
     parts = (path_loss(dataset, loss), *(total_cost(dataset, name) for name in COSTS), recovered(dataset))
     flows = Flows(*(with_mixture(values, dataset) for values in parts))
     rows: list[dict[str, Any]] = []
-    for run in ordered_runs(dataset):
+    for run in compared_runs(dataset):
         for measure, found in _estimates(dataset, flows, run):
             columns = {
                 "value": found.value,

@@ -11,16 +11,17 @@ import pandas
 import xarray as xr
 
 from outputs import estimators
+from outputs.care import care_table
 from outputs.incident_limits import IncidentResult
 from outputs.measures import sample_of
-from outputs.report_views import Cell
+from outputs.report_views import Cell, by_run
 from outputs.servicing import has_pool
 from outputs.strategies import (
     IN_LOANS,
     INCIDENTS,
     NET_CASH,
     RANKED,
-    ordered_runs,
+    compared_runs,
     total_cost,
 )
 from outputs.strategies_costs import COST_LABELS, strategy_costs
@@ -119,6 +120,7 @@ def strategies_context(
         ],
         "cost_labels": COST_LABELS,
         "action_costs": action_costs(results) if costly else [],
+        "care": by_run(care_table(results)),
     }
 
 
@@ -206,7 +208,7 @@ def action_costs(dataset: xr.Dataset) -> list[ActionCosts]:
     """
     parts = {name: with_mixture(values, dataset) for name, values in _cost_parts(dataset)}
     blocks: dict[str, dict[str, dict[str, Cell]]] = {}
-    for run in ordered_runs(dataset):
+    for run in compared_runs(dataset):
         cells = {name: _mean(values.sel(run), dataset) for name, values in parts.items()}
         label = _scenario_label(run["scenario"], run["programme"], dataset)
         blocks.setdefault(label, {})[run["strategy"]] = cells

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas
 import xarray as xr
 
+from outputs.care import CARE, care_lines, care_tables
 from outputs.incident_limits import IncidentResult
 from outputs.measures import Loss, as_records
 from outputs.strategies import IN_LOANS, several_strategies, strategy_differences, strategy_levels, strategy_totals
@@ -74,6 +75,7 @@ class Comparison:
             "strategy_levels": self._levels_and_totals(),
             "strategy_ranking": ranking(self.levels, self.best),
             "strategy_costs": self.costs,
+            **care_tables(self.dataset),
         }
 
     def _levels_and_totals(self) -> pandas.DataFrame:
@@ -123,7 +125,7 @@ def format_comparison(found: Comparison, measures: Collection[str] = MEASURES) -
         Of `MEASURES`: those whose differences are shown; verdicts are those of the whole family all the same.
     """
     parts = [_heading(found), *_difference_lines(found, measures), *_pairing_lines(found)]
-    parts += [*_ranking_lines(found), *_cost_lines(found)]
+    parts += [*_ranking_lines(found), *_cost_lines(found), *care_lines(found.dataset)]
     return "\n".join(parts)
 
 
@@ -299,5 +301,6 @@ def comparison_document(found: Comparison, limits: Sequence[IncidentResult] = ()
         "levels": as_records(tables["strategy_levels"]),
         "ranking": as_records(tables["strategy_ranking"]),
         "costs": as_records(tables["strategy_costs"]),
+        "care": as_records(tables[CARE]) if CARE in tables else [],
         "incident_limits": [limit.record() for limit in limits],
     }

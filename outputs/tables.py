@@ -31,6 +31,7 @@ from outputs import (
     worst,
 )
 from outputs.book_view import averages_table, book_table
+from outputs.care import care_tables
 from outputs.csv_text import to_csv
 from outputs.incident_limits import IncidentResult
 from outputs.report import ReportInputs
@@ -71,7 +72,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "summary_net_loss": measures.summary(results, "net_loss"),
         "return_periods": measures.return_periods(results),
         "differences": compare.paired_differences(results),
-        **({} if inputs.comparison is None else inputs.comparison.tables()),
+        **(care_tables(results) if inputs.comparison is None else inputs.comparison.tables()),
         "weighted": weighted_summary(results),
         "top_of_range": top_of_range(results),
         "rates": rates.rates(results),

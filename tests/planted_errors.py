@@ -79,7 +79,7 @@ def caught_by(place: Path, error: Planted) -> str:
     try:
         for name in files_to_run(place, error):
             run = subprocess.run(
-                [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", name],
+                [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", name],
                 cwd=place, env=environment, capture_output=True, text=True, check=False,
             )  # fmt: skip
             if run.returncode not in (0, 5):

@@ -70,7 +70,7 @@ def fine_grained(parameters: Parameters, factor: Floats) -> Floats:
     drawn = np.zeros((1, 1 + len(book.cells.factor_names), months + 1))
     drawn[0, 0, 1:] = factor
     entry = np.zeros((months + 1, len(score)))
-    fill_entry_intensities(0, hazards._replace(factor=drawn), entry, np.zeros(months + 1))
+    fill_entry_intensities(0, hazards._replace(factor=drawn), np.ones(len(score)), entry, np.zeros(months + 1))
     return -np.expm1(-entry[1:, np.argsort(book.cells.tier)].T)
 
 

@@ -55,7 +55,7 @@ def cell_intensities(parameters: Parameters, factor: np.ndarray, unemployment: f
         book.cells, macro_at(parameters, months, unemployment=unemployment), parameters, months, months
     )
     entry, top = np.zeros((months + 1, 1)), np.zeros(months + 1)
-    fill_entry_intensities(0, hazards._replace(factor=np.ascontiguousarray(factor[None])), entry, top)
+    fill_entry_intensities(0, hazards._replace(factor=np.ascontiguousarray(factor[None])), np.ones(1), entry, top)
     assert np.array_equal(top, entry[:, 0])
     return entry[1:, 0]
 

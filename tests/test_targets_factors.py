@@ -98,7 +98,7 @@ def entries(response: Response, strength: float, shares: tuple[float, float, flo
     assert cells.factor_names[-1] == factor_name("sector", "mining")
     entry, top, found = np.zeros((37, 4)), np.zeros(37), np.empty((5_000, 3, 4))
     for path in range(5_000):
-        fill_entry_intensities(path, hazards, entry, top)
+        fill_entry_intensities(path, hazards, np.ones(4), entry, top)
         assert np.array_equal(top, entry.max(axis=1))
         found[path] = entry[[1, 12, 36]]
     return float(parameters.intensity[0, 0, 1:-1].sum()), found

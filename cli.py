@@ -96,8 +96,7 @@ def run(
         "seconds": round(time.time() - started, 1),
     }
     told = [format_summary(summary(results), results), *study_warnings(inputs), *further_lines(results, found)]
-    told += map(str, (*limits, *conduct))
-    VOICE.report("\n".join([*told, "", f"Results: {folder}/  (report.html)"]), document)
+    VOICE.report("\n".join([*told, *map(str, (*limits, *conduct)), "", f"Results: {folder}/  (report.html)"]), document)
     if not (all(limit.passed for limit in limits) and all(limit.passed for limit in conduct)):
         raise click.exceptions.Exit(LIMIT_FAILED)
 

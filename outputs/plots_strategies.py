@@ -27,8 +27,8 @@ FUNNEL_BARS: Final = (0.74, 0.52, 0.30)
 """Heights of the bars of a rung, one in the other, as shares of its place."""
 FAR: Final = 3.0
 """How many times as far as all others a strategy lies that is not on the axis, but at its edge, with its figure."""
-EDGE_MARK, EDGE_TEXT = 0.965, 0.945
-"""Places of the mark and of the figure of such a strategy, as shares of the axis."""
+EDGE_MARK, EDGE_TEXT = 14.0, 20.0
+"""Points from the edge to the mark and to the figure of such a strategy."""
 FUNNEL_ROOM: Final = 2.5
 """Width of the axis over its longest bar: room for the figures beside it."""
 BOX_LINES: Final = (1.2, 4.5)
@@ -113,20 +113,38 @@ def far_strategies(table: pandas.DataFrame) -> frozenset[str]:
 
 def _plot_beyond(axes: Axes, row: Any, place: float, style: RunStyle, marker: str) -> None:
     """A mark at the edge towards which a difference lies, an arrow out of it, and the figure with its interval."""
-    right = row.value > 0.0
-    mark, text, end = (share if right else 1.0 - share for share in (EDGE_MARK, EDGE_TEXT, 1.0))
-    at = axes.get_yaxis_transform()
+    from matplotlib.transforms import ScaledTranslation
+
+    inwards = -1.0 if row.value > 0.0 else 1.0
+    edge, at = float(row.value > 0.0), axes.get_yaxis_transform()
+    beside = at + ScaledTranslation(inwards * EDGE_MARK / 72.0, 0.0, axes.figure.dpi_scale_trans)
     face = style.colour if row.told_apart else "white"
     axes.plot(
-        mark, place, marker, color=style.colour, markerfacecolor=face, markersize=MARK_SIZE, transform=at, linestyle=""
+        edge,
+        place,
+        marker,
+        color=style.colour,
+        markerfacecolor=face,
+        markersize=MARK_SIZE,
+        transform=beside,
+        linestyle="none",
     )
-    arrow = {"arrowstyle": "->", "color": style.colour, "shrinkA": 4.0, "shrinkB": 0.0}
-    axes.annotate("", (end, place), (mark, place), xycoords=at, textcoords=at, arrowprops=arrow)
+    arrow = {"arrowstyle": "->", "color": style.colour, "shrinkA": 0.0, "shrinkB": 0.0}
+    start = inwards * (EDGE_MARK - MARK_SIZE / 2.0), 0.0
+    axes.annotate("", (edge, place), start, xycoords=at, textcoords="offset points", arrowprops=arrow)
     told = percent(row.value, 2)
     if np.isfinite(row.low):
         told += f" ({percent(row.low, 2)} to {percent(row.high, 2)})"
-    axes.text(
-        text, place, told, transform=at, ha="right" if right else "left", va="center", fontsize=7.0, color="#404040"
+    axes.annotate(
+        told,
+        (edge, place),
+        (inwards * EDGE_TEXT, 0.0),
+        xycoords=at,
+        textcoords="offset points",
+        ha="right" if edge else "left",
+        va="center",
+        fontsize=7.0,
+        color="#404040",
     )
 
 

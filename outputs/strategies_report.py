@@ -26,7 +26,7 @@ from outputs.strategies import (
 )
 from outputs.strategies_costs import COST_LABELS, strategy_costs
 from outputs.strategies_view import Comparison, comparison_notes, ranking
-from outputs.weighted import with_mixture
+from outputs.weighted import ALL_SCENARIOS, with_mixture
 from outputs.wording import NOT_AVAILABLE, amount, measure_label, percent, run_label
 
 SHOWN: Final = ("expected_loss", "expected_shortfall", NET_CASH, INCIDENTS)
@@ -136,12 +136,18 @@ def winners(found: Comparison) -> list[str]:
     table = ranking(found.levels, found.best)
     first = table[(table["measure"] == "expected_loss") & (table["rank"] == 1)]
     return [
-        f"With the costs of collection and of incidents, {row.strategy} has the least expected loss in "
-        f"{_scenario_label(row.scenario, row.programme, found.dataset)}: {percent(row.percent_of_opening, 2)} % of the "
+        f"With the costs of collection and of incidents, {row.strategy} has the least expected loss "
+        f"{_where(row, found.dataset)}: {percent(row.percent_of_opening, 2)} % of the "
         f"opening balance. Probability that it is the best, given the paths of this run: "
         f"{percent(100.0 * row.best_probability, 1)} %."
         for row in first.itertuples()
     ]
+
+
+def _where(row: Any, dataset: xr.Dataset) -> str:
+    if row.scenario == ALL_SCENARIOS:
+        return "over all scenarios with their weights"
+    return f"in {_scenario_label(row.scenario, row.programme, dataset)}"
 
 
 def level_blocks(found: Comparison) -> list[Block]:

@@ -108,11 +108,13 @@ def frontier_picture(page: Page, loss: Loss = "ultimate_loss") -> Picture:
         axes.set_title(wrap(scenario, panel_width(len(scenarios))))
         axes.set_xlabel("cost, % of opening balance")
     _left_labels(axes_list, f"ES {level}, % of opening balance")
+    above = {name for _, part in data.groupby("run") for name in plots_strategies.far_above(part)}
     sheet.legend(*strategy_handles(styles))
     caption = (
         "Down and to the left is better. The dashed line joins the strategies that no other beats on both axes. Lines "
         "through the marks are one standard error each way of each figure by itself: strategies share their paths, so "
         "their differences are known better than these lines suggest. Hollow: fewer than ten paths beyond the quantile."
+        + (" An arrow stands for an ES far above the axis, which is written beside it." if above else "")
     )
     words = "; ".join(
         f"{row.run}, {row.strategy}: cost {percent(row.cost, 2)} %, ES {percent(row.shortfall, 2)} %"

@@ -104,7 +104,24 @@ def far_strategies(table: pandas.DataFrame) -> frozenset[str]:
     table : pandas.DataFrame
         As of `plot_differences`.
     """
-    reach = table[["value", "low", "high"]].abs().max(axis=1).groupby(table["strategy"]).max().sort_values()
+    return _far(table[["value", "low", "high"]].abs().max(axis=1).groupby(table["strategy"]).max())
+
+
+def far_above(table: pandas.DataFrame) -> frozenset[str]:
+    """Strategies whose shortfall lies so far above the least that an axis which holds it shows nothing of the others.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As of `plot_frontier`.
+    """
+    shortfall = table.set_index("strategy")["shortfall"]
+    return _far(shortfall - shortfall.min())
+
+
+def _far(reach: pandas.Series) -> frozenset[str]:
+    """Labels from the first on that reaches `FAR` times as far as the one before it, in ascending order."""
+    reach = reach.sort_values()
     for place in range(len(reach) - 1, 0, -1):
         if reach.iloc[place] > FAR * reach.iloc[place - 1] > 0.0:
             return frozenset(str(name) for name in reach.index[place:])
@@ -151,6 +168,8 @@ def _plot_beyond(axes: Axes, row: Any, place: float, style: RunStyle, marker: st
 def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
     """Shortfall against cost, a mark a strategy with the errors of both; a line joins those that none dominates.
 
+    What `far_above` names would press all others together: it stands at the upper edge, with an arrow and its figure.
+
     Parameters
     ----------
     axes : Axes
@@ -164,9 +183,13 @@ def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tupl
     """
     best = table[table["efficient"]].sort_values("cost")
     axes.plot(best["cost"], best["shortfall"], color=GREY, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
+    far = far_above(table)
     for row in table.itertuples():
         style, marker = styles[row.strategy]
         face = "white" if row.unreliable else style.colour
+        if row.strategy in far:
+            _plot_above(axes, row, style, marker, face)
+            continue
         axes.errorbar(
             row.cost,
             row.shortfall,
@@ -180,7 +203,38 @@ def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tupl
         )
     axes.locator_params(nbins=6)
     axes.margins(0.12)
+    if far:
+        near = table[~table["strategy"].isin(far)]
+        error = near["shortfall_error"].fillna(0.0)
+        low, high = float((near["shortfall"] - error).min()), float((near["shortfall"] + error).max())
+        axes.set_ylim(low - 0.12 * (high - low), high + 0.35 * (high - low))
     return axes
+
+
+def _plot_above(axes: Axes, row: Any, style: RunStyle, marker: str, face: str) -> None:
+    """A mark at the upper edge over its cost, an arrow out of it, and the shortfall beside it."""
+    from matplotlib.transforms import ScaledTranslation
+
+    at = axes.get_xaxis_transform()
+    below = at + ScaledTranslation(0.0, -EDGE_MARK / 72.0, axes.figure.dpi_scale_trans)
+    size = MARK_SIZE + 1.5
+    axes.plot(
+        row.cost, 1.0, marker, color=style.colour, markerfacecolor=face, markersize=size, transform=below, linestyle=""
+    )
+    arrow = {"arrowstyle": "->", "color": style.colour, "shrinkA": 0.0, "shrinkB": 0.0}
+    start = 0.0, size / 2.0 - EDGE_MARK
+    axes.annotate("", (row.cost, 1.0), start, xycoords=at, textcoords="offset points", arrowprops=arrow)
+    axes.annotate(
+        percent(row.shortfall, 2),
+        (row.cost, 1.0),
+        (size, -EDGE_MARK),
+        xycoords=at,
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        color="#404040",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+    )
 
 
 def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:

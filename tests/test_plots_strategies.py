@@ -18,6 +18,7 @@ from outputs.figure_strategies import efficient
 from outputs.figures import Picture, draw_comparison, draw_pictures, write_figures
 from outputs.money_views import hours_words, pool_view
 from outputs.strategies_view import compare_strategies
+from outputs.wording import percent
 from sample_results import LOANS, sample_results
 from strategy_samples import HOURS, LADDERS, MOST, WAGE, Ladder, strategy_results
 
@@ -155,6 +156,19 @@ def test_a_strategy_far_away_stands_at_the_edge_with_its_figures(stretched: dict
             list(beyond["value"]), abs=0.006
         )
         assert all("(" in text for text, low in zip(told, beyond["low"], strict=True) if np.isfinite(low))
+
+
+def test_a_tail_far_above_stands_at_the_upper_edge_of_the_frontier(stretched: dict[str, Picture]) -> None:
+    picture = stretched["strategy_frontier"]
+    assert "An arrow stands for an ES far above the axis" in picture.caption
+    for axes, (_, part) in zip(picture.figure.axes, picture.data.groupby("run", sort=False), strict=True):
+        assert plots_strategies.far_above(part) == {"none"}
+        low, high = axes.get_ylim()
+        near, above = part[part["strategy"] != "none"], part[part["strategy"] == "none"]
+        assert low < float((near["shortfall"] - near["shortfall_error"].fillna(0.0)).min())
+        assert float((near["shortfall"] + near["shortfall_error"].fillna(0.0)).max()) < high < above["shortfall"].item()
+        (told,) = [text.get_text() for text in axes.texts if text.get_text()]
+        assert told == percent(above["shortfall"].item(), 2)
 
 
 def test_who_is_far_is_a_matter_of_all_others() -> None:

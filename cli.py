@@ -66,7 +66,8 @@ def run(
     from outputs.measures import summary
     from outputs.publish import publish_run, run_record
     from outputs.store import check_destination
-    from outputs.terminal import further_lines, measures_document, study_warnings
+    from outputs.strategies_view import compared
+    from outputs.terminal import further_lines, measures_document, strategies_document, study_warnings
     from outputs.wording import format_summary
     from simulator.engine import RunSize, available_cores
     from simulator.study import run_study
@@ -85,18 +86,19 @@ def run(
     limits, conduct = check_limits(results, inputs.study.limits), check_incidents(results, inputs.strategies)
     record = run_record(["carstress", *sys.argv[1:]], started, size)
     files = publish_run(folder, inputs, results, limits, force=force, run_record=record)
+    found = compared(results)
     document = {
         "schema": "carstress-run/1",
         "folder": str(folder.absolute()),
         "files": [str(path) for path in files],
         "tape": load_summary(inputs.tape.report),
         **measures_document(results, limits, inputs),
+        "strategies": strategies_document(found, conduct),
         "incident_limits": [limit.record() for limit in conduct],
         "seconds": round(time.time() - started, 1),
     }
-    warned = study_warnings(inputs)
-    told = [format_summary(summary(results), results), *warned, *further_lines(results), *map(str, (*limits, *conduct))]
-    VOICE.report("\n".join([*told, "", f"Results: {folder}/  (report.html)"]), document)
+    told = [format_summary(summary(results), results), *study_warnings(inputs), *further_lines(results, found)]
+    VOICE.report("\n".join([*told, *map(str, (*limits, *conduct)), "", f"Results: {folder}/  (report.html)"]), document)
     if not (all(limit.passed for limit in limits) and all(limit.passed for limit in conduct)):
         raise click.exceptions.Exit(LIMIT_FAILED)
 

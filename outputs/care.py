@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
 import pandas
 import xarray as xr
 
 from outputs.strategies import ordered_runs
+from outputs.wording import align, amount, percent
 
 WHILE_CURRENT: Final = "rung_while_current"
 """Coordinate of the rungs: true for those for loans without arrears."""
+
+CARE: Final = "strategy_care"
+"""Name of the table's file."""
 
 NAMES: Final = ("asked", "served", "followed", "averted", "cost")
 
@@ -18,6 +23,13 @@ NAMES: Final = ("asked", "served", "followed", "averted", "cost")
 def has_care(dataset: xr.Dataset) -> bool:
     """Whether a strategy of a result does anything about loans without arrears."""
     return WHILE_CURRENT in dataset.coords and bool(dataset[WHILE_CURRENT].any())
+
+
+def care_rungs(dataset: xr.Dataset) -> tuple[str, ...]:
+    """Rungs for loans without arrears."""
+    if not has_care(dataset):
+        return ()
+    return tuple(str(name) for name in dataset["rung"].values[np.asarray(dataset[WHILE_CURRENT].values, dtype=bool)])
 
 
 def care_table(dataset: xr.Dataset) -> pandas.DataFrame:
@@ -34,8 +46,8 @@ def care_table(dataset: xr.Dataset) -> pandas.DataFrame:
         Rungs that were for no loan of a run are left out.
     """
     rows: list[dict[str, Any]] = []
-    rungs = [str(name) for name in dataset["rung"].values[dataset[WHILE_CURRENT].values]] if has_care(dataset) else []
-    for run in ordered_runs(dataset):
+    rungs = list(care_rungs(dataset))
+    for run in ordered_runs(dataset) if rungs else ():
         told = {name: dataset[f"rung_{name}_mean"].sel(run) for name in NAMES}
         entered = _entered(dataset.sel(run)) + told["averted"].sel(rung=rungs).sum("rung")
         for rung in rungs:
@@ -73,3 +85,40 @@ def _entered(one: xr.Dataset) -> xr.DataArray:
 def _percent(part: float, whole: xr.DataArray) -> float:
     total = float(whole.sum("month"))
     return 100.0 * part / total if total > 0.0 else float("nan")
+
+
+def care_tables(dataset: xr.Dataset) -> dict[str, pandas.DataFrame]:
+    """The table by the name of its file; none where no strategy acts before arrears."""
+    return {CARE: care_table(dataset)} if has_care(dataset) else {}
+
+
+def care_lines(dataset: xr.Dataset) -> list[str]:
+    """The table as the terminal shows it; nothing where no strategy acts before arrears."""
+    table = care_table(dataset)
+    if table.empty:
+        return []
+    head = (
+        "scenario",
+        "strategy",
+        "rung",
+        "asked",
+        "served",
+        "fell behind",
+        "right, %",
+        "found, %",
+        "averted",
+        "of all, %",
+    )
+    rows: list[tuple[str, ...]] = []
+    before = ("", "")
+    for row in table.to_dict("records"):
+        run = str(row["scenario"]), str(row["strategy"])
+        shown = ("" if run[0] == before[0] else run[0], "" if run == before else run[1], str(row["rung"]))
+        counts = [amount(row[name]) for name in ("asked", "served", "followed")]
+        shares = [percent(row[name], 2) for name in ("hit_percent", "found_percent")]
+        rows.append((*shown, *counts, *shares, amount(row["averted"]), percent(row["averted_percent"], 2)))
+        before = run
+    title = (
+        "Before arrears: whom rungs were for, who of them fell behind or would have, entries averted; mean over paths"
+    )
+    return ["", title, align([head, *rows], text_columns=3)]

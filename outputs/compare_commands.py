@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray as xr
 
+    from outputs.incident_limits import IncidentResult
     from outputs.measures import Loss
     from outputs.strategies_join import StoredRun
     from outputs.strategies_view import Comparison
@@ -54,7 +55,7 @@ MEASURES: Final = ("expected_loss", "value_at_risk", "expected_shortfall", "net_
     "--retest",
     "fresh",
     type=MANY,
-    help="Run the winner of each scenario and its rival again on so many paths beyond those of RUN.",
+    help="Run each scenario's winner again, with the baseline or, where that wins, the second, on so many fresh paths.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to make, with tables and pictures.")
 @reporting
@@ -76,7 +77,13 @@ def compare(
     from outputs.measures import as_records
     from outputs.run_folder import check_destination
     from outputs.strategies_join import read_run
-    from outputs.strategies_view import compare_strategies, comparison_document, comparison_notes, format_comparison
+    from outputs.strategies_view import (
+        SCHEMA,
+        compare_strategies,
+        comparison_document,
+        comparison_notes,
+        format_comparison,
+    )
     from outputs.wording import TERMINAL_WIDTH
 
     if run2 is not None and fresh is not None:
@@ -88,8 +95,10 @@ def compare(
     chosen = _with_baseline(dataset, baseline, runs[0].place)
     found = interruptible(lambda: compare_strategies(chosen, loss))
     notes, tables = (*notes, *comparison_notes(found), *_versions(runs)), found.tables()
-    document: dict[str, Any] = {**comparison_document(found), "runs": [each.place for each in runs]}
-    told = [format_comparison(found, measures or MEASURES)]
+    conduct = _conduct(runs)
+    document: dict[str, Any] = {"schema": SCHEMA, **comparison_document(found, conduct)}
+    document["runs"] = [each.place for each in runs]
+    told = [format_comparison(found, measures or MEASURES), *(("", *map(str, conduct)) if conduct else ())]
     if fresh is not None:
         again, words = _tested_again(runs[0], chosen, fresh, loss)
         document["retest"], tables["retest"] = as_records(again), again
@@ -133,6 +142,18 @@ def _with_baseline(dataset: xr.Dataset, baseline: str | None, place: str) -> xr.
         remedy = nearest(baseline, names)
         raise InputError(Fault(place, f"no strategy `{baseline}`", f"one of {', '.join(names)}", remedy))
     return with_baseline(dataset, baseline)
+
+
+def _conduct(runs: list[StoredRun]) -> tuple[IncidentResult, ...]:
+    """Verdicts on the incident limits of all strategies, run by run; what two runs say alike is said once."""
+    from outputs.incident_limits import check_incidents, strategies_from
+
+    found = (
+        result
+        for run in runs
+        for result in check_incidents(run.results, strategies_from(str(run.inputs["strategies"])))
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def _versions(runs: list[StoredRun]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import xarray as xr
 from outputs import cash, provision, recoveries, servicing
 from outputs.figure_data import labelled_runs, quantile_column
 from outputs.measures import FAN_LEVELS, path_mean, quantile_fan
-from outputs.weighted import ALL_SCENARIOS
+from outputs.wording import run_label
 from scenarios.vocabulary import RUN_DIMS
 
 QUANTITIES: Final = {"demand": "hours asked for", "waiting": "loans not served"}
@@ -22,10 +22,11 @@ QUANTITIES: Final = {"demand": "hours asked for", "waiting": "loans not served"}
 
 
 def with_run(table: pandas.DataFrame, dataset: xr.Dataset) -> pandas.DataFrame:
-    """Table of measures with one column `run` for scenario, strategy and programme."""
+    """Table of measures with one column `run` for scenario, the weighted mean among them, strategy and programme."""
     labels = {tuple(run.values()): label for label, run in labelled_runs(dataset)}
     keys = zip(*(table[dim] for dim in RUN_DIMS), strict=True)
-    run = [labels.get(key, ALL_SCENARIOS) for key in keys]
+    vary = [dim for dim in ("strategy", "programme") if dataset.sizes[dim] > 1]
+    run = [labels.get(key) or run_label(*key, vary=vary) for key in keys]
     kept = table.drop(columns=list(RUN_DIMS))
     kept.insert(0, "run", run)
     return kept
@@ -76,16 +77,16 @@ def queues(dataset: xr.Dataset) -> pandas.DataFrame:
         (hours there are, mean over paths; missing for loans and where a pool is unlimited, and there nobody waits).
     """
     tables = []
-    for run_label, run in labelled_runs(dataset):
+    for label, run in labelled_runs(dataset):
         for pool in servicing.pools_of(dataset.sel(run)):
             one = dataset.sel({**run, "pool": pool})
             there_are = path_mean(servicing.hours_there_are(one), dataset)
-            for name, label in QUANTITIES.items():
+            for name, quantity in QUANTITIES.items():
                 if name == "waiting" and np.isinf(there_are).all():
                     continue  # nobody ever waits
                 values = one[f"pool_{name}"]
                 fan = quantile_fan(values, dataset["log_weight"])
-                columns: dict[str, Any] = {"run": run_label, "pool": pool, "quantity": label}
+                columns: dict[str, Any] = {"run": label, "pool": pool, "quantity": quantity}
                 columns |= {"month": dataset["month"].values, "month_end": dataset["month_end"].values}
                 columns |= {quantile_column(level): fan.sel(quantile=level).values for level in FAN_LEVELS}
                 known = np.where(np.isfinite(there_are), there_are, np.nan)

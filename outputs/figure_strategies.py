@@ -13,6 +13,7 @@ import pandas
 import xarray as xr
 
 from outputs import estimators
+from outputs.care import care_rungs
 from outputs.figure_data import labelled_runs, quantile_column
 from outputs.measures import FAN_LEVELS, Loss, path_loss, path_mean, path_weight, quantile_fan, sample_of
 from outputs.strategies import IN_LOANS, INCIDENT_COUNT, NET_CASH, total_cost
@@ -119,13 +120,15 @@ def rung_totals(dataset: xr.Dataset) -> pandas.DataFrame:
     -------
     pandas.DataFrame
         run, rung, asked, served, reached, contacts (of each 1,000 opening loans; a loan counts in every month anew),
-        cost (currency, whole book). Rungs that are for no loan in a run are left out.
+        cost (currency, whole book). Rungs that are for no loan in a run are left out, and so are those for loans
+        without arrears, most of the book, which `care.care_table` has.
     """
     scale = PER_LOANS / float(dataset.attrs["opening_count"])
     rows: list[dict[str, Any]] = []
+    before_arrears = care_rungs(dataset)
     for label, run in labelled_runs(dataset):
         sums = {name: dataset[f"rung_{name}_mean"].sel(run).sum("month") for name in (*QUANTITIES, "contacts", "cost")}
-        for rung in map(str, dataset["rung"].values):
+        for rung in (str(name) for name in dataset["rung"].values if str(name) not in before_arrears):
             found = {name: float(total.sel(rung=rung)) for name, total in sums.items()}
             if found["asked"] > 0.0:
                 counts = {name: scale * found[name] for name in (*QUANTITIES, "contacts")}

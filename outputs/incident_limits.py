@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from scenarios.strategy import CollectionStrategy
 
 LOANS_BASE = 1000.0
-PLURALS = {"complaint": "complaints", "claim": "claims", "injury": "injuries", "regulatory": "regulatory events"}
+NAMES = {
+    "complaint": ("complaint", "complaints"),
+    "claim": ("claim", "claims"),
+    "injury": ("injury", "injuries"),
+    "regulatory": ("regulatory event", "regulatory events"),
+}
+"""An incident and several, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,11 @@ class IncidentResult:
     standard_error_percent: float
     passed: bool
 
+    @property
+    def bound(self) -> str:
+        """The number allowed, in words."""
+        return f"{self.at_most:g} {NAMES[self.kind][self.at_most != 1.0]}"
+
     def record(self) -> dict[str, str | float | bool]:
         """Fields by name, for JSON."""
         return asdict(self)
@@ -52,9 +64,16 @@ class IncidentResult:
         verdict = "holds" if self.passed else "FAILS"
         found = f"{percent(self.found_percent)} % +/- {percent(self.standard_error_percent)}"
         return (
-            f"limit {verdict}: {self.scenario} / {self.strategy}: at most {self.at_most:g} {PLURALS[self.kind]} for "
+            f"limit {verdict}: {self.scenario} / {self.strategy}: at most {self.bound} for "
             f"each 1,000 opening loans on {found} of paths; at least {self.with_probability_percent:g} %"
         )
+
+
+def strategies_from(text: str) -> tuple[CollectionStrategy | None, ...]:
+    """Strategies as a run stores them, JSON; None where loans are worked as in the parameters."""
+    from scenarios.strategy import CollectionStrategy
+
+    return tuple(None if item is None else CollectionStrategy.model_validate(item) for item in json.loads(text))
 
 
 def check_incidents(dataset: xr.Dataset, strategies: Iterable[CollectionStrategy | None]) -> tuple[IncidentResult, ...]:

@@ -12,7 +12,7 @@ import xarray as xr
 from outputs import plots
 from outputs.figure_data import quantile_column
 from outputs.picture import Picture
-from outputs.style import PANELS_A_ROW, RunStyle, Sheet, Stamp, new_sheet, panel_rows, panel_width, panels, wrap
+from outputs.style import RunStyle, Sheet, Stamp, even_columns, new_sheet, panel_rows, panel_width, panels, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,12 +77,13 @@ def panel_a_run(
 ) -> tuple[Sheet, list[Axes]]:
     """A sheet (title, subtitle) with one panel a run on common scales; the unit stands beside the first of a row."""
     count = len(page.styles)
-    sheet = new_sheet(*words, page.marks, 2.7 * panel_rows(count), legend=legend)
-    axes_list = panels(sheet.figure, count)
+    across = even_columns(count)
+    sheet = new_sheet(*words, page.marks, 2.7 * panel_rows(count, across), legend=legend)
+    axes_list = panels(sheet.figure, count, columns=across)
     for axes, run in zip(axes_list, page.styles, strict=True):
         draw(axes, run)
-        axes.set_title(wrap(run, panel_width(count)))
-    for axes in axes_list[::PANELS_A_ROW]:
+        axes.set_title(wrap(run, panel_width(count, across)))
+    for axes in axes_list[::across]:
         axes.set_ylabel(unit)
     return sheet, axes_list
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas
 
-from outputs import figure_money, figure_strategies, plots, plots_strategies
+from outputs import figure_money, figure_strategies, measures, plots, plots_strategies
 from outputs.figure_money import QUANTITIES
 from outputs.money_views import hours_words
 from outputs.page import FAN_LABELS, Page, grey_bands
@@ -15,7 +15,7 @@ from outputs.picture import Picture
 from outputs.plots_strategies import strategy_styles
 from outputs.servicing import has_pool
 from outputs.strategies import INCIDENT_COUNT
-from outputs.style import PANELS_A_ROW, RunStyle, new_sheet, panel_rows, panel_width, panels, wrap
+from outputs.style import RunStyle, even_columns, new_sheet, panel_rows, panel_width, panels, run_labels, wrap
 from outputs.wording import amount
 from scenarios.counted import counted
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 QUEUE_CAPTION: Final = (
-    "Loans in arrears that a rung of the ladder is for ask its pool for hours. Where hours asked for run above the "
-    "line of the hours there are (their mean over paths, if the pool hires), some wait, and nothing acts on them that "
-    "month. Bands hold the middle 50 % and 90 % of paths."
+    "Loans that a rung is for ask its pool for hours. Where hours asked for run above the "
+    "line of the hours there are (their mean over paths, if the pool hires or is suspended), some wait, and nothing "
+    "acts on them that month. Bands hold the middle 50 % and 90 % of paths."
 )
 SERVED_CAPTION: Final = (
-    "Loans in arrears that a rung of the ladder is for ask its pool for hours. This pool has hours for all of them. "
+    "Loans that a rung is for ask its pool for hours. This pool has hours for all of them. "
     "Bands hold the middle 50 % and 90 % of paths."
 )
 LADDERS_A_ROW: Final = 2
@@ -45,11 +45,6 @@ def collection_pictures(page: Page) -> tuple[Picture, ...]:
         *(() if ladders.empty else (ladder_picture(page, ladders),)),
         *((incident_picture(page),) if hurt else ()),
     )
-
-
-def even_columns(count: int, most: int = PANELS_A_ROW) -> int:
-    """Columns of panels that leave the fewest gaps in the last row; of those the most."""
-    return min(range(min(count, most), min(count, 2) - 1, -1), key=lambda across: -count % across)
 
 
 def queue_pictures(page: Page) -> tuple[Picture, ...]:
@@ -70,28 +65,40 @@ def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool
     if not waits:
         title = f"Hours asked of the pool {pool}, which serves everybody"
     hours = hours_words(page.dataset["pool_capacity"].sel(pool=pool))
-    subtitle = f"Hours and loans a month from {page.marks.as_of} on; {hours}"
-    styles = {run: page.styles[run] for run in dict.fromkeys(data["run"])}
+    what = "Hours and loans a month" if waits else "Hours a month"
+    subtitle = f"{what} from {page.marks.as_of} on; {hours}"
+    colours = _styles_by_strategy(page)
+    styles = {run: colours[run] for run in dict.fromkeys(data["run"])}
     across = even_columns(len(styles))
     rows, quantities = panel_rows(len(styles), across), list(dict.fromkeys(data["quantity"]))
     labels = [*FAN_LABELS[:3], "hours there are"]
     sheet = new_sheet(title, subtitle, page.marks, 2.3 * rows * len(quantities), legend=labels)
-    count = rows * across
-    axes_list = panels(sheet.figure, count * len(quantities), columns=across, share=(True, False))
+    axes_list = panels(sheet.figure, rows * across * len(quantities), columns=across, share=(True, False))
     for number, label in enumerate(quantities):
-        part = axes_list[number * count : (number + 1) * count]
+        below = range(number * across, len(axes_list), across * len(quantities))
+        part = [axes for first in below for axes in axes_list[first : first + across]]
         _queue_panels(part, data[data["quantity"] == label], styles, across)
         for axes in part[::across]:
             axes.set_ylabel(label)
     grey_bands(sheet.legend(*axes_list[0].get_legend_handles_labels()))
+    what = "loans wait" if waits else "hours are asked for"
     told = data[data["quantity"] == QUANTITIES["waiting" if waits else "demand"]]
     most = told.groupby("run", sort=False)["mean"].max()
-    what = "loans wait" if waits else "hours are asked for"
     words = "; ".join(f"{run}: at most {amount(value)} {what}, mean over paths" for run, value in most.items())
     name = "pool_queue" if alone else f"pool_queue_{pool}"
     return Picture(
         name, title, QUEUE_CAPTION if waits else SERVED_CAPTION, f"Fan charts over time. {words}.", sheet.figure, data
     )
+
+
+def _styles_by_strategy(page: Page) -> dict[str, RunStyle]:
+    """Style by run: a strategy has one colour in all scenarios, where there are several."""
+    names = [str(name) for name in page.dataset["strategy"].values]
+    if len(names) < 2:
+        return page.styles
+    styles = strategy_styles(names)
+    runs = measures.runs(page.dataset)
+    return {label: styles[run["strategy"]][0] for label, run in zip(run_labels(page.dataset), runs, strict=True)}
 
 
 def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle], across: int) -> None:
@@ -134,8 +141,9 @@ def ladder_picture(page: Page, data: pandas.DataFrame) -> Picture:
         axes.set_xlabel("of each 1,000 opening loans")
     sheet.legend(*axes_list[0].get_legend_handles_labels())
     caption = (
-        "Each rung of the ladder in its order: the loans that it was for, those of them for which it was carried out "
-        "(the rest waited for its pool), and those whose borrower it reached. The data have contacts and costs too."
+        "Rungs for loans in arrears in the order in which the study's strategies first name them: the loans that each "
+        "was for, those of them for which it was carried out (done; the rest waited for its pool), and those of whom "
+        "it reached the borrower (percent of those done). The data have contacts and costs too."
     )
     words = "; ".join(
         f"{row.run}, {row.rung}: for {amount(row.asked)}, done {amount(row.served)}, reached {amount(row.reached)}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROW_HEIGHT: Final = 0.155
 """Inches of a row of the forest."""
 FRONTIER_HEIGHT: Final = 2.9
+FAR_WORDS: Final = "the difference and its interval are written beside it"
 TOLD_APART, OPEN = "told apart from the baseline", "not told apart"
 
 
@@ -61,10 +62,12 @@ def differences_picture(page: Page, differences: pandas.DataFrame) -> Picture:
         axes.set_title(wrap(scenario, panel_width(len(scenarios))))
         axes.set_xlabel("% of opening balance")
     _forest_legend(sheet, styles)
+    beyond = {name for _, part in data.groupby("run") for name in plots_strategies.far_strategies(part)}
     caption = (
         "Loss with the costs of collection and of incidents, each strategy less the baseline on the same paths. A full "
         "mark is a difference that stands when all measures and strategies of its scenario are judged together (Holm, "
         "5 %); each interval is that of its row alone. With fewer than ten paths beyond a quantile there is no verdict."
+        + (f" An arrow stands for what lies far outside the axis: {FAR_WORDS}." if beyond else "")
     )
     words = "; ".join(
         f"{row.run}, {row.strategy}: {row.measure} {percent(row.value)} % ({row.verdict})"
@@ -105,11 +108,13 @@ def frontier_picture(page: Page, loss: Loss = "ultimate_loss") -> Picture:
         axes.set_title(wrap(scenario, panel_width(len(scenarios))))
         axes.set_xlabel("cost, % of opening balance")
     _left_labels(axes_list, f"ES {level}, % of opening balance")
+    above = {name for _, part in data.groupby("run") for name in plots_strategies.far_above(part)}
     sheet.legend(*strategy_handles(styles))
     caption = (
         "Down and to the left is better. The dashed line joins the strategies that no other beats on both axes. Lines "
         "through the marks are one standard error each way of each figure by itself: strategies share their paths, so "
         "their differences are known better than these lines suggest. Hollow: fewer than ten paths beyond the quantile."
+        + (" An arrow stands for an ES far above the axis, which is written beside it." if above else "")
     )
     words = "; ".join(
         f"{row.run}, {row.strategy}: cost {percent(row.cost, 2)} %, ES {percent(row.shortfall, 2)} %"

@@ -20,6 +20,7 @@ from outputs.publish import publish_run
 from outputs.room import Output, stored_a_path
 from outputs.run_folder import RESULTS
 from outputs.store import stored_by_path
+from outputs.strategies_view import compared
 from outputs.terminal import further_lines, measures_document
 from simulator.plan import Need
 from simulator.rehearsal import Rehearsal, Span, simulation_span
@@ -105,7 +106,7 @@ def _published(rehearsal: Rehearsal, paths: int) -> tuple[float, int, int]:
         limits = check_limits(results, rehearsal.inputs.study.limits)
         written = publish_run(Path(folder) / "run", rehearsal.inputs, results, limits)
         measures_document(results, limits, rehearsal.inputs)
-        further_lines(results)
+        further_lines(results, compared(results))
         seconds = time.perf_counter() - started
         sizes = {path: path.stat().st_size for path in written}
         (file,) = (path for path in written if path.name == RESULTS)

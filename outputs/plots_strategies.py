@@ -25,6 +25,10 @@ MARK_SIZE: Final = 6.0
 FUNNEL_COLOURS: Final = (PALE, "#8f8f8f", "#0072B2")
 FUNNEL_BARS: Final = (0.74, 0.52, 0.30)
 """Heights of the bars of a rung, one in the other, as shares of its place."""
+FAR: Final = 3.0
+"""How many times as far as all others a strategy lies that is not on the axis, but at its edge, with its figure."""
+EDGE_MARK, EDGE_TEXT = 14.0, 20.0
+"""Points from the edge to the mark and to the figure of such a strategy."""
 FUNNEL_ROOM: Final = 2.5
 """Width of the axis over its longest bar: room for the figures beside it."""
 BOX_LINES: Final = (1.2, 4.5)
@@ -51,7 +55,8 @@ def strategy_handles(styles: Mapping[str, tuple[RunStyle, str]]) -> tuple[list[A
 def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
     """Differences to the baseline with their 95 % intervals, a group of rows a measure.
 
-    Full marks: told apart from the baseline by Holm's procedure; hollow ones: not.
+    Full marks: told apart from the baseline by Holm's procedure; hollow ones: not. What `far_strategies` names would
+    press all others together: it stands at the edge, with an arrow and its figure and interval.
 
     Parameters
     ----------
@@ -66,10 +71,13 @@ def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, t
     Axes
     """
     measures, names = list(dict.fromkeys(table["measure"])), list(styles)
-    step = len(names) + GAP
+    step, far = len(names) + GAP, far_strategies(table)
     for row in table.itertuples():
         style, marker = styles[row.strategy]
         place = -(measures.index(row.measure) * step + names.index(row.strategy))
+        if row.strategy in far:
+            _plot_beyond(axes, row, place, style, marker)
+            continue
         if np.isfinite(row.low):
             axes.plot([row.low, row.high], [place, place], color=style.colour, linewidth=1.6, solid_capstyle="butt")
         face = style.colour if row.told_apart else "white"
@@ -88,8 +96,79 @@ def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, t
     return axes
 
 
+def far_strategies(table: pandas.DataFrame) -> frozenset[str]:
+    """Strategies so far from the baseline that an axis which holds them shows nothing of the others.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As of `plot_differences`.
+    """
+    return _far(table[["value", "low", "high"]].abs().max(axis=1).groupby(table["strategy"]).max())
+
+
+def far_above(table: pandas.DataFrame) -> frozenset[str]:
+    """Strategies whose shortfall lies so far above the least that an axis which holds it shows nothing of the others.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As of `plot_frontier`.
+    """
+    shortfall = table.set_index("strategy")["shortfall"]
+    return _far(shortfall - shortfall.min())
+
+
+def _far(reach: pandas.Series) -> frozenset[str]:
+    """Labels from the first on that reaches `FAR` times as far as the one before it, in ascending order."""
+    reach = reach.sort_values()
+    for place in range(len(reach) - 1, 0, -1):
+        if reach.iloc[place] > FAR * reach.iloc[place - 1] > 0.0:
+            return frozenset(str(name) for name in reach.index[place:])
+    return frozenset()
+
+
+def _plot_beyond(axes: Axes, row: Any, place: float, style: RunStyle, marker: str) -> None:
+    """A mark at the edge towards which a difference lies, an arrow out of it, and the figure with its interval."""
+    from matplotlib.transforms import ScaledTranslation
+
+    inwards = -1.0 if row.value > 0.0 else 1.0
+    edge, at = float(row.value > 0.0), axes.get_yaxis_transform()
+    beside = at + ScaledTranslation(inwards * EDGE_MARK / 72.0, 0.0, axes.figure.dpi_scale_trans)
+    face = style.colour if row.told_apart else "white"
+    axes.plot(
+        edge,
+        place,
+        marker,
+        color=style.colour,
+        markerfacecolor=face,
+        markersize=MARK_SIZE,
+        transform=beside,
+        linestyle="none",
+    )
+    arrow = {"arrowstyle": "->", "color": style.colour, "shrinkA": 0.0, "shrinkB": 0.0}
+    start = inwards * (EDGE_MARK - MARK_SIZE / 2.0), 0.0
+    axes.annotate("", (edge, place), start, xycoords=at, textcoords="offset points", arrowprops=arrow)
+    told = percent(row.value, 2)
+    if np.isfinite(row.low):
+        told += f" ({percent(row.low, 2)} to {percent(row.high, 2)})"
+    axes.annotate(
+        told,
+        (edge, place),
+        (inwards * EDGE_TEXT, 0.0),
+        xycoords=at,
+        textcoords="offset points",
+        ha="right" if edge else "left",
+        va="center",
+        fontsize=7.0,
+        color="#404040",
+    )
+
+
 def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
     """Shortfall against cost, a mark a strategy with the errors of both; a line joins those that none dominates.
+
+    What `far_above` names would press all others together: it stands at the upper edge, with an arrow and its figure.
 
     Parameters
     ----------
@@ -104,9 +183,13 @@ def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tupl
     """
     best = table[table["efficient"]].sort_values("cost")
     axes.plot(best["cost"], best["shortfall"], color=GREY, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
+    far = far_above(table)
     for row in table.itertuples():
         style, marker = styles[row.strategy]
         face = "white" if row.unreliable else style.colour
+        if row.strategy in far:
+            _plot_above(axes, row, style, marker, face)
+            continue
         axes.errorbar(
             row.cost,
             row.shortfall,
@@ -120,7 +203,38 @@ def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tupl
         )
     axes.locator_params(nbins=6)
     axes.margins(0.12)
+    if far:
+        near = table[~table["strategy"].isin(far)]
+        error = near["shortfall_error"].fillna(0.0)
+        low, high = float((near["shortfall"] - error).min()), float((near["shortfall"] + error).max())
+        axes.set_ylim(low - 0.12 * (high - low), high + 0.35 * (high - low))
     return axes
+
+
+def _plot_above(axes: Axes, row: Any, style: RunStyle, marker: str, face: str) -> None:
+    """A mark at the upper edge over its cost, an arrow out of it, and the shortfall beside it."""
+    from matplotlib.transforms import ScaledTranslation
+
+    at = axes.get_xaxis_transform()
+    below = at + ScaledTranslation(0.0, -EDGE_MARK / 72.0, axes.figure.dpi_scale_trans)
+    size = MARK_SIZE + 1.5
+    axes.plot(
+        row.cost, 1.0, marker, color=style.colour, markerfacecolor=face, markersize=size, transform=below, linestyle=""
+    )
+    arrow = {"arrowstyle": "->", "color": style.colour, "shrinkA": 0.0, "shrinkB": 0.0}
+    start = 0.0, size / 2.0 - EDGE_MARK
+    axes.annotate("", (row.cost, 1.0), start, xycoords=at, textcoords="offset points", arrowprops=arrow)
+    axes.annotate(
+        percent(row.shortfall, 2),
+        (row.cost, 1.0),
+        (size, -EDGE_MARK),
+        xycoords=at,
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        color="#404040",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+    )
 
 
 def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:
@@ -140,9 +254,9 @@ def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:
     for (name, label), colour, height in zip(QUANTITIES.items(), FUNNEL_COLOURS, FUNNEL_BARS, strict=True):
         axes.barh(places, table[name], height, color=colour, edgecolor=BLACK, linewidth=0.4, label=label)
     for place, row in zip(places, table.itertuples(), strict=True):
-        shares = f"{percent(100.0 * row.served / row.asked, 0)} % done"
+        shares = f"{_share(row.served, row.asked)} % done"
         if row.served > 0.0:
-            shares += f", {percent(100.0 * row.reached / row.served, 0)} % of them reached"
+            shares += f", {_share(row.reached, row.served)} % reached"
         axes.annotate(
             shares, (row.asked, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5, color="#404040"
         )
@@ -150,6 +264,14 @@ def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(visible=False, axis="y")
     return axes
+
+
+def _share(part: float, whole: float) -> str:
+    """Whole percent; what is not quite all or nothing does not read as if it were."""
+    share = 100.0 * part / whole
+    if 99.5 <= share < 100.0 - 1e-9:
+        return "> 99"
+    return "< 1" if 0.0 < share < 0.5 else percent(share, 0)
 
 
 def plot_incidents(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
@@ -184,5 +306,6 @@ def plot_incidents(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tup
     axes.tick_params(axis="y", length=0)
     largest = float(table[[quantile_column(FAN_LEVELS[-1]), "mean"]].to_numpy().max())
     axes.set_xlim(-0.03 * largest, 1.06 * largest)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    rare = largest < 1.0  # not even one to be expected: whole numbers alone would leave the axis bare
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4 if rare else 6, integer=not rare, min_n_ticks=2))
     return axes

@@ -12,12 +12,14 @@ import xarray as xr
 from outputs.arrears import settled_shares
 from outputs.caveats import caveats
 from outputs.figures import draw_pictures, write_figures
+from outputs.incident_limits import check_incidents
 from outputs.limits import LimitResult
 from outputs.manifest import RunFacts, run_facts
 from outputs.report import ReportInputs, write_report
 from outputs.run_folder import FIGURES, REPORT, TABLES
 from outputs.start_levels import foreign_starts
 from outputs.store import write_run
+from outputs.strategies_view import compared
 from outputs.study_view import study_rows
 from outputs.tables import write_tables
 from outputs.tail_view import thin_tails, with_measures
@@ -118,6 +120,8 @@ def report_inputs(
         assumptions={macro.name: macro.assumptions for macro in inputs.macro_paths()},
         notes=parameters.notes,  # the book's own notes are the run's warnings, at the report's top
         limits=limits,
+        incident_limits=check_incidents(results, inputs.strategies),
+        comparison=compared(results),
         caveats=caveats(inputs, rows),
         book=describe_tape(inputs.tape),
         study=study_rows(inputs),

@@ -22,6 +22,7 @@ from outputs.balance_sheet import constant_summary
 from outputs.book_view import book_view
 from outputs.capital import capital_view
 from outputs.caveats import share_on_assumption
+from outputs.incident_limits import IncidentResult
 from outputs.limits import LimitResult
 from outputs.manifest import RunFacts
 from outputs.picture import Picture
@@ -30,6 +31,8 @@ from outputs.regime_view import regime_view
 from outputs.report_views import arrears_view, by_run, cut_tables, difference_label, differences, rate_matrix
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range, why_lower
+from outputs.strategies_report import strategies_context
+from outputs.strategies_view import Comparison
 from outputs.tail_view import method_words, number_of_paths, tail_table
 from outputs.term_structure import TERM_LABELS
 from outputs.weighted import WEIGHT, weighted_summary
@@ -96,6 +99,9 @@ class ReportInputs:
     notes : sequence of str
         Sentences of the run itself, as guesses and defaults of the book.
     limits : sequence of LimitResult
+    incident_limits : sequence of IncidentResult
+    comparison : Comparison or None
+        Of the run's strategies, where it has several.
     limitations : sequence of str
     caveats : sequence of str
         The largest assumptions, for the top of the report.
@@ -116,6 +122,8 @@ class ReportInputs:
     assumptions: Mapping[str, Sequence[str]] | None = None
     notes: Sequence[str] = ()
     limits: Sequence[LimitResult] = ()
+    incident_limits: Sequence[IncidentResult] = ()
+    comparison: Comparison | None = None
     limitations: Sequence[str] = LIMITATIONS
     caveats: Sequence[str] = ()
     book: Mapping[str, Any] | None = None
@@ -185,6 +193,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "cuts": cut_tables(results),
         **_money_context(results),
         **_regime_context(results),
+        **strategies_context(results, inputs.comparison, inputs.incident_limits),
         "net_loss": by_run(measures.summary(results, "net_loss")),
         "return_periods": by_run(measures.return_periods(results)),
         "loss_labels": LOSS_LABELS,

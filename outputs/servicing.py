@@ -86,6 +86,8 @@ def _columns(found: Estimate) -> dict[str, float]:
 # --- the pool ----------------------------------------------------------------------------------------------
 
 POOL_LABELS: Final = {
+    "asked": ("Hours asked for, mean month", "by loans that a rung is for"),
+    "given": ("Hours given, mean month", ""),
     "capacity": ("Hours there are, mean month", "hiring and suspensions included"),
     "utilisation": ("Utilisation, %", "hours given over hours there are, over all months"),
     "served": ("Served, %", "hours given over hours asked for, over all months"),
@@ -93,6 +95,10 @@ POOL_LABELS: Final = {
     "waiting_mean": ("Loans not served, mean month", "asked for a contact and got none"),
     "waiting_worst": ("Loans not served, worst month", "of each path, mean over paths"),
     "waiting_months": ("Months waited so far", "mean over loans not served, over all months"),
+    "waiting_longest": (
+        "Months waited so far, worst month",
+        "mean over loans not served, of each path; 0 where nobody waits",
+    ),
     "cost": ("Cost of hours and of hiring", "currency, over all months"),
 }
 """Measures of a pool: label and definition. An unlimited pool has no hours nor utilisation, an unpaid one no cost."""
@@ -139,6 +145,8 @@ def pools(dataset: xr.Dataset) -> pandas.DataFrame:
 def _pool_estimates(one: xr.Dataset, dataset: xr.Dataset) -> Iterator[tuple[str, Estimate]]:
     demand, served, waiting = (one[f"pool_{name}"] for name in ("demand", "served", "waiting"))
     capacity, total = hours_there_are(one), served.sum("month", skipna=False)
+    yield "asked", estimators.mean(sample_of(demand.mean("month", skipna=False), dataset))
+    yield "given", estimators.mean(sample_of(served.mean("month", skipna=False), dataset))
     if bool(np.isfinite(capacity).all()):
         yield "capacity", estimators.mean(sample_of(capacity.mean("month"), dataset))
         yield "utilisation", ratio(total, capacity.sum("month"), dataset)
@@ -147,8 +155,10 @@ def _pool_estimates(one: xr.Dataset, dataset: xr.Dataset) -> Iterator[tuple[str,
     yield "full_months", estimators.mean(sample_of(100.0 * full.mean("month"), dataset))
     yield "waiting_mean", estimators.mean(sample_of(waiting.mean("month", skipna=False), dataset))
     yield "waiting_worst", estimators.mean(sample_of(waiting.max("month", skipna=False), dataset))
+    longest = one["pool_waiting_months"].max("month", skipna=False)
     waited = (one["pool_waiting_months"] * waiting).sum("month", skipna=False)
     yield "waiting_months", ratio(waited, waiting.sum("month", skipna=False), dataset, scale=1.0)
+    yield "waiting_longest", estimators.mean(sample_of(longest, dataset))
     cost = one["pool_cost"].sum("month", skipna=False) if "pool_cost" in one else xr.zeros_like(total)
     if bool((cost != 0.0).any()):
         yield "cost", estimators.mean(sample_of(cost, dataset))

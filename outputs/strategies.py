@@ -1,13 +1,15 @@
 """Collection strategies against each other, path by path on common draws: loss with its costs, net cash, incidents.
 
 A path has the same draws under every strategy, so what two strategies differ by is their own doing, and the error of a
-difference is that of the differences by path. docs/comparing.md says what is compared and how it is judged.
+difference is that of the differences by path. docs/comparing.md says what is compared and how it is judged. Where a
+study's scenarios carry weights, all of them together are one more scenario, `weighted.ALL_SCENARIOS`, the last of every
+table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +23,14 @@ from outputs.estimators import NOT_ESTIMABLE, Estimate
 from outputs.measures import LEVELS, Loss, estimate_columns, path_loss, sample_of
 from outputs.strategies_verdicts import judge, two_sided
 from outputs.tail import estimate
+from outputs.weighted import (
+    ALL_SCENARIOS,
+    mixture,
+    mixture_quantile,
+    mixture_shortfall,
+    scenario_labels,
+    with_mixture,
+)
 from scenarios.vocabulary import RUN_DIMS
 
 COSTS: Final = ("collection_cost", "incident_cost")
@@ -93,6 +103,9 @@ def incidents(dataset: xr.Dataset) -> xr.DataArray | None:
 
 # --- differences -------------------------------------------------------------------------------------------
 
+Told = tuple[Estimate, np.ndarray[Any, Any] | None]
+"""An estimate, and the first-order effect of each path on it; None where no path tells it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -102,6 +115,38 @@ class Pair:
     loss: tuple[xr.DataArray, xr.DataArray]
     cash: tuple[xr.DataArray, xr.DataArray]
     incidents: tuple[xr.DataArray, xr.DataArray] | None
+
+    def quantile(self, level: float) -> Estimate:
+        """Difference of the values at risk."""
+        return quantile_difference(*self.loss, self.dataset, level)
+
+    def shortfall(self, level: float) -> Estimate:
+        """Difference of the expected shortfalls."""
+        return shortfall_difference(*self.loss, self.dataset, level)
+
+
+@dataclass(frozen=True, slots=True)
+class MixedPair(Pair):
+    """What two strategies come to on each path over all scenarios, with the weights of those.
+
+    Attributes
+    ----------
+    losses : pair of float64[scenario, path]
+        Whose mixture has the tails; of sums over scenarios they would be other ones.
+    """
+
+    losses: tuple[xr.DataArray, xr.DataArray]
+
+    def quantile(self, level: float) -> Estimate:
+        """Difference of the mixtures' values at risk."""
+        found = [mixture_quantile(values, self.dataset, level) for values in self.losses]
+        return _joint_difference([(one, _scaled(one, beyond, self.dataset)) for one, beyond in found], self.dataset)
+
+    def shortfall(self, level: float) -> Estimate:
+        """Difference of the mixtures' shortfalls."""
+        return _joint_difference(
+            [mixture_shortfall(values, self.dataset, level) for values in self.losses], self.dataset
+        )
 
 
 def strategy_differences(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.DataFrame:
@@ -121,22 +166,36 @@ def strategy_differences(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> p
     rows: list[dict[str, Any]] = []
     if len(names) < 2:
         return pandas.DataFrame(rows)
-    losses, cash, counts = strategy_loss(dataset, loss), net_cash(dataset), incidents(dataset)
-    for scenario in map(str, dataset["scenario"].values):
+    pair_of = _pairs(dataset, loss)
+    for scenario in scenario_labels(dataset):
         for programme in map(str, dataset["programme"].values):
-            at = {"scenario": scenario, "programme": programme}
             family: list[dict[str, Any]] = []
             for name in names[1:]:
-                both = [{**at, "strategy": strategy} for strategy in (name, names[0])]
-                parts = [None if part is None else _two(part, both) for part in (losses, cash, counts)]
                 told = {"scenario": scenario, "strategy": name, "programme": programme, "less": names[0], "loss": loss}
-                family += [{**told, **row} for row in pair_rows(Pair(dataset, *parts))]  # type: ignore[arg-type]
+                pair = pair_of({"scenario": scenario, "programme": programme}, (name, names[0]))
+                family += [{**told, **row} for row in pair_rows(pair)]
             rows += judge(family, MORE_IS_BETTER)
     return pandas.DataFrame(rows)
 
 
-def _two(values: xr.DataArray, both: list[dict[str, str]]) -> tuple[xr.DataArray, xr.DataArray]:
-    return values.sel(both[0]), values.sel(both[1])
+def _pairs(dataset: xr.Dataset, loss: Loss) -> Callable[[dict[str, str], tuple[str, str]], Pair]:
+    """Makes the pair of two strategies in a scenario and programme, `ALL_SCENARIOS` among them."""
+    losses, counts = strategy_loss(dataset, loss), incidents(dataset)
+    flows = [with_mixture(losses, dataset), with_mixture(net_cash(dataset), dataset)]
+    numbers = None if counts is None else with_mixture(counts, dataset)
+
+    def pair_of(at: dict[str, str], names: tuple[str, str]) -> Pair:
+        one, other = ({**at, "strategy": name} for name in names)
+        loss_pair, cash_pair = ((values.sel(one), values.sel(other)) for values in flows)
+        count_pair = None if numbers is None else (numbers.sel(one), numbers.sel(other))
+        if at["scenario"] != ALL_SCENARIOS:
+            return Pair(dataset, loss_pair, cash_pair, count_pair)
+        whole = losses.sel(programme=at["programme"])
+        return MixedPair(
+            dataset, loss_pair, cash_pair, count_pair, (whole.sel(strategy=names[0]), whole.sel(strategy=names[1]))
+        )
+
+    return pair_of
 
 
 def pair_rows(pair: Pair) -> Iterator[dict[str, Any]]:
@@ -159,9 +218,9 @@ def pair_estimates(pair: Pair) -> Iterator[tuple[str, float, Estimate]]:
     dataset = pair.dataset
     yield "expected_loss", math.nan, mean_difference(*pair.loss, dataset)
     for level in LEVELS:
-        yield "value_at_risk", level, quantile_difference(*pair.loss, dataset, level)
+        yield "value_at_risk", level, pair.quantile(level)
     for level in LEVELS:
-        yield "expected_shortfall", level, shortfall_difference(*pair.loss, dataset, level)
+        yield "expected_shortfall", level, pair.shortfall(level)
     yield NET_CASH, math.nan, mean_difference(*pair.cash, dataset)
     if pair.incidents is not None:
         yield INCIDENTS, math.nan, mean_difference(*pair.incidents, dataset)
@@ -174,30 +233,35 @@ def mean_difference(one: xr.DataArray, other: xr.DataArray, dataset: xr.Dataset)
 
 def quantile_difference(one: xr.DataArray, other: xr.DataArray, dataset: xr.Dataset, level: float) -> Estimate:
     """Difference of two values at risk. A path moves both, hence the joint error."""
-    found = [_quantile_influence(values, dataset, level) for values in (one, other)]
-    value = found[0][0].value - found[1][0].value
-    unreliable = any(item.unreliable for item, _ in found)
-    if any(influence is None for _, influence in found):
+    return _joint_difference([_quantile_influence(values, dataset, level) for values in (one, other)], dataset)
+
+
+def _joint_difference(found: Sequence[Told], dataset: xr.Dataset) -> Estimate:
+    """Difference of two estimates, whose influences by path are one's less the other's."""
+    (one, first), (other, second) = found
+    value, unreliable = one.value - other.value, one.unreliable or other.unreliable
+    if first is None or second is None:
         return Estimate(value, NOT_ESTIMABLE, NOT_ESTIMABLE, NOT_ESTIMABLE, unreliable)
-    influences = [np.zeros(0) if influence is None else influence for _, influence in found]
-    return estimate(value, influences[0] - influences[1], dataset, unreliable=unreliable)
+    return estimate(value, first - second, dataset, unreliable=unreliable)
 
 
-def _quantile_influence(
-    values: xr.DataArray, dataset: xr.Dataset, level: float
-) -> tuple[Estimate, np.ndarray[Any, Any] | None]:
-    """Value at risk and the first-order effect of each path on it; None where no path tells it.
-
-    The effect of a path is (1{L > q} - (1 - level)) / f(q). The density at the quantile is what makes the error of this
-    the one that `estimators.value_at_risk` reads from order statistics.
-    """
-    sample = sample_of(values, dataset)
-    found = estimators.value_at_risk(sample, level)
+def _quantile_influence(values: xr.DataArray, dataset: xr.Dataset, level: float) -> Told:
+    """Value at risk and the first-order effect of each path on it; None where no path tells it."""
+    found = estimators.value_at_risk(sample_of(values, dataset), level)
     beyond = np.where(values.values > found.value, level, level - 1.0)
+    return found, _scaled(found, beyond, dataset)
+
+
+def _scaled(found: Estimate, beyond: np.ndarray[Any, Any], dataset: xr.Dataset) -> np.ndarray[Any, Any] | None:
+    """Effect of each path on a quantile, (1{L > q} - (1 - level)) / f(q), from its numerator; None where none tells it.
+
+    The density at the quantile is what makes the error of this the one that `estimators.value_at_risk` reads from order
+    statistics.
+    """
     share = estimate(0.0, beyond, dataset).standard_error
     if not math.isfinite(found.standard_error):
-        return found, None
-    return found, beyond * (found.standard_error / share if share > 0.0 else 0.0)
+        return None
+    return beyond * (found.standard_error / share if share > 0.0 else 0.0)
 
 
 def fewer_paths(one: xr.DataArray, other: xr.DataArray, dataset: xr.Dataset) -> float:
@@ -228,9 +292,8 @@ def strategy_levels(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas
     losses = strategy_loss(dataset, loss)
     scale = 100.0 / float(dataset.attrs["opening_balance"])
     rows: list[dict[str, Any]] = []
-    for run in ordered_runs(dataset):
-        values = losses.sel(run)
-        sample = sample_of(values, dataset)
+    for run in compared_runs(dataset):
+        sample = _loss_sample(losses, run, dataset)
         for measure, level in RANKED:
             plain = math.isnan(level)
             found = estimators.mean(sample) if plain else estimators.expected_shortfall(sample, level)
@@ -241,9 +304,43 @@ def strategy_levels(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas
     return table.assign(rank=table.groupby(by, sort=False)["value"].rank(method="min").astype(int))
 
 
+def _loss_sample(losses: xr.DataArray, run: dict[str, str], dataset: xr.Dataset) -> estimators.Sample:
+    """Losses of a run as a sample; of `ALL_SCENARIOS` those of their mixture."""
+    if run["scenario"] == ALL_SCENARIOS:
+        return mixture(losses.sel(strategy=run["strategy"], programme=run["programme"]), dataset)
+    return sample_of(losses.sel(run), dataset)
+
+
+def strategy_totals(dataset: xr.Dataset) -> pandas.DataFrame:
+    """Net cash and, where some strategy tells of them, incidents of each strategy, mean over paths.
+
+    Returns
+    -------
+    pandas.DataFrame
+        scenario, strategy, programme, measure, value, standard_error, low, high (currency; incidents a number),
+        percent_of_opening and percent_standard_error (missing for incidents), unreliable.
+    """
+    scale = 100.0 / float(dataset.attrs["opening_balance"])
+    found = {NET_CASH: net_cash(dataset), INCIDENTS: incidents(dataset)}
+    flows = {name: with_mixture(values, dataset) for name, values in found.items() if values is not None}
+    return pandas.DataFrame(
+        [
+            {**run, "measure": name, **estimate_columns(estimators.mean(sample_of(values.sel(run), dataset)), own)}
+            for run in compared_runs(dataset)
+            for name, values in flows.items()
+            for own in (math.nan if name in IN_LOANS else scale,)
+        ]
+    )
+
+
 def ordered_runs(dataset: xr.Dataset) -> Iterator[dict[str, str]]:
     """The runs of a result: of each scenario and programme all strategies in their order."""
-    for scenario in map(str, dataset["scenario"].values):
+    return (run for run in compared_runs(dataset) if run["scenario"] != ALL_SCENARIOS)
+
+
+def compared_runs(dataset: xr.Dataset) -> Iterator[dict[str, str]]:
+    """What is compared: `ordered_runs`, and after them those of `ALL_SCENARIOS`, where scenarios carry weights."""
+    for scenario in scenario_labels(dataset):
         for programme in map(str, dataset["programme"].values):
             for strategy in map(str, dataset["strategy"].values):
                 yield {"scenario": scenario, "strategy": strategy, "programme": programme}

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from outputs.measures import Loss, path_weight, ties
 from outputs.strategies import strategy_loss
+from outputs.weighted import ALL_SCENARIOS, WEIGHT, scenario_labels
 
 REPLICATES: Final = 2_000
 """Samples that are drawn again: a probability near a half is then known to 1.1 % (one standard error)."""
@@ -127,15 +128,12 @@ def best_strategies(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas
 
 
 def _rows(dataset: xr.Dataset, loss: Loss) -> Iterator[dict[str, Any]]:
-    losses, tied = strategy_loss(dataset, loss), ties(dataset)
-    weight = path_weight(dataset).values
-    batch = np.unique(dataset["batch"].values, return_inverse=True)[1]
-    for scenario in map(str, dataset["scenario"].values):
+    losses = strategy_loss(dataset, loss)
+    for scenario in scenario_labels(dataset):
         for programme in map(str, dataset["programme"].values):
             at = {"scenario": scenario, "programme": programme}
-            values = np.asarray(losses.sel(at).transpose("strategy", "path").values, dtype=np.float64)
             found = bootstrap_best(
-                Paths(values, weight / weight.sum(), batch, tied.stratum), int(dataset.attrs["seed"])
+                _paths(losses.sel(programme=programme), scenario, dataset), int(dataset.attrs["seed"])
             )
             for place, name in enumerate(map(str, dataset["strategy"].values)):
                 yield {
@@ -145,3 +143,24 @@ def _rows(dataset: xr.Dataset, loss: Loss) -> Iterator[dict[str, Any]]:
                     "best_by_shortfall": float(found.by_shortfall[place]),
                     "replicates": found.replicates,
                 }
+
+
+def _paths(losses: xr.DataArray, scenario: str, dataset: xr.Dataset) -> Paths:
+    """Paths of a scenario; of `ALL_SCENARIOS` those of each with the weight of both, and a batch holds its own of all.
+
+    Parameters
+    ----------
+    losses : float64[scenario, strategy, path]
+    """
+    mixed = scenario == ALL_SCENARIOS
+    shares = dataset[WEIGHT].values if mixed else np.ones(1)
+    chosen = losses if mixed else losses.sel(scenario=[scenario])
+    values = chosen.transpose("strategy", "scenario", "path").values.reshape(losses.sizes["strategy"], -1)
+    weight, stratum = path_weight(dataset).values, ties(dataset).stratum
+    batch = np.unique(dataset["batch"].values, return_inverse=True)[1]
+    return Paths(
+        np.asarray(values, dtype=np.float64),
+        np.outer(shares, weight / weight.sum()).ravel(),
+        np.tile(batch, shares.size),
+        None if stratum is None else np.tile(stratum, shares.size),
+    )

@@ -15,7 +15,8 @@ from outputs import estimators
 from outputs.estimators import Estimate
 from outputs.measures import Loss, path_loss, sample_of
 from outputs.rates import ratio
-from outputs.strategies import COSTS, mean_difference, ordered_runs, total_cost
+from outputs.strategies import COSTS, compared_runs, mean_difference, total_cost
+from outputs.weighted import with_mixture
 from scenarios.vocabulary import RUN_DIMS
 
 CONTACTS: Final = "rung_contacts_mean"
@@ -72,10 +73,10 @@ def strategy_costs(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.
         contacts are told where the result has no rungs.
     """
     scale = 100.0 / float(dataset.attrs["opening_balance"])
-    own = {name: total_cost(dataset, name) for name in COSTS}
-    flows = Flows(path_loss(dataset, loss), own[COSTS[0]], own[COSTS[1]], recovered(dataset))
+    parts = (path_loss(dataset, loss), *(total_cost(dataset, name) for name in COSTS), recovered(dataset))
+    flows = Flows(*(with_mixture(values, dataset) for values in parts))
     rows: list[dict[str, Any]] = []
-    for run in ordered_runs(dataset):
+    for run in compared_runs(dataset):
         for measure, found in _estimates(dataset, flows, run):
             columns = {
                 "value": found.value,
@@ -110,5 +111,5 @@ def contacts_per_loan(dataset: xr.Dataset, run: Mapping[str, str]) -> float:
     """Contacts of all rungs within the horizon over the opening loans; NaN where the result does not tell."""
     if CONTACTS not in dataset:
         return math.nan
-    made = np.asarray(dataset[CONTACTS].sel(run).values, dtype=float)
+    made = np.asarray(with_mixture(dataset[CONTACTS], dataset).sel(run).values, dtype=float)
     return float(np.nansum(made)) / float(dataset.attrs["opening_count"]) if np.isfinite(made).any() else math.nan

@@ -228,8 +228,22 @@ def _on_one_footing(one: xr.Dataset, two: xr.Dataset) -> tuple[xr.Dataset, xr.Da
     for dim in OWN_DIMS:
         labels = [str(name) for part in (one, two) if dim in part.dims for name in part[dim].values]
         union = list(dict.fromkeys(labels))
-        one, two = (part.reindex({dim: union}, fill_value=0) if dim in part.dims else part for part in (one, two))
+        facts = _facts_of_labels(dim, union, (one, two))
+        one, two = (
+            part.reindex({dim: union}, fill_value=0).assign_coords(facts) if dim in part.dims else part
+            for part in (one, two)
+        )
     return _filled(one, two), _filled(two, one)
+
+
+def _facts_of_labels(dim: str, labels: Sequence[str], parts: Sequence[xr.Dataset]) -> dict[str, Any]:
+    """What either result says of pools, incidents or rungs as such: coordinates along that dim alone."""
+    told: dict[str, dict[str, Any]] = {}
+    for part in reversed(parts):  # the first has the last word
+        for name, values in part.coords.items():
+            if values.dims == (dim,) and name != dim:
+                told.setdefault(str(name), {}).update(zip(map(str, part[dim].values), values.values, strict=True))
+    return {name: (dim, np.array([found.get(label, False) for label in labels])) for name, found in told.items()}
 
 
 def _filled(part: xr.Dataset, other: xr.Dataset) -> xr.Dataset:

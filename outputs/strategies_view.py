@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas
 import xarray as xr
 
+from outputs.care import CARE, care_lines, care_tables
+from outputs.incident_limits import IncidentResult
 from outputs.measures import Loss, as_records
-from outputs.strategies import IN_LOANS, several_strategies, strategy_differences, strategy_levels
+from outputs.strategies import IN_LOANS, several_strategies, strategy_differences, strategy_levels, strategy_totals
 from outputs.strategies_best import REPLICATES, best_strategies
 from outputs.strategies_costs import COST_LABELS, RATIOS, strategy_costs
 from outputs.strategies_verdicts import FAMILY_ERROR
@@ -44,8 +46,8 @@ class Comparison:
     ----------
     dataset : xr.Dataset
     loss : Loss
-    differences, levels, best, costs : pandas.DataFrame
-        Of `strategy_differences`, `strategy_levels`, `best_strategies` and `strategy_costs`.
+    differences, levels, best, costs, totals : pandas.DataFrame
+        Of `strategy_differences`, `strategy_levels`, `best_strategies`, `strategy_costs` and `strategy_totals`.
     """
 
     dataset: xr.Dataset
@@ -54,19 +56,37 @@ class Comparison:
     levels: pandas.DataFrame
     best: pandas.DataFrame
     costs: pandas.DataFrame
+    totals: pandas.DataFrame
 
     @property
     def baseline(self) -> str:
         """Name of the strategy that the others are compared with."""
         return str(self.dataset["strategy"].values[0])
 
+    @property
+    def replicates(self) -> int:
+        """Bootstrap samples behind each probability of being the best; the fewest of all scenarios."""
+        return int(self.best["replicates"].min())
+
     def tables(self) -> dict[str, pandas.DataFrame]:
         """The tables by the names of their files."""
         return {
             "strategy_differences": self.differences,
+            "strategy_levels": self._levels_and_totals(),
             "strategy_ranking": ranking(self.levels, self.best),
             "strategy_costs": self.costs,
+            **care_tables(self.dataset),
         }
+
+    def _levels_and_totals(self) -> pandas.DataFrame:
+        """All that is told of each strategy alone; only losses have a rank."""
+        parts = [self.levels.astype({"rank": "Int64"}), self.totals.assign(loss=self.loss)]
+        return pandas.concat(parts, ignore_index=True)
+
+
+def compared(dataset: xr.Dataset) -> Comparison | None:
+    """The comparison of a run's strategies; None of one strategy."""
+    return compare_strategies(dataset) if several_strategies(dataset) else None
 
 
 def compare_strategies(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> Comparison:
@@ -78,12 +98,8 @@ def compare_strategies(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> Com
         strategy_levels(dataset, loss),
         best_strategies(dataset, loss),
         strategy_costs(dataset, loss),
+        strategy_totals(dataset),
     )
-
-
-def strategy_tables(dataset: xr.Dataset) -> dict[str, pandas.DataFrame]:
-    """Tables of a run that names several strategies; none of another."""
-    return compare_strategies(dataset).tables() if several_strategies(dataset) else {}
 
 
 def ranking(levels: pandas.DataFrame, best: pandas.DataFrame) -> pandas.DataFrame:
@@ -109,17 +125,16 @@ def format_comparison(found: Comparison, measures: Collection[str] = MEASURES) -
         Of `MEASURES`: those whose differences are shown; verdicts are those of the whole family all the same.
     """
     parts = [_heading(found), *_difference_lines(found, measures), *_pairing_lines(found)]
-    parts += [*_ranking_lines(found), *_cost_lines(found)]
+    parts += [*_ranking_lines(found), *_cost_lines(found), *care_lines(found.dataset)]
     return "\n".join(parts)
 
 
-def ranking_lines(dataset: xr.Dataset) -> list[str]:
+def ranking_lines(found: Comparison | None) -> list[str]:
     """What `carstress run` says of several strategies; nothing of one."""
-    if not several_strategies(dataset):
+    if found is None:
         return []
-    found = compare_strategies(dataset)
     shown = found.differences[found.differences["level"].isna() | (found.differences["level"] == 0.99)]
-    verdicts = Comparison(dataset, found.loss, shown, found.levels, found.best, found.costs)
+    verdicts = replace(found, differences=shown)
     return ["", _heading(found), *_difference_lines(verdicts, MEASURES), *_ranking_lines(found)]
 
 
@@ -198,10 +213,9 @@ def _ranking_lines(found: Comparison) -> list[str]:
         cells.append("*" if bool(part["unreliable"].any()) else "")
         rows.append(("" if scenario == before else str(scenario), str(strategy), *cells))
         before = str(scenario)
-    drawn = int(found.best["replicates"].iloc[0])
     title = (
         "Ranking; P(best), %: how probable it is that the strategy has the least, given the paths of this run\n"
-        f"({counted(drawn, 'bootstrap sample')} of the paths, Philox keyed by the run's seed)"
+        f"({counted(found.replicates, 'bootstrap sample')} of the paths, Philox keyed by the run's seed)"
     )
     thin = ["* fewer than 10 paths lie beyond ES 99 %"] if bool(table["unreliable"].any()) else []
     return ["", title, align([head, *rows], text_columns=2), *thin]
@@ -262,11 +276,16 @@ def comparison_notes(found: Comparison) -> tuple[str, ...]:
 # --- JSON ----------------------------------------------------------------------------------------------------
 
 
-def comparison_document(found: Comparison) -> dict[str, Any]:
-    """The comparison as plain values fit for JSON."""
+def comparison_document(found: Comparison, limits: Sequence[IncidentResult] = ()) -> dict[str, Any]:
+    """The comparison as plain values fit for JSON.
+
+    Parameters
+    ----------
+    limits : sequence of IncidentResult
+        Verdicts on the limits that the strategies state.
+    """
     tables = found.tables()
     return {
-        "schema": SCHEMA,
         "baseline": found.baseline,
         "strategies": [str(name) for name in found.dataset["strategy"].values],
         "loss": found.loss,
@@ -274,11 +293,14 @@ def comparison_document(found: Comparison) -> dict[str, Any]:
         "paths": found.dataset.sizes["path"],
         "family_error": round(FAMILY_ERROR, 6),
         "bootstrap": {
-            "replicates": int(found.best["replicates"].iloc[0]),
+            "replicates": found.replicates,
             "wanted": REPLICATES,
             "generator": "Philox4x64-10",
         },
         "differences": as_records(tables["strategy_differences"]),
+        "levels": as_records(tables["strategy_levels"]),
         "ranking": as_records(tables["strategy_ranking"]),
         "costs": as_records(tables["strategy_costs"]),
+        "care": as_records(tables[CARE]) if CARE in tables else [],
+        "incident_limits": [limit.record() for limit in limits],
     }

@@ -254,6 +254,11 @@ def panels(
     return axes[:count]
 
 
+def even_columns(count: int, most: int = PANELS_A_ROW) -> int:
+    """Columns of panels that leave the fewest gaps in the last row; of those the most."""
+    return min(range(min(count, most), min(count, 2) - 1, -1), key=lambda across: -count % across)
+
+
 def panel_rows(count: int, columns: int = PANELS_A_ROW) -> int:
     """Rows that `panels` makes."""
     return -(-count // min(count, columns))

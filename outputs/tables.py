@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas
 import xarray as xr
@@ -31,14 +31,17 @@ from outputs import (
     worst,
 )
 from outputs.book_view import averages_table, book_table
+from outputs.care import care_tables
 from outputs.csv_text import to_csv
+from outputs.incident_limits import IncidentResult
 from outputs.report import ReportInputs
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range
-from outputs.strategies_view import strategy_tables
 from outputs.tail_view import has_method, tail_table
 from outputs.weighted import weighted_summary
 from scenarios.regimes import shipped_regimes
+
+LIMIT_COLUMNS: Final = tuple(field.name for field in fields(IncidentResult))
 
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow
@@ -69,7 +72,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "summary_net_loss": measures.summary(results, "net_loss"),
         "return_periods": measures.return_periods(results),
         "differences": compare.paired_differences(results),
-        **strategy_tables(results),
+        **(care_tables(results) if inputs.comparison is None else inputs.comparison.tables()),
         "weighted": weighted_summary(results),
         "top_of_range": top_of_range(results),
         "rates": rates.rates(results),
@@ -80,6 +83,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "parameter_drivers": uncertainty.parameter_drivers(results),
         "loss_by_cut": contributions.loss_by_cut(results),
         "limits": _rows([asdict(limit) for limit in inputs.limits], "scenario", "label", "at_most_percent"),
+        "incident_limits": _rows([limit.record() for limit in inputs.incident_limits], *LIMIT_COLUMNS),
         "parameters": _rows([_parameter(row) for row in inputs.provenance], "parameter_set", "field", "value"),
         "assumptions": _assumptions(inputs),
     }

@@ -13,6 +13,7 @@ import xarray as xr
 
 from outputs.cash import cash_by_period, largest_shortfall
 from outputs.estimators import mean
+from outputs.incident_limits import IncidentResult
 from outputs.income import RESULT, income
 from outputs.limits import LimitResult
 from outputs.measures import as_records, runs, sample_of, summary
@@ -20,7 +21,7 @@ from outputs.periods import WHOLE
 from outputs.provision import ALL_STAGES, credit_loss
 from outputs.sensitivity import top_of_range, why_lower
 from outputs.start_levels import foreign_starts
-from outputs.strategies_view import ranking_lines
+from outputs.strategies_view import Comparison, comparison_document, ranking_lines
 from outputs.study_view import study_document
 from outputs.tail_view import tail_document, tail_lines, thin_tails
 from outputs.uncertainty import parameter_bands
@@ -33,11 +34,17 @@ if TYPE_CHECKING:
     from simulator.study import StudyInputs
 
 
-def further_lines(dataset: xr.Dataset) -> list[str]:
-    """Lines for the terminal; a part that a study has no figures for is left out."""
+def further_lines(dataset: xr.Dataset, found: Comparison | None = None) -> list[str]:
+    """Lines for the terminal; a part that a study has no figures for is left out.
+
+    Parameters
+    ----------
+    found : Comparison or None
+        Of `strategies_view.compared`.
+    """
     return [
         *tail_lines(dataset),
-        *ranking_lines(dataset),
+        *ranking_lines(found),
         *_weighted_lines(dataset),
         *_lender_lines(dataset),
         *_top_lines(dataset),
@@ -76,14 +83,21 @@ def measures_document(
     }
 
 
+def strategies_document(found: Comparison | None, conduct: Sequence[IncidentResult]) -> dict[str, Any]:
+    """The comparison of a run's strategies, with the keys of `carstress compare --json`; empty of one strategy."""
+    return {} if found is None else comparison_document(found, conduct)
+
+
 def _weighted_lines(dataset: xr.Dataset) -> list[str]:
     table = weighted_summary(dataset)
     if table.empty:
         return []
     weights = zip(dataset["scenario"].values, dataset["scenario_weight"].values, strict=True)
     shares = ", ".join(f"{name} {percent(100.0 * weight, 1)} %" for name, weight in weights)
+    vary = varying(table)
     rows = [
         (
+            *(str(getattr(row, dim)) for dim in vary),
             measure_label(row.measure, row.level),
             amount(row.value),
             amount(row.standard_error, row.value),
@@ -93,8 +107,8 @@ def _weighted_lines(dataset: xr.Dataset) -> list[str]:
         )
         for row in table.itertuples()
     ]
-    head = ("measure", f"loss, {dataset.attrs['currency']}", "+/- s.e.", "% of opening", "+/- s.e.", "")
-    return ["", f"All scenarios, weighted: {shares}", align([head, *rows], text_columns=1)]
+    head = (*vary, "measure", f"loss, {dataset.attrs['currency']}", "+/- s.e.", "% of opening", "+/- s.e.", "")
+    return ["", f"All scenarios, weighted: {shares}", align([head, *rows], text_columns=1 + len(vary))]
 
 
 def _lender_lines(dataset: xr.Dataset) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas
@@ -13,7 +14,9 @@ from command_line import carstress, files_below
 from outputs import strategies
 from outputs.manifest import run_facts
 from outputs.store import read_results, write_run
-from outputs.strategies_view import ranking_lines, strategy_tables
+from outputs.strategies_view import compared, ranking_lines
+from outputs.terminal import further_lines
+from outputs.wording import amount, percent
 from simulator.engine import RunSize
 from simulator.study import inputs_to_store, run_study
 
@@ -29,7 +32,10 @@ ladder:
   - {action: phone, pool: phone, hours_per_contact: 0.5, reach_percent: 40, effect: {cure: 1.6, roll: 0.6}}
   - {action: extension, who: {from_days: 30}}
   - {action: repossession, who: {from_days: 60}, cost_per_contact: 100, incidents: {complaint: 200, claim: 50}}
-incidents: {variance: 0.5, cost: {complaint: 100, claim: 5000}}
+incidents:
+  variance: 0.5
+  cost: {complaint: 100, claim: 5000}
+  limits: [{kind: complaint, at_most: 500, with_probability_percent: 50}]
 source: figures of a test, which stand for nothing
 """
 NOTHING = """\
@@ -44,19 +50,29 @@ name: {name}
 portfolio:
   synthetic: {{parameters: us_near_prime, loans: 200, seed: 1, as_of: 2024-12-31}}
 parameters: us_near_prime
-scenarios: [baseline, severely_adverse]
+scenarios: [{scenarios}]
 sensitivity_range: false
 strategies: [{strategies}]
 paths: 80
 months: 6
 seed: {seed}
 """
+LIKELY = """\
+kind: macro_scenario
+name: {name}
+source: a shipped scenario; its weight is a test's
+extends: {extends}
+weight: {weight}
+"""
+SHIPPED = "baseline, severely_adverse"
 RUNS = {
-    "several": ("reference, calls.yaml, nothing.yaml", 7),
-    "single": ("reference", 7),
-    "other": ("calls.yaml", 7),
-    "seeded": ("calls.yaml", 8),
+    "several": ("reference, calls.yaml, nothing.yaml", SHIPPED, 7),
+    "single": ("reference", SHIPPED, 7),
+    "other": ("calls.yaml", SHIPPED, 7),
+    "seeded": ("calls.yaml", SHIPPED, 8),
+    "weighted": ("reference, calls.yaml", "calm.yaml, storm.yaml", 7),
 }
+TABLES = ("strategy_costs", "strategy_differences", "strategy_levels", "strategy_ranking")
 PICTURES = (
     "collections_funnel",
     "incidents",
@@ -68,7 +84,7 @@ PICTURES = (
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four runs: several strategies, one without a ladder, one with, and the same on other draws.
+    """Five runs: several strategies, one without a ladder, one with, the same on other draws, scenarios with weights.
 
     The first comes from the command with all that it publishes, and what it said lies beside it; the others are stored
     without pictures, which take longer than all else.
@@ -76,14 +92,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     (folder / "calls.yaml").write_text(CALLS, "utf-8")
     (folder / "nothing.yaml").write_text(NOTHING, "utf-8")
-    for name, (named, seed) in RUNS.items():
-        (folder / f"{name}.yaml").write_text(STUDY.format(name=name, strategies=named, seed=seed), "utf-8")
+    for name, extends, weight in (("calm", "baseline", 0.75), ("storm", "severely_adverse", 0.25)):
+        (folder / f"{name}.yaml").write_text(LIKELY.format(name=name, extends=extends, weight=weight), "utf-8")
+    for name, (named, scenarios, seed) in RUNS.items():
+        text = STUDY.format(name=name, strategies=named, scenarios=scenarios, seed=seed)
+        (folder / f"{name}.yaml").write_text(text, "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        answer = carstress("run", "several.yaml", "--threads", "1")
+        answer = carstress("run", "several.yaml", "--threads", "1", "--json")
         assert answer.code == 0, answer.err
-        (folder / "said.txt").write_text(answer.out, "utf-8")
-        for name in ("single", "other", "seeded"):
+        (folder / "said.json").write_text(answer.out, "utf-8")
+        for name in ("single", "other", "seeded", "weighted"):
             inputs = study_inputs(f"{name}.yaml")
             kept, found = inputs_to_store(inputs), run_study(inputs, size=RunSize(threads=1))
             write_run(folder / "runs" / name, found, kept, run_facts(found, kept))
@@ -141,7 +160,7 @@ def test_tables_and_pictures_are_written_whole_and_once(there: Path) -> None:
     answer = carstress("compare", "several", "--out", "comparison", "--json")
     assert answer.code == 0, answer.err
     found = files_below(there / "comparison")
-    tables = {f"tables/{name}.csv" for name in ("strategy_costs", "strategy_differences", "strategy_ranking")}
+    tables = {f"tables/{name}.csv" for name in TABLES}
     figures = {f"figures/{name}.{end}" for name in PICTURES for end in ("csv", "png", "svg")}
     assert set(found) == tables | figures
     assert sorted(answer.document["files"]) == sorted(str(there / "comparison" / name) for name in found)
@@ -224,18 +243,65 @@ def test_a_run_publishes_its_strategies(home: Path) -> None:
     figures = {path.stem for path in (home / "runs" / "several" / "figures").glob("*.png")}
     assert figures >= set(PICTURES)
     tables = {path.stem for path in (home / "runs" / "several" / "tables").glob("*.csv")}
-    assert tables >= {"strategy_costs", "strategy_differences", "strategy_ranking"}
+    assert tables >= {*TABLES, "incident_limits"}
     for name in PICTURES:
         assert f'id="picture-{name}"' in report_of(home, "several")
 
 
 def test_a_run_of_one_strategy_says_nothing_of_several(home: Path) -> None:
-    single = results(home, "single")
-    assert strategy_tables(single) == {}
-    assert ranking_lines(single) == []
+    assert compared(results(home, "single")) is None
+    assert ranking_lines(None) == []
 
 
 def test_the_terminal_of_a_run_ranks_its_strategies(home: Path) -> None:
-    said = (home / "said.txt").read_text("utf-8")
+    said = "\n".join(further_lines(several := results(home, "several"), compared(several)))
     assert "3 strategies path by path on common draws" in said
     assert "Ranking; P(best), %" in said
+
+
+def test_json_of_a_run_has_what_the_comparison_of_it_has(there: Path) -> None:
+    told = json.loads((there / "said.json").read_text("utf-8"))
+    found = carstress("compare", "several", "--json").document
+    apart = {"schema", "runs", "notes"}
+    assert {name: value for name, value in found.items() if name not in apart} == told["strategies"]
+    assert told["incident_limits"] == told["strategies"]["incident_limits"]
+    assert [row["kind"] for row in told["incident_limits"]] == ["complaint", "complaint"]
+    measures = ["expected_loss", "expected_shortfall", "net_cash", "incidents"]
+    assert sorted({row["measure"] for row in found["levels"]}) == sorted(measures)
+    assert len(found["levels"]) == 2 * 3 * len(measures)
+    assert {row["rank"] for row in found["levels"] if row["measure"] == "expected_loss"} == {1, 2, 3}
+
+
+def test_the_report_of_a_run_has_the_figures_of_the_comparison(there: Path) -> None:
+    text = report_of(there, "several")
+    section = text[text.index('<section id="strategies">') :].split("</section>")[0]
+    document = carstress("compare", "several", "--json").document
+    for row in document["differences"]:
+        if row["measure"] in ("expected_loss", "net_cash"):
+            assert f">{amount(row['value'])}<" in section
+            assert f">{percent(row['percent_of_opening'])}<" in section
+    for row in document["incident_limits"]:
+        assert f">{row['at_most']:g} complaints<" in section
+        assert f">{percent(row['found_percent'], 1)} <" in section
+    for row in document["costs"]:
+        if row["measure"] == "net_benefit":
+            assert f">{amount(row['value'])} <" in section
+
+
+# --- scenarios with weights --------------------------------------------------------------------------------------
+
+
+def test_scenarios_with_weights_are_compared_together_too(there: Path) -> None:
+    """The difference of the mixture is the weighted sum of those of its scenarios; the winner's chance is told too."""
+    answer = carstress("compare", "weighted", "--json")
+    assert answer.code == 0, answer.err
+    means = {row["scenario"]: row for row in answer.document["differences"] if row["measure"] == "expected_loss"}
+    assert list(means) == ["calm", "storm", "(weighted)"]
+    calm, storm, mixed = (row["value"] for row in means.values())
+    assert mixed == pytest.approx(0.75 * calm + 0.25 * storm, rel=1e-9)
+    errors = [row["standard_error"] for row in means.values()]
+    assert errors[2] <= 0.75 * errors[0] + 0.25 * errors[1]
+    assert means["(weighted)"]["verdict"] in {"better", "worse", "not told apart"}
+    chances = [row["best_probability"] for row in answer.document["ranking"] if row["scenario"] == "(weighted)"]
+    assert sum(chances) == pytest.approx(2.0), "by EL and by ES"
+    assert "(weighted)" in carstress("compare", "weighted").out

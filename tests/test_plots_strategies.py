@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
@@ -16,8 +17,8 @@ from outputs.csv_text import to_csv
 from outputs.figure_strategies import efficient
 from outputs.figures import Picture, draw_comparison, draw_pictures, write_figures
 from outputs.money_views import hours_words, pool_view
-from outputs.pages_collections import even_columns
 from outputs.strategies_view import compare_strategies
+from outputs.wording import percent
 from sample_results import LOANS, sample_results
 from strategy_samples import HOURS, LADDERS, MOST, WAGE, Ladder, strategy_results
 
@@ -133,6 +134,92 @@ def test_marks_of_the_forest_are_those_of_the_table(results: xr.Dataset, picture
     assert full == list(first["told_apart"])
 
 
+@pytest.fixture(scope="module")
+def stretched() -> dict[str, Picture]:
+    """A strategy that loses thrice as much beside some that differ by a few percent."""
+    ladders = {**LADDERS, "none": Ladder(3.0)}
+    return drawn(strategy_results(100, 12, ladders=ladders))
+
+
+def test_a_strategy_far_away_stands_at_the_edge_with_its_figures(stretched: dict[str, Picture]) -> None:
+    picture = stretched["strategy_differences"]
+    assert "An arrow stands for what lies far outside the axis" in picture.caption
+    for axes, (_, part) in zip(picture.figure.axes, picture.data.groupby("run", sort=False), strict=True):
+        assert plots_strategies.far_strategies(part) == {"none"}
+        low, high = axes.get_xlim()
+        near = part[part["strategy"] != "none"]
+        assert low < float(near[["value", "low"]].min(axis=None))
+        assert float(near[["value", "high"]].max(axis=None)) < high < float(part["value"].max())
+        told = [text.get_text() for text in axes.texts if text.get_text()]
+        beyond = part[part["strategy"] == "none"]
+        assert [float(text.split()[0].replace(",", "")) for text in told] == pytest.approx(
+            list(beyond["value"]), abs=0.006
+        )
+        assert all("(" in text for text, low in zip(told, beyond["low"], strict=True) if np.isfinite(low))
+
+
+def test_a_tail_far_above_stands_at_the_upper_edge_of_the_frontier(stretched: dict[str, Picture]) -> None:
+    picture = stretched["strategy_frontier"]
+    assert "An arrow stands for an ES far above the axis" in picture.caption
+    for axes, (_, part) in zip(picture.figure.axes, picture.data.groupby("run", sort=False), strict=True):
+        assert plots_strategies.far_above(part) == {"none"}
+        low, high = axes.get_ylim()
+        near, above = part[part["strategy"] != "none"], part[part["strategy"] == "none"]
+        assert low < float((near["shortfall"] - near["shortfall_error"].fillna(0.0)).min())
+        assert float((near["shortfall"] + near["shortfall_error"].fillna(0.0)).max()) < high < above["shortfall"].item()
+        (told,) = [text.get_text() for text in axes.texts if text.get_text()]
+        assert told == percent(above["shortfall"].item(), 2)
+
+
+def test_who_is_far_is_a_matter_of_all_others() -> None:
+    def table(**reach: float) -> pandas.DataFrame:
+        rows = [{"strategy": name, "value": value, "low": value, "high": np.nan} for name, value in reach.items()]
+        return pandas.DataFrame(rows)
+
+    far = plots_strategies.far_strategies
+    assert far(table(one=-1.0, two=2.9)) == frozenset()
+    assert far(table(one=-1.0, two=3.1)) == {"two"}
+    assert far(table(one=1.0, two=-4.0, three=5.0)) == {"two", "three"}
+    assert far(table(one=0.0, two=5.0)) == frozenset(), "twins of the baseline give no measure of what is far"
+    assert far(table(one=7.0)) == frozenset()
+
+
+def test_waiting_loans_stand_under_the_hours_of_their_run(pictures: dict[str, Picture]) -> None:
+    axes_list = pictures["pool_queue_phone"].figure.axes
+    shown = [(axes.get_title("left"), axes.get_subplotspec().rowspan.start) for axes in axes_list]
+    labels = [axes.get_ylabel() for axes in axes_list if axes.get_ylabel()]
+    assert labels == ["hours asked for", "loans not served"] * (len(labels) // 2)
+    for run, row in shown:
+        assert sorted(other for title, other in shown if title == run) in ([row, row + 1], [row - 1, row])
+
+
+def test_a_strategy_has_one_colour_in_the_queues_of_all_scenarios(pictures: dict[str, Picture]) -> None:
+    colours: dict[str, set[str]] = {}
+    for axes in pictures["pool_queue_phone"].figure.axes:
+        name = axes.get_title("left").replace("\n", " ").split("/")[-1].strip()
+        colours.setdefault(name, set()).update(str(band.get_facecolor()[0][:3]) for band in axes.collections)
+    assert len(colours) == 2
+    assert all(len(found) == 1 for found in colours.values()), colours
+
+
+@pytest.mark.parametrize(
+    ("part", "share"), [(100.0, "100"), (99.7, "> 99"), (99.4, "99"), (0.3, "< 1"), (0.0, "0"), (50.0, "50")]
+)
+def test_not_quite_all_is_not_all(part: float, share: str) -> None:
+    assert plots_strategies._share(part, 100.0) == share
+
+
+def test_incidents_rarer_than_one_have_an_axis(results: xr.Dataset) -> None:
+    """Of 300 paths one has a single event: the mean is 1 / 300, and every quantile 0."""
+    none = xr.zeros_like(results["incident_count"])
+    at = {"incident": "regulatory", "path": 0, "month": 1, "strategy": "field_first"}
+    none.loc[at] = 1
+    axes = drawn(results.assign(incident_count=none))["incidents"].figure.axes[0]
+    ticks = [tick for tick in axes.get_xticks() if axes.get_xlim()[0] <= tick <= axes.get_xlim()[1]]
+    assert len(ticks) >= 2
+    assert 0.0 < max(ticks) < 1.0
+
+
 def test_nobody_beats_a_strategy_of_the_frontier() -> None:
     points = np.array([[0.0, 5.0], [1.0, 3.0], [2.0, 3.0], [2.0, 1.0], [3.0, 2.0], [0.0, 5.0]])
     assert list(efficient(points)) == [True, True, False, True, False, True], "equals do not beat each other"
@@ -213,14 +300,14 @@ def test_hours_in_words(hours: list[float], words: str) -> None:
 
 
 def test_panels_leave_few_gaps() -> None:
-    assert [even_columns(count) for count in (1, 2, 3, 4, 5, 6, 7, 8, 9)] == [1, 2, 3, 2, 3, 3, 2, 2, 3]
+    assert [style.even_columns(count) for count in (1, 2, 3, 4, 5, 6, 7, 8, 9)] == [1, 2, 3, 2, 3, 3, 2, 2, 3]
 
 
 # --- how they look ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("case", ["pictures", "crowded", "two_years"])
+@pytest.mark.parametrize("case", ["pictures", "crowded", "two_years", "stretched"])
 def test_texts_neither_overlap_nor_leave_the_page(case: str, name: str, request: pytest.FixtureRequest) -> None:
     shown = request.getfixturevalue(case)
     if name not in shown:

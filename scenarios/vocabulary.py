@@ -150,6 +150,16 @@ INCIDENTS: Final = ("complaint", "claim", "injury", "regulatory")
 """Kinds of incident of field and repossession work."""
 NO_PROGRAMME: Final = "none"
 
+CRITERIA: Final = (
+    "most_ltv_percent",
+    "least_score",
+    "most_payment_to_income_percent",
+    "income_verified",
+    "credit_insured",
+    "tracker",
+)
+"""What underwriting may ask of a loan, in the order in which it asks: the first that is not met declines."""
+
 
 # --- variables of a result Dataset ---------------------------------------------------------------
 
@@ -247,6 +257,17 @@ INCIDENT_VARIABLES: Final = (
     Variable("incident_count", (*BOOK_DIMS, "incident"), "count", "incidents of field and repossession work"),
 )
 """In results of studies that name a strategy."""
+
+UNDERWRITING_VARIABLES: Final = (
+    Variable("declined_count", ("strategy",), "count", "loans of the book that underwriting declines"),
+    Variable("declined_balance", ("strategy",), "currency", "their opening principal"),
+    Variable("declined_interest", ("strategy",), "currency",
+             "interest that their contracts ask for within the horizon, no loan late or prepaid"),
+    Variable("declined_by_criterion", ("strategy", "criterion"), "count", "by the first criterion that is not met"),
+    Variable("replaced_count", ("strategy",), "count", "copies of accepted loans in the place of declined ones"),
+    Variable("replaced_balance", ("strategy",), "currency", "their opening principal"),
+)
+"""In results of studies of which a strategy has underwriting cut-offs."""
 
 STAGE_VARIABLES: Final = (
     Variable("opening_balance_by_stage", ("scenario", "stage"), "currency", "opening principal by stage"),
@@ -368,6 +389,7 @@ DATASET_VARIABLES: Final = (
     *CONTRACTUAL_VARIABLES,
     *POOL_VARIABLES,
     *INCIDENT_VARIABLES,
+    *UNDERWRITING_VARIABLES,
     *STAGE_VARIABLES,
     *AFTER_HORIZON_VARIABLES,
     *CUT_VARIABLES,

@@ -24,8 +24,8 @@ from scenarios.vocabulary import (
     INCIDENT_VARIABLES,
     POOL_VARIABLES,
     RUNG_VARIABLES,
-    UNDERWRITING_VARIABLES,
     TRACE_VARIABLES,
+    UNDERWRITING_VARIABLES,
 )
 from simulator.engine import RunSize, simulate
 from simulator.kernels.portfolio import simulate_paths

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas
 import xarray as xr
 
+from outputs.business import TABLE, business_lines, business_tables
 from outputs.measures import Loss, as_records
 from outputs.strategies import IN_LOANS, several_strategies, strategy_differences, strategy_levels
 from outputs.strategies_best import REPLICATES, best_strategies
@@ -66,6 +67,7 @@ class Comparison:
             "strategy_differences": self.differences,
             "strategy_ranking": ranking(self.levels, self.best),
             "strategy_costs": self.costs,
+            **business_tables(self.dataset, self.loss),
         }
 
 
@@ -109,7 +111,7 @@ def format_comparison(found: Comparison, measures: Collection[str] = MEASURES) -
         Of `MEASURES`: those whose differences are shown; verdicts are those of the whole family all the same.
     """
     parts = [_heading(found), *_difference_lines(found, measures), *_pairing_lines(found)]
-    parts += [*_ranking_lines(found), *_cost_lines(found)]
+    parts += [*_ranking_lines(found), *_cost_lines(found), *business_lines(found.dataset, found.loss)]
     return "\n".join(parts)
 
 
@@ -120,7 +122,8 @@ def ranking_lines(dataset: xr.Dataset) -> list[str]:
     found = compare_strategies(dataset)
     shown = found.differences[found.differences["level"].isna() | (found.differences["level"] == 0.99)]
     verdicts = Comparison(dataset, found.loss, shown, found.levels, found.best, found.costs)
-    return ["", _heading(found), *_difference_lines(verdicts, MEASURES), *_ranking_lines(found)]
+    told = [*_difference_lines(verdicts, MEASURES), *_ranking_lines(found), *business_lines(dataset)]
+    return ["", _heading(found), *told]
 
 
 def _heading(found: Comparison) -> str:
@@ -281,4 +284,5 @@ def comparison_document(found: Comparison) -> dict[str, Any]:
         "differences": as_records(tables["strategy_differences"]),
         "ranking": as_records(tables["strategy_ranking"]),
         "costs": as_records(tables["strategy_costs"]),
+        "business": as_records(tables[TABLE]) if TABLE in tables else [],
     }

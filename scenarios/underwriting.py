@@ -13,7 +13,16 @@ from scenarios.ladder_units import LEAST_LTV_PERCENT
 from scenarios.rungs import Money
 from scenarios.spec import Spec
 from scenarios.tape_fields import TAPE_FIELDS
-from scenarios.vocabulary import CRITERIA
+
+CRITERIA: Final = (
+    "most_ltv_percent",
+    "least_score",
+    "most_payment_to_income_percent",
+    "income_verified",
+    "credit_insured",
+    "tracker",
+)
+"""What underwriting may ask of a loan, in the order in which it asks: the first that is not met declines."""
 
 BEST_SCORE: Final = next(field.high for field in TAPE_FIELDS if field.name == "score")
 

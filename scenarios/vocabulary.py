@@ -150,16 +150,6 @@ INCIDENTS: Final = ("complaint", "claim", "injury", "regulatory")
 """Kinds of incident of field and repossession work."""
 NO_PROGRAMME: Final = "none"
 
-CRITERIA: Final = (
-    "most_ltv_percent",
-    "least_score",
-    "most_payment_to_income_percent",
-    "income_verified",
-    "credit_insured",
-    "tracker",
-)
-"""What underwriting may ask of a loan, in the order in which it asks: the first that is not met declines."""
-
 
 # --- variables of a result Dataset ---------------------------------------------------------------
 
@@ -258,6 +248,14 @@ INCIDENT_VARIABLES: Final = (
 )
 """In results of studies that name a strategy."""
 
+_LENT: Final[tuple[tuple[str, tuple[str, ...], Unit, str], ...]] = (
+    ("contractual_principal", ("strategy", "month"), "currency", "principal due by contract"),
+    ("contractual_interest", ("strategy", "month"), "currency", "interest due by contract"),
+    ("opening_balance_by_stage", ("scenario", "strategy", "stage"), "currency", "opening principal by stage"),
+    ("opening_count_by_stage", ("scenario", "strategy", "stage"), "count", "loans by stage"),
+    ("opening_balance_by_tier", ("strategy", "tier"), "currency", "opening principal by tier"),
+)
+
 UNDERWRITING_VARIABLES: Final = (
     Variable("declined_count", ("strategy",), "count", "loans of the book that underwriting declines"),
     Variable("declined_balance", ("strategy",), "currency", "their opening principal"),
@@ -266,8 +264,10 @@ UNDERWRITING_VARIABLES: Final = (
     Variable("declined_by_criterion", ("strategy", "criterion"), "count", "by the first criterion that is not met"),
     Variable("replaced_count", ("strategy",), "count", "copies of accepted loans in the place of declined ones"),
     Variable("replaced_balance", ("strategy",), "currency", "their opening principal"),
+    *(Variable(f"lent_{name}", dims, unit, f"{text}, of the loans that are lent") for name, dims, unit, text in _LENT),
 )
-"""In results of studies of which a strategy has underwriting cut-offs."""
+"""In results of studies of which a strategy has underwriting cut-offs: there what has no dim `strategy` is the whole
+book's."""
 
 STAGE_VARIABLES: Final = (
     Variable("opening_balance_by_stage", ("scenario", "stage"), "currency", "opening principal by stage"),

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.strategy import CollectionStrategy
-from scenarios.vocabulary import CRITERIA, STAGES
+from scenarios.underwriting import CRITERIA
+from scenarios.vocabulary import CUTS, STAGES
 from simulator.book import Book, loans_at, part_of_book
-from simulator.kernels.bundles import Loans
 from simulator.parameters import Parameters
 from simulator.tape import LoanTape
 from simulator.tape.amortisation import contractual
@@ -22,16 +22,18 @@ Floats = NDArray[np.float64]
 
 
 class Opening(NamedTuple):
-    """The whole book at the as-of date, whatever a strategy declines of it: the same for all runs of a study."""
+    """A book at the as-of date; fields are named as variables of results are."""
 
     contractual_principal: Floats
     """float64[month 1..T] principal that its contracts ask for, currency."""
     contractual_interest: Floats
     """float64[month 1..T] interest that they ask for."""
-    balance_by_stage: Floats
+    opening_balance_by_stage: Floats
     """float64[stage] principal, currency."""
-    count_by_stage: Floats
+    opening_count_by_stage: Floats
     """float64[stage] loans."""
+    opening_balance_by_tier: Floats
+    """float64[level of the cut `tier`] principal, currency."""
 
 
 class Business(NamedTuple):
@@ -42,20 +44,26 @@ class Business(NamedTuple):
     declined_interest: float = 0.0
     """What the contracts of declined loans ask for within the horizon."""
     declined_by: tuple[int, ...] = (0,) * len(CRITERIA)
-    """Loans by the first of `vocabulary.CRITERIA` that declines them."""
+    """Loans by the first of `scenarios.underwriting.CRITERIA` that declines them."""
     replaced: int = 0
     replaced_balance: float = 0.0
     fitting_cost: float = 0.0
     """Of trackers, in the first month."""
 
 
-def opening_of(loans: Loans, tape: LoanTape, parameters: Parameters, months: int) -> Opening:
-    """The book as it was offered; the stages of its loans are known."""
-    principal, interest = contractual(loans, months, parameters.nonaccrual_months)
-    stage = loans.fact.stage
-    count = np.bincount(stage, minlength=len(STAGES)).astype(np.float64)
-    balance = np.bincount(stage, weights=tape["current_balance"], minlength=len(STAGES)).astype(np.float64)
-    return Opening(principal, interest, balance, count)
+def opening_of(book: Book, tape: LoanTape, parameters: Parameters, months: int) -> Opening:
+    """A book at the as-of date, the stages of its loans known; `tape` holds them."""
+    principal, interest = contractual(book.loans, months, parameters.nonaccrual_months)
+    stage, balance = book.loans.fact.stage, tape["current_balance"]
+    before = sum(len(book.levels[cut]) for cut in CUTS[: CUTS.index("tier")])
+    tier = book.loans.contract.level[:, CUTS.index("tier")] - before
+    return Opening(
+        principal,
+        interest,
+        np.bincount(stage, weights=balance, minlength=len(STAGES)).astype(np.float64),
+        np.bincount(stage, minlength=len(STAGES)).astype(np.float64),
+        np.bincount(tier, weights=balance, minlength=len(book.levels["tier"])).astype(np.float64),
+    )
 
 
 def lend(

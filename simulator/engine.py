@@ -154,8 +154,9 @@ def prepare(
     whole = build_book(tape, parameters)
     hazards = build_hazards(whole.cells, macro, parameters, months, months + RUN_OFF_MONTHS)
     whole.loans.fact["stage"] = stage_of(whole.loans, parameters, hazards.class_multiplier)
-    opening = opening_of(whole.loans, tape, parameters, months)
+    opening = opening_of(whole, tape, parameters, months)
     book, tape, business = lend(whole, tape, parameters, servicing.strategy, months=months, seed=seed)
+    own = opening if book is whole else opening_of(book, tape, parameters, months)
     tiers, balance = len(parameters.names), tape["current_balance"]
     by_count = tier_mix(book.loans.fact.tier, np.ones(len(tape)), tiers)
     scale = quanta_scale(book.loans)
@@ -174,6 +175,7 @@ def prepare(
         mix=(tier_mix(book.loans.fact.tier, balance, tiers), by_count),
         proposal=None,
         opening=opening,
+        lent=own,
         business=business,
     )
 

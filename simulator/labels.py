@@ -72,13 +72,13 @@ def _opening_arrays(run: ScenarioRun) -> dict[str, Floats]:
     return {
         "contractual_principal": opening.contractual_principal,
         "contractual_interest": opening.contractual_interest,
-        "opening_balance_by_stage": opening.balance_by_stage[None],
-        "opening_count_by_stage": opening.count_by_stage[None],
+        "opening_balance_by_stage": opening.opening_balance_by_stage[None],
+        "opening_count_by_stage": opening.opening_count_by_stage[None],
     }
 
 
 def _business_arrays(run: ScenarioRun) -> dict[str, NDArray[Any]]:
-    """What the strategy declined, and what took its place; nothing where no strategy of the study declines."""
+    """What the strategy declined, what took its place and what it lends; nothing where no strategy declines."""
     if not run.servicing.criterion_names:
         return {}
     business = run.business
@@ -89,6 +89,7 @@ def _business_arrays(run: ScenarioRun) -> dict[str, NDArray[Any]]:
         "declined_by_criterion": np.array([business.declined_by], np.int32),
         "replaced_count": np.array([business.replaced], np.int32),
         "replaced_balance": np.array([business.replaced_balance]),
+        **{f"lent_{name}": values[(None,) * _run_dims(f"lent_{name}")] for name, values in run.lent._asdict().items()},
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scenarios.strategy import CollectionStrategy
-from scenarios.vocabulary import CRITERIA, INCIDENTS, REFERENCE_STRATEGY
+from scenarios.underwriting import CRITERIA
+from scenarios.vocabulary import INCIDENTS, REFERENCE_STRATEGY
 
 
 @dataclass(frozen=True, eq=False)

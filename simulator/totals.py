@@ -85,7 +85,9 @@ class ScenarioRun:
     """float64[tier] each: shares of the tiers in the opening principal and in the loans."""
     proposal: Proposal | None
     opening: Opening
-    """The book before the strategy declines any of it; `book` is what it lends."""
+    """The whole book, before the strategy declines any of it."""
+    lent: Opening
+    """What it lends, which is `book`."""
     business: Business
 
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from scenarios.strategy import CollectionStrategy
-from scenarios.underwriting import Underwriting
-from scenarios.vocabulary import CRITERIA
+from scenarios.underwriting import CRITERIA, Underwriting
 from simulator.tape import LoanTape, make_tape
 from simulator.tape.draws import REPLACEMENT_SLOT, attribute_uniforms
 from simulator.tape.tape import loan_to_value
@@ -42,7 +41,7 @@ class Lent:
     copy : bool[loan of `tape`]
         Whether it takes a declined loan's place.
     declined_by : int8[loan of the book]
-        Place in `vocabulary.CRITERIA` of the first criterion that is not met; `ACCEPTED` where all are.
+        Place in `scenarios.underwriting.CRITERIA` of the first criterion that is not met; `ACCEPTED` where all are.
     fitted : int
         Trackers that are fitted.
     """
@@ -93,7 +92,7 @@ def declining(tape: LoanTape, strategy: CollectionStrategy | None, loan: str) ->
 
 
 def declined_by(tape: LoanTape, block: Underwriting) -> NDArray[np.int8]:
-    """``int8[loan]`` first criterion that is not met, by its place in `vocabulary.CRITERIA`; else `ACCEPTED`."""
+    """``int8[loan]`` place in `CRITERIA` of the first that is not met; else `ACCEPTED`."""
     first = np.full(len(tape), ACCEPTED, np.int8)
     for name, unmet in _unmet(tape, block):
         first[(first == ACCEPTED) & unmet] = CRITERIA.index(name)

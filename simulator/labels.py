@@ -86,7 +86,7 @@ def _business_arrays(run: ScenarioRun) -> dict[str, NDArray[Any]]:
         "declined_count": np.array([business.declined], np.int32),
         "declined_balance": np.array([business.declined_balance]),
         "declined_interest": np.array([business.declined_interest]),
-        "declined_by_criterion": np.array([business.declined_by], np.int32),
+        "declined_by_criterion": np.array([business.declined_by], np.float64),
         "replaced_count": np.array([business.replaced], np.int32),
         "replaced_balance": np.array([business.replaced_balance]),
         **{f"lent_{name}": values[(None,) * _run_dims(f"lent_{name}")] for name, values in run.lent._asdict().items()},

@@ -130,5 +130,5 @@ def _percents(name: str, found: Estimate, base: float) -> dict[str, float]:
 def left_at_horizon(dataset: xr.Dataset) -> dict[str, float]:
     """Share of the opening balance that is live at the horizon, by scenario: what no lifetime loss here reaches."""
     closing = dataset["balance"].isel(month=-1, strategy=0, programme=0)
-    shares = path_mean(closing, dataset) / lent_balance(dataset.isel(strategy=0))
+    shares = path_mean(closing, dataset) / float(lent_balance(dataset.isel(strategy=0)))
     return {str(name): float(share) for name, share in zip(closing["scenario"].values, shares, strict=True)}

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas
 import xarray as xr
 
+from outputs.lending import at_opening, lent_balance
 from outputs.measures import loss_rows, runs, sample_of
 from outputs.portions import by_portions
 from scenarios.vocabulary import RUN_DIMS
@@ -24,8 +25,7 @@ CONSTANT: Final = "constant_balance_loss"
 
 def balance_at_opening(dataset: xr.Dataset) -> xr.DataArray:
     """Principal of live loans at the opening of each month: float64[..., path, month], currency."""
-    closing = dataset["balance"]
-    return closing.shift(month=1, fill_value=float(dataset.attrs["opening_balance"])).rename("balance_at_opening")
+    return at_opening(dataset["balance"], lent_balance(dataset)).rename("balance_at_opening")
 
 
 def constant_balance_loss(dataset: xr.Dataset) -> xr.DataArray:
@@ -45,7 +45,7 @@ def constant_balance_loss(dataset: xr.Dataset) -> xr.DataArray:
 def _constant_loss(dataset: xr.Dataset) -> xr.DataArray:
     opened = balance_at_opening(dataset)
     rate = (dataset["ultimate_loss"] / opened.where(opened > 0.0)).where(opened > 0.0, 0.0)
-    return rate.sum("month", skipna=False) * float(dataset.attrs["opening_balance"])
+    return rate.sum("month", skipna=False) * lent_balance(dataset)
 
 
 def constant_summary(dataset: xr.Dataset) -> pandas.DataFrame:

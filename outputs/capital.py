@@ -25,6 +25,7 @@ from scipy.special import ndtr, ndtri
 
 from outputs import estimators
 from outputs.estimators import Estimate
+from outputs.lending import of_lent
 from outputs.measures import path_weight, runs, sample_of
 from scenarios.vocabulary import STAGES
 
@@ -168,7 +169,8 @@ def tier_years(results: xr.Dataset, run: Mapping[str, str]) -> Iterator[TierYear
     Loans in default at the as-of date are taken out of exposure and loss in the same proportion in every tier.
     """
     one = results.sel(run)
-    performing = 1.0 - float(_stage_3(one["opening_balance_by_stage"]) / one["opening_balance_by_stage"].sum())
+    by_stage = of_lent(one, "opening_balance_by_stage")
+    performing = 1.0 - float(_stage_3(by_stage) / by_stage.sum())
     lifetime = _mean(one["shortfall_by_stage"], results)
     total = float(lifetime.sum())
     new = 1.0 - float(_stage_3(lifetime)) / total if total > 0.0 else 1.0
@@ -177,7 +179,7 @@ def tier_years(results: xr.Dataset, run: Mapping[str, str]) -> Iterator[TierYear
     ever = defaults.sum("month", skipna=False)
     losses = new * _mean(one["loss_by_tier"], results)
     for tier in results["tier"].values:
-        exposure = performing * float(one["opening_balance_by_tier"].sel(tier=tier))
+        exposure = performing * float(of_lent(one, "opening_balance_by_tier").sel(tier=tier))
         base = float(ever.sel(tier=tier))
         lgd = float(losses.sel(tier=tier)) / base if base > 0.0 else 0.0
         pd_12m = float(year.sel(tier=tier)) / exposure if exposure > 0.0 else 0.0
@@ -266,7 +268,7 @@ def _irb_rows(results: xr.Dataset, run: Mapping[str, str]) -> Iterator[dict[str,
 def _standardised_rows(results: xr.Dataset, run: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Weights of the standardised approach; provisions are what the run expects to lose of loans in default."""
     one = results.sel(run)
-    opening = one["opening_balance_by_stage"]
+    opening = of_lent(one, "opening_balance_by_stage")
     bad = float(_stage_3(opening))
     good = float(opening.sum()) - bad
     coverage = float(_stage_3(_mean(one["shortfall_by_stage"], results))) / bad if bad > 0.0 else 0.0
@@ -279,7 +281,7 @@ def _standardised_rows(results: xr.Dataset, run: Mapping[str, str]) -> Iterator[
 
 def _simulated_row(results: xr.Dataset, run: Mapping[str, str]) -> dict[str, Any]:
     found = simulated_capital(results, run)
-    exposure = float(results.sel(run)["opening_balance_by_stage"].sum())
+    exposure = float(of_lent(results.sel(run), "opening_balance_by_stage").sum())
     error = {"standard_error": found.standard_error, "low": found.low, "high": found.high}
     return _row("simulated", BOOK, exposure, found.value, **error, unreliable=found.unreliable)
 

@@ -21,6 +21,7 @@ import xarray as xr
 from outputs import estimators
 from outputs.balance_sheet import balance_at_opening
 from outputs.estimators import Estimate
+from outputs.lending import of_lent
 from outputs.measures import FAN_LEVELS, quantile_fan, runs, sample_of
 from outputs.periods import period_sums, periods
 from outputs.portions import by_portions
@@ -44,8 +45,8 @@ LARGEST: Final = "largest to date"
 
 
 def scheduled(dataset: xr.Dataset) -> xr.DataArray:
-    """Principal and interest due by contract: float64[month], currency."""
-    due = dataset["contractual_principal"] + dataset["contractual_interest"]
+    """Principal and interest due by contract: float64[month], by strategy too where any declines loans; currency."""
+    due = of_lent(dataset, "contractual_principal") + of_lent(dataset, "contractual_interest")
     return due.rename("scheduled")
 
 
@@ -109,7 +110,7 @@ def cash_by_period(dataset: xr.Dataset) -> pandas.DataFrame:
         total loss included), due (means over paths); cash and cash_error (all sources); shortfall and shortfall_error;
         shortfall_q50, shortfall_q95 (of paths). Currency.
     """
-    contract, largest = scheduled(dataset), largest_shortfall(dataset)
+    largest = largest_shortfall(dataset)
     still_due = by_portions(dataset, lambda some: period_sums(due(some)))
     short = by_portions(dataset, lambda some: period_sums(shortfall(some)))
     rows: list[dict[str, Any]] = []
@@ -120,7 +121,7 @@ def cash_by_period(dataset: xr.Dataset) -> pandas.DataFrame:
             parts["due"] = still_due.sel(run).sel(period=period.label)
             means = {name: _mean(values, dataset).value for name, values in parts.items()}
             cash = _mean(period.sum(one["cash"]), dataset)
-            told = {**run, "period": period.label, "scheduled": float(period.sum(contract)), **means}
+            told = {**run, "period": period.label, "scheduled": float(period.sum(scheduled(one))), **means}
             told |= {"cash": cash.value, "cash_error": cash.standard_error}
             rows.append({**told, **_shortfall_columns(short.sel(run).sel(period=period.label), dataset)})
         rows.append({**run, "period": LARGEST, **_shortfall_columns(largest.sel(run), dataset)})
@@ -148,8 +149,8 @@ def cash_by_month(dataset: xr.Dataset) -> pandas.DataFrame:
         (cumulative shortfall) the mean, its error and the quantiles q05 .. q95 over paths. Currency.
     """
     months, found = dataset["month"].values, list(runs(dataset))
-    every = {"month": months, "month_end": dataset["month_end"].values, "scheduled": scheduled(dataset).values}
-    columns: list[dict[str, Any]] = [{**run, **every} for run in found]
+    every = {"month": months, "month_end": dataset["month_end"].values}
+    columns: list[dict[str, Any]] = [{**run, **every, "scheduled": scheduled(dataset.sel(run)).values} for run in found]
     for name, function in {"due": due, "collected": collected, "to_date": short_to_date}.items():
         values = by_portions(dataset, function)  # one at a time: each is as large as a variable of the book
         fan = quantile_fan(values, dataset["log_weight"])

@@ -16,6 +16,7 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Estimate
+from outputs.lending import lent_balance, of_lent
 from outputs.measures import path_mean, runs, sample_of
 from outputs.weighted import ALL_SCENARIOS, WEIGHT
 
@@ -51,7 +52,8 @@ def credit_loss(dataset: xr.Dataset) -> pandas.DataFrame:
     rows: list[dict[str, Any]] = []
     for run in runs(dataset):
         mine = {name: found.sel(run) for name, found in values.items()}
-        rows.extend(_stage_rows(dict(run), mine, _opening(dataset).sel(scenario=run["scenario"]), dataset))
+        opening = _opening(dataset, run["strategy"]).sel(scenario=run["scenario"])
+        rows.extend(_stage_rows(dict(run), mine, opening, dataset))
     if WEIGHT in dataset.coords:
         rows.extend(_weighted_rows(values, dataset))
     return pandas.DataFrame(rows)
@@ -60,21 +62,25 @@ def credit_loss(dataset: xr.Dataset) -> pandas.DataFrame:
 def _weighted_rows(values: dict[str, xr.DataArray], dataset: xr.Dataset) -> Iterator[dict[str, Any]]:
     """Means weighted by the scenarios' probabilities (methodology (16)); a path's draws are common to all of them."""
     weight = dataset[WEIGHT]
-    opening = (_opening(dataset) * weight).sum("scenario")
     for strategy in dataset["strategy"].values:
+        opening = (_opening(dataset, str(strategy)) * weight).sum("scenario")
         for programme in dataset["programme"].values:
             chosen = {"strategy": str(strategy), "programme": str(programme)}
             mixed = {name: (found.sel(chosen) * weight).sum("scenario", skipna=False) for name, found in values.items()}
             yield from _stage_rows({"scenario": ALL_SCENARIOS, **chosen}, mixed, opening, dataset)
 
 
-def _opening(dataset: xr.Dataset) -> xr.Dataset:
-    """Principal and loans by stage, each float64[scenario, stage]: scenarios may differ in what they call stage 2."""
+def _opening(dataset: xr.Dataset, strategy: str) -> xr.Dataset:
+    """Principal and loans by stage that a strategy lends, each float64[scenario, stage].
+
+    Scenarios may differ in what they call stage 2.
+    """
+    one = dataset.sel(strategy=strategy, drop=True)
     names = {"balance": "opening_balance_by_stage", "loans": "opening_count_by_stage"}
     alike = xr.ones_like(dataset["scenario"], dtype=float)
     found = {
-        name: dataset[source] if "scenario" in dataset[source].dims else dataset[source] * alike
-        for name, source in names.items()
+        name: values if "scenario" in values.dims else values * alike
+        for name, values in ((name, of_lent(one, source)) for name, source in names.items())
     }
     return xr.Dataset({name: values.drop_vars(WEIGHT, errors="ignore") for name, values in found.items()})
 
@@ -124,5 +130,5 @@ def _percents(name: str, found: Estimate, base: float) -> dict[str, float]:
 def left_at_horizon(dataset: xr.Dataset) -> dict[str, float]:
     """Share of the opening balance that is live at the horizon, by scenario: what no lifetime loss here reaches."""
     closing = dataset["balance"].isel(month=-1, strategy=0, programme=0)
-    shares = path_mean(closing, dataset) / float(dataset.attrs["opening_balance"])
+    shares = path_mean(closing, dataset) / float(lent_balance(dataset.isel(strategy=0)))
     return {str(name): float(share) for name, share in zip(closing["scenario"].values, shares, strict=True)}

@@ -16,6 +16,7 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Estimate
+from outputs.lending import at_opening, lent_count, of_lent
 from outputs.measures import path_mean, path_weight, runs, sample_of
 from outputs.portions import by_portions
 from scenarios.vocabulary import RUN_DIMS
@@ -132,15 +133,14 @@ def loss_given_default(one: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     What was in default at the as-of date counts on both sides, its exposure with its principal; what is in default at
     the horizon is run off.
     """
-    opening = one["opening_balance_by_stage"].isel(stage=-1, drop=True)
+    opening = of_lent(one, "opening_balance_by_stage").isel(stage=-1, drop=True)
     exposure = one["default_balance"].sum("month", skipna=False) + opening
     return one["default_loss"].sum("month", skipna=False) + one["default_loss_after_horizon"], exposure
 
 
 def loans_at_opening(dataset: xr.Dataset) -> xr.DataArray:
     """Live loans at the opening of each month: [..., path, month], count."""
-    closing = dataset["live_count"]
-    return closing.shift(month=1, fill_value=int(dataset.attrs["opening_count"])).rename("loans_at_opening")
+    return at_opening(dataset["live_count"], lent_count(dataset)).rename("loans_at_opening")
 
 
 def _percent_columns(estimate: Estimate) -> dict[str, float]:

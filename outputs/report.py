@@ -20,6 +20,7 @@ from outputs import measures, money_views
 from outputs.balance_sheet import LABELS as BALANCE_SHEETS
 from outputs.balance_sheet import constant_summary
 from outputs.book_view import book_view
+from outputs.business import FIRST_UNMET, declined_business, reasons
 from outputs.capital import capital_view
 from outputs.caveats import share_on_assumption
 from outputs.incident_limits import IncidentResult
@@ -62,7 +63,6 @@ SHOWN_REJECTS: Final = 200
 """Rejected rows that the report prints; the table beside it has all of them."""
 
 LIMITATIONS: Final = (
-    "Collections act on loans in arrears alone: no underwriting cut-offs, watch list or reminders before the due date. "
     "There is no insurance programme.",
     "Litigation, settlements and debt sale are not states of their own; deficiency collections stand for what comes in "
     "after a sale.",
@@ -188,6 +188,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "drivers": money_views.driver_view(results),
         "rates": rate_matrix(results),
         "book": None if inputs.book is None else book_view(inputs.book),
+        **_business_context(results),
         "arrears": arrears_view(results, inputs.settled),
         "arrears_differ": bool(arrears_warnings(results)),
         "cuts": cut_tables(results),
@@ -203,6 +204,13 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         **_provenance_context(inputs.provenance),
         "style": _style_sheet(),
     }
+
+
+def _business_context(results: xr.Dataset) -> dict[str, Any]:
+    """What strategies decline of the book; nothing where none does."""
+    table = declined_business(results)
+    why = {} if table.empty else reasons(table)
+    return {"business": table.to_dict("records"), "business_reasons": why, "first_unmet": FIRST_UNMET if why else ""}
 
 
 def _money_context(results: xr.Dataset) -> dict[str, Any]:

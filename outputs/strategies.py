@@ -20,6 +20,7 @@ import xarray as xr
 from outputs import estimators
 from outputs.compare import shortfall_difference
 from outputs.estimators import NOT_ESTIMABLE, Estimate
+from outputs.lending import principal_kept
 from outputs.measures import LEVELS, Loss, estimate_columns, path_loss, sample_of
 from outputs.strategies_verdicts import judge, two_sided
 from outputs.tail import estimate
@@ -84,9 +85,12 @@ def strategy_loss(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> xr.DataA
 
 
 def net_cash(dataset: xr.Dataset) -> xr.DataArray:
-    """Cash received over horizon and run-off less all costs: float64[scenario, strategy, programme, path], currency."""
+    """Cash received over horizon and run-off less all costs: float64[scenario, strategy, programme, path], currency.
+
+    Principal that a strategy does not lend is cash that it keeps (methodology (P18)).
+    """
     late = sum(dataset[f"{name}_after_horizon"] for name in LATE_CASH)
-    total = dataset["cash"].sum("month", skipna=False) + late - total_cost(dataset)
+    total = dataset["cash"].sum("month", skipna=False) + late - total_cost(dataset) + principal_kept(dataset)
     return total.transpose(*RUN_DIMS, "path").rename(NET_CASH)
 
 

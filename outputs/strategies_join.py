@@ -22,7 +22,7 @@ WORLD: Final = ("shift_calendar", "market_share_percent", "uncertainty", "tail")
 """Fields of a study that change what happens to a book whatever the strategy. Its other fields name what is compared
 one by one, or do not act on losses."""
 
-OWN_DIMS: Final = ("pool", "incident", "rung")
+OWN_DIMS: Final = ("pool", "incident", "rung", "criterion")
 """Dims whose labels are the strategies' own."""
 
 SAME: Final = 1e-9

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas
 import xarray as xr
 
+from outputs.business import TABLE, business_lines, business_tables
 from outputs.care import CARE, care_lines, care_tables
 from outputs.incident_limits import IncidentResult
 from outputs.measures import Loss, as_records
@@ -76,6 +77,7 @@ class Comparison:
             "strategy_ranking": ranking(self.levels, self.best),
             "strategy_costs": self.costs,
             **care_tables(self.dataset),
+            **business_tables(self.dataset, self.loss),
         }
 
     def _levels_and_totals(self) -> pandas.DataFrame:
@@ -126,6 +128,7 @@ def format_comparison(found: Comparison, measures: Collection[str] = MEASURES) -
     """
     parts = [_heading(found), *_difference_lines(found, measures), *_pairing_lines(found)]
     parts += [*_ranking_lines(found), *_cost_lines(found), *care_lines(found.dataset)]
+    parts += business_lines(found.dataset, found.loss)
     return "\n".join(parts)
 
 
@@ -135,7 +138,8 @@ def ranking_lines(found: Comparison | None) -> list[str]:
         return []
     shown = found.differences[found.differences["level"].isna() | (found.differences["level"] == 0.99)]
     verdicts = replace(found, differences=shown)
-    return ["", _heading(found), *_difference_lines(verdicts, MEASURES), *_ranking_lines(found)]
+    told = [*_difference_lines(verdicts, MEASURES), *_ranking_lines(found), *business_lines(found.dataset)]
+    return ["", _heading(found), *told]
 
 
 def _heading(found: Comparison) -> str:
@@ -302,5 +306,6 @@ def comparison_document(found: Comparison, limits: Sequence[IncidentResult] = ()
         "ranking": as_records(tables["strategy_ranking"]),
         "costs": as_records(tables["strategy_costs"]),
         "care": as_records(tables[CARE]) if CARE in tables else [],
+        "business": as_records(tables[TABLE]) if TABLE in tables else [],
         "incident_limits": [limit.record() for limit in limits],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +10,7 @@ from scenarios.counted import counted
 
 if TYPE_CHECKING:
     from scenarios.strategy import CollectionStrategy
+    from scenarios.underwriting import Underwriting
     from simulator.study import StudyInputs
 
 PRICES: Final = "of the used-car market's auctions: the book's own sales lower prices"
@@ -44,12 +46,21 @@ def _strategy_rows(inputs: StudyInputs) -> Iterator[tuple[str, str]]:
         yield f"strategy {servicing.name}", AS_OBSERVED if strategy is None else _strategy_words(strategy)
         if strategy is not None:
             yield f"source of {servicing.name}", " ".join(strategy.source.split())
+        if strategy is not None and strategy.underwriting is not None:
+            yield f"underwriting of {servicing.name}", _underwriting_words(strategy.underwriting)
 
 
 def _strategy_words(strategy: CollectionStrategy) -> str:
     rungs = ", ".join(strategy.labels) if strategy.labels else "nobody does anything about arrears"
     pools = "; ".join(_pool_words(strategy, name) for name in strategy.pools)
     return f"{strategy.title}. {counted(len(strategy.labels), 'rung')}: {rungs}. {pools}".rstrip(". ") + "."
+
+
+def _underwriting_words(block: Underwriting) -> str:
+    """Cut-offs and terms as they are written, then their source."""
+    asked = block.model_dump(mode="json", exclude_defaults=True, exclude={"source"})
+    words = ", ".join(f"{name} = {json.dumps(value)}".replace('"', "") for name, value in asked.items())
+    return f"{words}. {' '.join(block.source.split())}".rstrip()
 
 
 def _pool_words(strategy: CollectionStrategy, name: str) -> str:

@@ -31,6 +31,7 @@ from outputs import (
     worst,
 )
 from outputs.book_view import averages_table, book_table
+from outputs.business import business_tables
 from outputs.care import care_tables
 from outputs.csv_text import to_csv
 from outputs.incident_limits import IncidentResult
@@ -73,6 +74,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "return_periods": measures.return_periods(results),
         "differences": compare.paired_differences(results),
         **(care_tables(results) if inputs.comparison is None else inputs.comparison.tables()),
+        **business_tables(results),
         "weighted": weighted_summary(results),
         "top_of_range": top_of_range(results),
         "rates": rates.rates(results),

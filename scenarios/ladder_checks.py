@@ -30,6 +30,7 @@ from scenarios.ladder_units import figure_problems
 from scenarios.yaml_text import KeyPath
 
 _CAPACITIES: Final = ("hours_per_month", "hours_per_1000_loans", "hours_per_100_in_arrears", "unlimited")
+_AMOUNTS: Final = ("cost_per_hour", "cost_per_contact", "cost_per_tracker", "from_balance", "to_balance")
 _AFTER_CHARGE_OFF: Final = ("write_off", "litigation", "debt_sale")
 """Actions that matter although the loan is charged off in the month after."""
 
@@ -309,7 +310,7 @@ def _currency_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
 def _amounts(data: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     if isinstance(data, Mapping):
         for key, value in data.items():
-            if key in ("cost_per_hour", "cost_per_contact", "from_balance", "to_balance") or path[-1:] == ("cost",):
+            if key in _AMOUNTS or path[-1:] == ("cost",):
                 yield (*path, key), value
             else:
                 yield from _amounts(value, (*path, key))

@@ -16,6 +16,7 @@ from scenarios.rungs import AnyRung, Money
 from scenarios.shelf import Shelf
 from scenarios.spec import Name, Reference, Spec
 from scenarios.treatment import Hours, Weight
+from scenarios.underwriting import Underwriting, underwriting_problems
 from scenarios.vocabulary import REFERENCE_STRATEGY
 
 STRATEGIES: Final = Shelf("strategy", "scenarios", "library/strategies", also=(REFERENCE_STRATEGY,))
@@ -154,6 +155,9 @@ class CollectionStrategy(FileSpec):
     rules: Reference | None = None
     """Rules of contact that it must keep, by name or path; left out: none are checked."""
 
+    underwriting: Underwriting | None = None
+    """Cut-offs and terms before the loan; left out: the book as it is."""
+
     pools: dict[Name, Pool] = Field(default_factory=dict)
     """Pools by name."""
 
@@ -177,6 +181,7 @@ class CollectionStrategy(FileSpec):
         """Pools that do not exist or have no capacity, rungs that overlap or can never be reached."""
         yield from ladder_problems(data)
         yield from care_problems(data)
+        yield from underwriting_problems(data)
 
     def rungs(self) -> Iterator[tuple[str, int, AnyRung | AnyCare]]:
         """All rungs, those of the ladder first: the field that each stands in, its place there, and the rung."""

@@ -248,6 +248,27 @@ INCIDENT_VARIABLES: Final = (
 )
 """In results of studies that name a strategy."""
 
+_LENT: Final[tuple[tuple[str, tuple[str, ...], Unit, str], ...]] = (
+    ("contractual_principal", ("strategy", "month"), "currency", "principal due by contract"),
+    ("contractual_interest", ("strategy", "month"), "currency", "interest due by contract"),
+    ("opening_balance_by_stage", ("scenario", "strategy", "stage"), "currency", "opening principal by stage"),
+    ("opening_count_by_stage", ("scenario", "strategy", "stage"), "count", "loans by stage"),
+    ("opening_balance_by_tier", ("strategy", "tier"), "currency", "opening principal by tier"),
+)
+
+UNDERWRITING_VARIABLES: Final = (
+    Variable("declined_count", ("strategy",), "count", "loans of the book that underwriting declines"),
+    Variable("declined_balance", ("strategy",), "currency", "their opening principal"),
+    Variable("declined_interest", ("strategy",), "currency",
+             "interest that their contracts ask for within the horizon, no loan late or prepaid"),
+    Variable("declined_by_criterion", ("strategy", "criterion"), "count", "by the first criterion that is not met"),
+    Variable("replaced_count", ("strategy",), "count", "copies of accepted loans in the place of declined ones"),
+    Variable("replaced_balance", ("strategy",), "currency", "their opening principal"),
+    *(Variable(f"lent_{name}", dims, unit, f"{text}, of the loans that are lent") for name, dims, unit, text in _LENT),
+)
+"""In results of studies of which a strategy has underwriting cut-offs: there what has no dim `strategy` is the whole
+book's."""
+
 STAGE_VARIABLES: Final = (
     Variable("opening_balance_by_stage", ("scenario", "stage"), "currency", "opening principal by stage"),
     Variable("opening_count_by_stage", ("scenario", "stage"), "count", "loans by stage at the as-of date"),
@@ -371,6 +392,7 @@ DATASET_VARIABLES: Final = (
     *CONTRACTUAL_VARIABLES,
     *POOL_VARIABLES,
     *INCIDENT_VARIABLES,
+    *UNDERWRITING_VARIABLES,
     *STAGE_VARIABLES,
     *AFTER_HORIZON_VARIABLES,
     *CUT_VARIABLES,

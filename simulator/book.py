@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
     loans = Loans(
         fact=records(
             FACTS,
-            entity=tape.once("entities", lambda some: loan_entities(some["loan_id"])),
+            entity=_entities(tape),
             risk=risk,
             risk_bound=risk * _largest_multiplier(parameters)[tier],
             value_as_new=cars.value_as_new,
@@ -90,6 +90,29 @@ def build_book(tape: LoanTape, parameters: Parameters) -> Book:
     )
     notes = (*_tape_notes(tape, parameters, assignment), *schedule.notes, *cars.notes)
     return Book(loans, cells, levels, opening, notes)
+
+
+def part_of_book(book: Book, tape: LoanTape, place: Integers, parameters: Parameters) -> Book:
+    """A book of other loans, each as that at its place in this one but for its id and tracker; `tape` holds them.
+
+    Cells, levels, their opening principal and notes stay those of the whole book, so that results stack.
+    """
+    loans = loans_at(book.loans, place)
+    loans.fact["entity"] = _entities(tape)
+    loans.fact["find"] = _find(tape, parameters, loans.fact.tier, loans.fact.segment)
+    return replace(book, loans=loans)
+
+
+def loans_at(loans: Loans, place: Integers | NDArray[np.bool_]) -> Loans:
+    """Some loans of a book, by place; arrays may be written where the book's may, as kernels are compiled for that."""
+    mark, bucket, repossessed = loans.mark[place], loans.bucket[place], loans.repossessed[place]
+    repossessed.flags.writeable = loans.repossessed.flags.writeable
+    fact, contract = loans.fact[place].view(np.recarray), loans.contract[place].view(np.recarray)
+    return loans._replace(fact=fact, contract=contract, bucket=bucket, mark=mark, repossessed=repossessed)
+
+
+def _entities(tape: LoanTape) -> NDArray[np.uint64]:
+    return tape.once("entities", lambda some: loan_entities(some["loan_id"]))
 
 
 def _contracts(schedule: Amortisation, rate: Floats, level: NDArray[np.int16]) -> Records:

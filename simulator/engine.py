@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scenarios.errors import Fault, InputError
 from scenarios.macro import MonthlyMacro
 from simulator.book import build_book
+from simulator.business import lend, opening_of
 from simulator.economics import tier_mix
 from simulator.factors import SystematicPaths, draw_systematic
 from simulator.hazards import build_hazards
@@ -34,6 +35,7 @@ from simulator.tail_proposal import Proposal, rng_scheme
 from simulator.tape import LoanTape
 from simulator.totals import (
     LOAN_BLOCK,
+    ROW,
     ScenarioRun,
     Totals,
     dataset_sizes,
@@ -89,7 +91,7 @@ def simulate(  # noqa: PLR0913 - the engine's door: three inputs, three numbers,
     Parameters
     ----------
     tape : LoanTape
-        The book at its as-of date.
+        The book at its as-of date, before the strategy declines any of its loans.
     macro : MonthlyMacro
         Monthly paths from the as-of month on, at least `months_needed` long.
     parameters : Parameters
@@ -149,11 +151,14 @@ def prepare(
     trace: Sequence[str] = (),
 ) -> ScenarioRun:
     """Turn what `simulate` is given into arrays; its arguments are checked there."""
-    book = build_book(tape, parameters)
-    hazards = build_hazards(book.cells, macro, parameters, months, months + RUN_OFF_MONTHS)
+    whole = build_book(tape, parameters)
+    hazards = build_hazards(whole.cells, macro, parameters, months, months + RUN_OFF_MONTHS)
+    whole.loans.fact["stage"] = stage_of(whole.loans, parameters, hazards.class_multiplier)
+    opening = opening_of(whole, tape, parameters, months)
+    book, tape, business = lend(whole, tape, parameters, servicing.strategy, months=months, seed=seed)
+    own = opening if book is whole else opening_of(book, tape, parameters, months)
     tiers, balance = len(parameters.names), tape["current_balance"]
     by_count = tier_mix(book.loans.fact.tier, np.ones(len(tape)), tiers)
-    book.loans.fact["stage"] = stage_of(book.loans, parameters, hazards.class_multiplier)
     scale = quanta_scale(book.loans)
     return ScenarioRun(
         book=book,
@@ -169,6 +174,9 @@ def prepare(
         traced=_positions(tape, trace),
         mix=(tier_mix(book.loans.fact.tier, balance, tiers), by_count),
         proposal=None,
+        opening=opening,
+        lent=own,
+        business=business,
     )
 
 
@@ -290,4 +298,5 @@ def _run_block(
     shares = [pool.submit(simulate_paths, worker, bundles, work, result) for worker in range(work.path.shape[0])]
     for share in shares:
         share.result()
+    result.book[:, ROW["collection_cost"], 1] += run.business.fitting_cost
     return result, SystematicPaths(drawn.factor, index, drawn.log_weight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -24,7 +25,6 @@ from simulator.book import Book
 from simulator.shapes import MEANINGS
 from simulator.tail_proposal import batches_of, components, log_weights, strata_of
 from simulator.tape import LoanTape
-from simulator.tape.amortisation import contractual
 from simulator.totals import RUNG_FACTS, ScenarioRun, Totals, cut_slices
 
 Floats = NDArray[np.float64]
@@ -37,8 +37,8 @@ def label_results(
     """Label one scenario's totals; dims scenario, strategy and programme have length 1."""
     arrays = {
         **{name: values[(None,) * _run_dims(name)] for name, values in totals.by_path.items()},
-        **_contractual_arrays(run),
-        **_stage_arrays(run, tape),
+        **_opening_arrays(run),
+        **_business_arrays(run),
         **_cut_arrays(run.book),
         **_moment_arrays(run, totals, len(paths)),
         **_market_arrays(run, totals),
@@ -66,17 +66,31 @@ def _labelled(variable: Variable, values: Floats, currency: str) -> xr.Variable:
     return xr.Variable(variable.dims, values, attributes)
 
 
-def _contractual_arrays(run: ScenarioRun) -> dict[str, Floats]:
-    """What the contracts ask for."""
-    principal, interest = contractual(run.book.loans, run.months, run.parameters.nonaccrual_months)
-    return {"contractual_principal": principal, "contractual_interest": interest}
+def _opening_arrays(run: ScenarioRun) -> dict[str, Floats]:
+    """What the whole book is, and what its contracts ask for."""
+    opening = run.opening
+    return {
+        "contractual_principal": opening.contractual_principal,
+        "contractual_interest": opening.contractual_interest,
+        "opening_balance_by_stage": opening.opening_balance_by_stage[None],
+        "opening_count_by_stage": opening.opening_count_by_stage[None],
+    }
 
 
-def _stage_arrays(run: ScenarioRun, tape: LoanTape) -> dict[str, Floats]:
-    stage = run.book.loans.fact.stage
-    count = np.bincount(stage, minlength=len(STAGES)).astype(np.float64)
-    balance = np.bincount(stage, weights=tape["current_balance"], minlength=len(STAGES)).astype(np.float64)
-    return {"opening_balance_by_stage": balance[None], "opening_count_by_stage": count[None]}
+def _business_arrays(run: ScenarioRun) -> dict[str, NDArray[Any]]:
+    """What the strategy declined, what took its place and what it lends; nothing where no strategy declines."""
+    if not run.servicing.criterion_names:
+        return {}
+    business = run.business
+    return {
+        "declined_count": np.array([business.declined], np.int32),
+        "declined_balance": np.array([business.declined_balance]),
+        "declined_interest": np.array([business.declined_interest]),
+        "declined_by_criterion": np.array([business.declined_by], np.float64),
+        "replaced_count": np.array([business.replaced], np.int32),
+        "replaced_balance": np.array([business.replaced_balance]),
+        **{f"lent_{name}": values[(None,) * _run_dims(f"lent_{name}")] for name, values in run.lent._asdict().items()},
+    }
 
 
 def _cut_arrays(book: Book) -> dict[str, Floats]:
@@ -186,6 +200,7 @@ def _coordinates(
                 ("pool", run.servicing.pool_names),
                 ("rung", run.servicing.rung_names),
                 ("incident", run.servicing.incident_names),
+                ("criterion", run.servicing.criterion_names),
             )
             if names
         },

@@ -121,7 +121,7 @@ def memory_need(inputs: StudyInputs, size: RunSize, trial: Trial, publishing: Pu
         program=PROGRAM + tape if process.held is None else process.held,
         told=process.held is not None,
         dataset=fixed + paths * by_path,
-        arranging=round(trial.book.peak),
+        arranging=round(max(trial.book.peak, _offered_and_lent(inputs) * trial.book.kept)),
         book=round(trial.book.kept),
         scratch=bytes_of(workspace_shapes(run, cut.threads, whole_book=cut.whole_book, loans=loans)),
         block=bytes_of(result_shapes(run, block)) + round(block * trial.path),
@@ -133,6 +133,11 @@ def memory_need(inputs: StudyInputs, size: RunSize, trial: Trial, publishing: Pu
         paths=paths,
         path=by_path + told,
     )
+
+
+def _offered_and_lent(inputs: StudyInputs) -> int:
+    """Books that lie side by side as arrays: that which is offered, and the part that a strategy lends of it."""
+    return 2 if any(each.criterion_names for each in inputs.servicings()) else 1
 
 
 def _dataset(inputs: StudyInputs, trial: Trial, sizes: Mapping[str, int]) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scenarios.strategy import CollectionStrategy
+from scenarios.underwriting import CRITERIA
 from scenarios.vocabulary import INCIDENTS, REFERENCE_STRATEGY
 
 
@@ -24,6 +25,8 @@ class Servicing:
     pools, rungs, care : tuple of str
         Names of the pools and rungs that results tell of, those of all strategies of a study, and of those rungs that
         are for loans without arrears; the strategy's own where left empty.
+    underwrites : bool
+        Whether results tell of declined loans because some strategy of the study declines any.
     """
 
     strategy: CollectionStrategy | None = None
@@ -32,6 +35,7 @@ class Servicing:
     pools: tuple[str, ...] = field(default=())
     rungs: tuple[str, ...] = field(default=())
     care: tuple[str, ...] = field(default=())
+    underwrites: bool = False
 
     @property
     def name(self) -> str:
@@ -58,6 +62,12 @@ class Servicing:
         """Labels of the dim `incident`; none: results have no such dim."""
         return INCIDENTS if self.rung_names else ()
 
+    @property
+    def criterion_names(self) -> tuple[str, ...]:
+        """Labels of the dim `criterion`; none: results have no such dim."""
+        own = self.strategy is not None and self.strategy.underwriting is not None
+        return CRITERIA if self.underwrites or own else ()
+
 
 def care_labels(strategy: CollectionStrategy) -> tuple[str, ...]:
     """Names of a strategy's rungs for loans without arrears."""
@@ -74,4 +84,5 @@ def study_servicing(
     pools = tuple(dict.fromkeys(name for item in named for name in item.pools))
     rungs = tuple(dict.fromkeys(label for item in named for label in item.labels))
     care = tuple(dict.fromkeys(label for item in named for label in care_labels(item)))
-    return tuple(Servicing(item, observed, market_share, pools, rungs, care) for item in strategies)
+    underwrites = any(item.underwriting is not None for item in named)
+    return tuple(Servicing(item, observed, market_share, pools, rungs, care, underwrites) for item in strategies)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.vocabulary import DATASET_VARIABLES, RUN_DIMS, Variable
+from scenarios.vocabulary import DATASET_VARIABLES, RUN_DIMS, UNDERWRITING_VARIABLES, Variable
 
 PATH: Final = "path"
 
@@ -84,7 +84,8 @@ def other_shapes(sizes: Mapping[str, int]) -> dict[str, Shape]:
 
 
 def _present(variable: Variable, sizes: Mapping[str, int]) -> bool:
-    return all(dim in sizes for dim in variable.dims if dim not in (*RUN_DIMS, PATH))
+    needed = {"criterion"} if variable in UNDERWRITING_VARIABLES else set()
+    return needed.union(variable.dims).difference((*RUN_DIMS, PATH)) <= sizes.keys()
 
 
 def _shape(variable: Variable, sizes: Mapping[str, int], without: tuple[str, ...]) -> Shape:

@@ -54,6 +54,7 @@ from simulator.parameters import Parameters, assign_tiers
 from simulator.study import StudyInputs, simulate_scenario
 from simulator.tail_proposal import Proposal
 from simulator.uncertainty import draw_sets
+from simulator.underwriting import declining, lent_tape
 
 FLAGS: Final = {1: "extended", 2: "car seized", 4: "reached", 8: "in default"}
 """Words of the bits of `trace_flags`."""
@@ -201,7 +202,7 @@ def check_wish(inputs: StudyInputs, loan: str, path: int, scenario: str | None, 
     """Place of the scenario that is asked for; refuses what the study does not have, all of it at once."""
     names = [item.name for item in inputs.scenarios]
     chosen = names[0] if scenario is None else scenario
-    faults = [*_loan_faults(inputs, loan), *_path_faults(inputs, path)]
+    faults = [*_loan_faults(inputs, loan, strategy), *_path_faults(inputs, path)]
     if chosen not in names:
         expected = f"one of {', '.join(names)}"
         faults.append(Fault("trace", f"unknown scenario `{chosen}`", expected, nearest(chosen, names)))
@@ -214,10 +215,17 @@ def check_wish(inputs: StudyInputs, loan: str, path: int, scenario: str | None, 
     return names.index(chosen)
 
 
-def _loan_faults(inputs: StudyInputs, loan: str) -> list[Fault]:
-    ids = [str(name) for name in inputs.tape["loan_id"]]
+def _loan_faults(inputs: StudyInputs, loan: str, strategy: str | None) -> list[Fault]:
+    known = strategy is None or strategy in [servicing.name for servicing in inputs.servicings()]
+    chosen = inputs.servicing(strategy if known else None).strategy
+    ids = [str(name) for name in lent_tape(inputs.tape, chosen, inputs.study.seed)["loan_id"]]
     if loan in ids:
         return []
+    criterion = declining(inputs.tape, chosen, loan)
+    if criterion is not None and chosen is not None:
+        found = f"loan `{loan}` was declined by strategy {chosen.name}: it does not meet {criterion}"
+        remedy = "Trace it under a strategy that lends it, by --strategy."
+        return [Fault("trace", found, "a loan that the strategy lends", remedy)]
     near = difflib.get_close_matches(loan, ids, n=NEAR_LOANS, cutoff=0.6)
     remedy = f"The nearest: {', '.join(near)}." if near else f"Its first is {min(ids)}."
     return [Fault("trace", f"no loan `{loan}` among those that were used", "an id of the run's tape", remedy)]
@@ -243,7 +251,7 @@ class _Teller:
         self.inputs, self.loan, self.path, self.results = inputs, loan, path, results
         self.parameters = _parameters(inputs, results)
         self.strategy = inputs.servicing(str(results["strategy"].values[0])).strategy
-        tape = inputs.tape
+        self.tape = tape = inputs.tape_of(str(results["strategy"].values[0]))
         self.place = int(np.flatnonzero(tape["loan_id"] == loan)[0])
         self.tier = int(assign_tiers(self.parameters, tape["score"], tape["rate"])[self.place])
         self.entity = loan_entities([loan])[0]
@@ -384,7 +392,7 @@ class _Teller:
 
     def car_found(self, month: int) -> bool:
         """Whether the car of a loan charged off in a month is found: tracker and segment help, and the draw decides."""
-        workout, tape = self.parameters.workout, self.inputs.tape
+        workout, tape = self.parameters.workout, self.tape
         find = workout.segment_find[SEGMENTS.index(str(tape["vehicle"][self.place]))]
         if tape["tracker"][self.place]:
             find *= workout.tracker_multiplier[self.tier]

@@ -29,6 +29,7 @@ from simulator.study_book import draw_tape as draw_tape
 from simulator.tail_study import pilot_runs
 from simulator.tape import LoanTape
 from simulator.uncertainty import check_uncertainty, longest_lags
+from simulator.underwriting import lent_tape
 from simulator.weights import scenario_weights
 
 Found = TypeVar("Found")
@@ -83,6 +84,10 @@ class StudyInputs:
         if strategy is not None and strategy not in named:
             raise ValueError(f"the study has no strategy {strategy!r}, only {', '.join(named)}")
         return each[0] if strategy is None else named[strategy]
+
+    def tape_of(self, strategy: str | None = None) -> LoanTape:
+        """The loans that one strategy, by name, lends; those of the first if left out."""
+        return lent_tape(self.tape, self.servicing(strategy).strategy, self.study.seed)
 
     def run_names(self) -> dict[tuple[str, int], str]:
         """Names of the study's runs as progress is told of them, by scenario and place of the strategy."""
@@ -191,10 +196,11 @@ def _observed(
 
 
 def check_ladders(inputs: StudyInputs) -> None:
-    """Refuse strategies that do not go with the book or its parameters."""
-    parameters, book = inputs.parameters(), inputs.tape
+    """Refuse strategies that do not go with the book or its parameters, or that lend nothing of it."""
+    parameters = inputs.parameters()
     _check_rung_names(inputs.strategies)
     for servicing in inputs.servicings():
+        book = inputs.tape_of(servicing.name)
         check_ladder(servicing, book, parameters)
         if servicing.strategy is not None:
             check_hours(servicing.strategy, book)

@@ -22,6 +22,7 @@ from scenarios.vocabulary import (
     TRACE_VARIABLES,
 )
 from simulator.book import Book
+from simulator.business import Business, Opening
 from simulator.economics import funding_cost, servicing_cost
 from simulator.factors import SystematicPaths
 from simulator.horizon import RUN_OFF_MONTHS, longest_lag
@@ -83,6 +84,11 @@ class ScenarioRun:
     mix: tuple[Floats, Floats]
     """float64[tier] each: shares of the tiers in the opening principal and in the loans."""
     proposal: Proposal | None
+    opening: Opening
+    """The whole book, before the strategy declines any of it."""
+    lent: Opening
+    """What it lends, which is `book`."""
+    business: Business
 
 
 def count_levels(run: ScenarioRun) -> int:
@@ -108,6 +114,7 @@ def dataset_sizes(run: ScenarioRun) -> dict[str, int]:
                 ("pool", run.servicing.pool_names),
                 ("rung", run.servicing.rung_names),
                 ("incident", run.servicing.incident_names),
+                ("criterion", run.servicing.criterion_names),
             )
             if names
         },

@@ -155,13 +155,19 @@ def try_out(inputs: StudyInputs, size: RunSize) -> Trial:
 
 
 def _arranger(inputs: StudyInputs) -> Callable[[LoanTape], ScenarioRun]:
-    """What turns a book into the arrays of the study's first scenario, under the strategy of the most rungs."""
+    """What turns a book into the arrays of the study's first scenario, under the strategy of the most rungs.
+
+    Nothing is declined: of a few loans cut-offs may leave none.
+    """
     study, macro, parameters, servicing = (
         inputs.study,
         inputs.macro_paths()[0],
         inputs.parameters(),
         max(inputs.servicings(), key=lambda each: 0 if each.strategy is None else len(each.strategy.labels)),
     )
+    if servicing.strategy is not None:
+        open_to_all = servicing.strategy.model_copy(update={"underwriting": None})
+        servicing = replace(servicing, strategy=open_to_all)
     return lambda tape: prepare(tape, macro, parameters, servicing, months=study.months, seed=study.seed)
 
 

@@ -5,6 +5,7 @@ How a run is cut up is the matter of `test_engine_schedules`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -24,6 +25,7 @@ from scenarios.vocabulary import (
     POOL_VARIABLES,
     RUNG_VARIABLES,
     TRACE_VARIABLES,
+    UNDERWRITING_VARIABLES,
 )
 from simulator.engine import RunSize, simulate
 from simulator.kernels.portfolio import simulate_paths
@@ -67,10 +69,10 @@ def whole() -> xr.Dataset:
 def test_the_dataset_has_exactly_the_vocabularys_variables() -> None:
     tape = mixed_book()
     everything = {variable.name for variable in DATASET_VARIABLES}
-    of_pools = {variable.name for variable in (*POOL_VARIABLES, *INCIDENT_VARIABLES, *RUNG_VARIABLES)}
+    of_strategies = (*POOL_VARIABLES, *INCIDENT_VARIABLES, *RUNG_VARIABLES, *UNDERWRITING_VARIABLES)
     plain = simulated(tape, paths=3)
-    pooled = simulated(tape, paths=3, servicing=busy_servicing(parameters()))
-    assert set(plain.data_vars) == everything - of_pools
+    pooled = simulated(tape, paths=3, servicing=replace(busy_servicing(parameters()), underwrites=True))
+    assert set(plain.data_vars) == everything - {variable.name for variable in of_strategies}
     assert set(pooled.data_vars) == everything
     for variable in DATASET_VARIABLES:
         assert pooled[variable.name].dims == variable.dims, variable.name

@@ -42,6 +42,7 @@ def test_the_shelf_holds_what_studies_compare() -> None:
         "reference_us",
         "reminders_only",
         "restructure_first",
+        "strict_underwriting",
         "tracker_repossession",
     )
     assert STRATEGIES.names == (REFERENCE_STRATEGY, *NAMES)
@@ -72,6 +73,8 @@ def test_every_figure_names_its_source_with_its_confidence(name: str) -> None:
     strategy = find_strategy(name)
     parts = {f"pool {key}": pool.source for key, pool in strategy.pools.items()}
     parts |= {f"rung {item.label}": item.source for item in strategy.ladder} | {"incidents": strategy.incidents.source}
+    if strategy.underwriting is not None:
+        parts["underwriting"] = strategy.underwriting.source
     for part, source in parts.items():
         assert len(source) > 40, part
         assert re.search(r"\b[HML]\b", source), f"{part} states no confidence"

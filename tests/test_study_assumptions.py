@@ -112,6 +112,14 @@ def test_the_studys_own_assumptions_stand_in_report_and_json(tmp_path: Path) -> 
     assert "market share 12.5 % of the used-car market's auctions" in text
 
 
+def test_cut_offs_stand_among_the_studys_assumptions(tmp_path: Path) -> None:
+    rows = dict(study_rows(loaded(tmp_path, "us_subprime", more="strategies: [strict_underwriting]\n")))
+    told = rows["underwriting of strict_underwriting"]
+    assert told.startswith(
+        "most_ltv_percent = 125.0, least_score = 590.0, most_payment_to_income_percent = 15.0. assumpt"
+    )
+
+
 def test_a_study_without_assumptions_of_its_own_has_no_block(tmp_path: Path) -> None:
     inputs = loaded(tmp_path, "us_near_prime")
     assert (study_rows(inputs), study_document(inputs)) == ((), {})

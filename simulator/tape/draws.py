@@ -18,9 +18,12 @@ from simulator.entities import loan_entities
 FIRST_SLOT: Final = 1 << 24
 """Slots of attributes begin here, four attributes a slot; monthly draws and events of 1,200 months lie far below."""
 
+REPLACEMENT_SLOT: Final = 1 << 25
+"""Slot of the draw of the loan that takes a declined one's place: far above those of attributes (P17)."""
+
 
 def attribute_uniforms(
-    loan_ids: NDArray[np.str_], attributes: Sequence[str], seed: int
+    loan_ids: NDArray[np.str_], attributes: Sequence[str], seed: int, *, first_slot: int = FIRST_SLOT
 ) -> dict[str, NDArray[np.float64]]:
     """One number a loan and attribute, above 0 and below 1.
 
@@ -31,6 +34,8 @@ def attribute_uniforms(
         What is drawn; an attribute's place in the sequence is its address.
     seed : int
         0 to 2**64 - 1.
+    first_slot : int
+        Slot of the first four.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def attribute_uniforms(
     path = np.uint64(0)
     numbers: dict[str, NDArray[np.float64]] = {}
     for first in range(0, len(attributes), random.WORDS):
-        slot = np.uint64(FIRST_SLOT + first // random.WORDS)
+        slot = np.uint64(first_slot + first // random.WORDS)
         words = philox(low, high, path, slot, key & random.MASK, key >> random.SHIFT)
         # The last slot may hold more words than attributes.
         named = zip(attributes[first : first + random.WORDS], words, strict=False)

@@ -118,6 +118,7 @@ class Life:
         self.spell, self.carried_out = Spell(), list[int]()
         self.asked_by, self.watched = list[int](), False  # at the last close, of a loan without arrears
         self.waiting: dict[str, int] = defaultdict(int)  # months, by pool, since arrears last began or ended
+        self.opened, self.cured_after = self.state, None  # the state at the month's opening; month and rungs of a cure
         self.treatment: Plain | None = None  # of the last close; None: no rung has looked at these arrears
         self.seized = 0 if contract["repossessed"] else None
         self.default_bucket = world["parameters"]["default_bucket"]
@@ -183,7 +184,7 @@ class Life:
 
     def live(self, month: int, fire: float) -> None:
         """One month: event, cash, car."""
-        self.received = 0.0
+        self.received, self.opened = 0.0, self.state
         if not self.alive:
             return
         bucket = self.state

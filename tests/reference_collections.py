@@ -25,7 +25,9 @@ from reference_strategy import (
 from reference_workout import try_seizure
 from scenarios.vocabulary import (
     ACTION_PURPOSE,
+    CHARGED_OFF,
     INCIDENTS,
+    MATURED,
     MAX_BUCKET,
     PURPOSE_SUIT,
     TEAM_PURPOSE_FACTOR,
@@ -174,6 +176,7 @@ def is_for(rung: Plain, life: Life, month: int) -> bool:
 def close_month(lives: list[Life], month: int, office: Office, result: Plain) -> None:
     """All loans have moved: promises are counted, rungs ask, pools serve, effects are set, the month is paid."""
     for life in lives:
+        tell_outcome(life, month, result)
         settle_spell(life)
         watch(life, month, result)
     rungs = office.rungs
@@ -191,6 +194,23 @@ def close_month(lives: list[Life], month: int, office: Office, result: Plain) ->
             work(life, places, month, result)
     in_arrears = [rungs[place] for life, place in served if life.in_arrears]
     have_incidents(in_arrears, month, office, result)
+
+
+def tell_outcome(life: Life, month: int, result: Plain) -> None:
+    """What became of a loan after the rungs of the last close (P19)."""
+    cured, fell = life.state in (0, MATURED), life.opened == 0 and life.in_arrears
+    if 0 < life.opened <= MAX_BUCKET and cured:
+        life.cured_after = (month, life.carried_out)
+        for place in life.carried_out:
+            result["rung"]["cured", month, place] += 1.0
+    elif 0 < life.opened <= MAX_BUCKET and (life.state == CHARGED_OFF or life.opened < life.state <= MAX_BUCKET):
+        for place in life.carried_out:
+            result["rung"]["worse", month, place] += 1.0
+    elif fell and life.cured_after and month - life.cured_after[0] <= 12:
+        cured_in, places = life.cured_after
+        for place in places:
+            result["rung"]["again", cured_in, place] += 1.0
+        life.cured_after = None
 
 
 def rungs_for(life: Life, month: int, office: Office) -> list[int]:

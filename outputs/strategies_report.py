@@ -14,6 +14,7 @@ from outputs import estimators
 from outputs.care import care_table
 from outputs.incident_limits import IncidentResult
 from outputs.measures import sample_of
+from outputs.outcomes import outcome_table
 from outputs.report_views import Cell, by_run
 from outputs.servicing import has_pool
 from outputs.strategies import (
@@ -28,6 +29,7 @@ from outputs.strategies_costs import COST_LABELS, strategy_costs
 from outputs.strategies_view import Comparison, comparison_notes, ranking
 from outputs.weighted import ALL_SCENARIOS, with_mixture
 from outputs.wording import NOT_AVAILABLE, amount, measure_label, percent, run_label
+from scenarios.vocabulary import AGAIN_MONTHS
 
 SHOWN: Final = ("expected_loss", "expected_shortfall", NET_CASH, INCIDENTS)
 """Measures of the report's differences; of the shortfall the level by which strategies are ranked."""
@@ -121,6 +123,8 @@ def strategies_context(
         "cost_labels": COST_LABELS,
         "action_costs": action_costs(results) if costly else [],
         "care": by_run(care_table(results)),
+        "outcomes": by_run(outcome_table(results)),
+        "again_months": AGAIN_MONTHS,
     }
 
 

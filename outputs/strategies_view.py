@@ -15,6 +15,7 @@ from outputs.business import TABLE, business_lines, business_tables
 from outputs.care import CARE, care_lines, care_tables
 from outputs.incident_limits import IncidentResult
 from outputs.measures import Loss, as_records
+from outputs.outcomes import OUTCOMES, outcome_lines, outcome_tables
 from outputs.strategies import IN_LOANS, several_strategies, strategy_differences, strategy_levels, strategy_totals
 from outputs.strategies_best import REPLICATES, best_strategies
 from outputs.strategies_costs import COST_LABELS, RATIOS, strategy_costs
@@ -77,6 +78,7 @@ class Comparison:
             "strategy_ranking": ranking(self.levels, self.best),
             "strategy_costs": self.costs,
             **care_tables(self.dataset),
+            **outcome_tables(self.dataset),
             **business_tables(self.dataset, self.loss),
         }
 
@@ -128,7 +130,7 @@ def format_comparison(found: Comparison, measures: Collection[str] = MEASURES) -
     """
     parts = [_heading(found), *_difference_lines(found, measures), *_pairing_lines(found)]
     parts += [*_ranking_lines(found), *_cost_lines(found), *care_lines(found.dataset)]
-    parts += business_lines(found.dataset, found.loss)
+    parts += [*outcome_lines(found.dataset), *business_lines(found.dataset, found.loss)]
     return "\n".join(parts)
 
 
@@ -306,6 +308,7 @@ def comparison_document(found: Comparison, limits: Sequence[IncidentResult] = ()
         "ranking": as_records(tables["strategy_ranking"]),
         "costs": as_records(tables["strategy_costs"]),
         "care": as_records(tables[CARE]) if CARE in tables else [],
+        "outcomes": as_records(tables[OUTCOMES]) if OUTCOMES in tables else [],
         "business": as_records(tables[TABLE]) if TABLE in tables else [],
         "incident_limits": [limit.record() for limit in limits],
     }

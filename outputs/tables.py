@@ -35,6 +35,7 @@ from outputs.business import business_tables
 from outputs.care import care_tables
 from outputs.csv_text import to_csv
 from outputs.incident_limits import IncidentResult
+from outputs.outcomes import outcome_tables
 from outputs.report import ReportInputs
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range
@@ -73,7 +74,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "summary_net_loss": measures.summary(results, "net_loss"),
         "return_periods": measures.return_periods(results),
         "differences": compare.paired_differences(results),
-        **(care_tables(results) if inputs.comparison is None else inputs.comparison.tables()),
+        **(_alone(results) if inputs.comparison is None else inputs.comparison.tables()),
         **business_tables(results),
         "weighted": weighted_summary(results),
         "top_of_range": top_of_range(results),
@@ -94,6 +95,11 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
     if has_method(results):
         tables["tail"] = tail_table(results)
     return tables | ({} if inputs.load_report is None else _load_tables(inputs.load_report))
+
+
+def _alone(results: xr.Dataset) -> dict[str, pandas.DataFrame]:
+    """Tables of a ladder that has none to compare with."""
+    return {**care_tables(results), **outcome_tables(results)}
 
 
 def _money_tables(results: xr.Dataset) -> dict[str, pandas.DataFrame]:

@@ -137,6 +137,9 @@ ACTIONS: Final = (
 )
 """What may be done with a loan in arrears, in the order of their draws' purposes: new ones come last."""
 
+AGAIN_MONTHS: Final = 12
+"""Months within which an entry into arrears after a return to current counts as a relapse (methodology (P19))."""
+
 CARE_ACTIONS: Final = ("reminder", "check_in")
 """What may be done about a loan without arrears, in the order of their draws' purposes: new ones come last."""
 

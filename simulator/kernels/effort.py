@@ -6,9 +6,6 @@ from simulator.kernels.bundles import NEVER
 from simulator.kernels.compile import compiled
 from simulator.kernels.ladder import EXTENSION, NO_RUNG
 
-AGAIN_MONTHS = 12
-"""Months within which an entry into arrears after a return to current counts as a relapse (P19)."""
-
 
 @compiled(inline=True, inner=True)
 def begin_path(effort):  # type: ignore[no-untyped-def]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenarios.vocabulary import CHARGED_OFF, MATURED, MAX_BUCKET
+from scenarios.vocabulary import AGAIN_MONTHS, CHARGED_OFF, MATURED, MAX_BUCKET
 from simulator.kernels.bundles import NEVER
 from simulator.kernels.compile import compiled
-from simulator.kernels.effort import AGAIN_MONTHS
 from simulator.kernels.pools import AGAIN, CURED, WORSE
 
 

@@ -64,10 +64,10 @@ SHOWN_REJECTS: Final = 200
 
 LIMITATIONS: Final = (
     "There is no insurance programme.",
-    "Litigation, settlements and debt sale are not states of their own; deficiency collections stand for what comes in "
-    "after a sale.",
-    "Repossession follows rates by arrears, not a lender's decision, and yards and auction lanes are never full; the "
-    "book's own sales depress prices only where the study states its market share.",
+    "Suits and sales of debt act on what a sale of the car leaves unpaid and are no states of their own; prices of "
+    "debt do not fall when everybody sells, and there are no settlements for less than is owed.",
+    "Where no strategy says otherwise, repossession follows rates by arrears; yards and auction lanes are never full, "
+    "and the book's own sales depress prices only where the study states its market share.",
     "The allowance by stage is that of the as-of date: how stages and provisions move later is not simulated, and the "
     "income statement is before provisions, overhead and tax.",
     "Funding is repriced every month and costs the same whatever happens to the book: no liquidity premium, no "

@@ -63,7 +63,8 @@ SHOWN_REJECTS: Final = 200
 """Rejected rows that the report prints; the table beside it has all of them."""
 
 LIMITATIONS: Final = (
-    "There is no insurance programme.",
+    "Cut-offs at underwriting decline loans of the book: no loan gets another rate, amount or term. There is no "
+    "insurance programme.",
     "Litigation, settlements and debt sale are not states of their own; deficiency collections stand for what comes in "
     "after a sale.",
     "Repossession follows rates by arrears, not a lender's decision, and yards and auction lanes are never full; the "

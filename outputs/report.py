@@ -63,7 +63,8 @@ SHOWN_REJECTS: Final = 200
 """Rejected rows that the report prints; the table beside it has all of them."""
 
 LIMITATIONS: Final = (
-    "There is no insurance programme.",
+    "Cut-offs at underwriting decline loans of the book: no loan gets another rate, amount or term. There is no "
+    "insurance programme.",
     "Suits and sales of debt act on what a sale of the car leaves unpaid and are no states of their own; prices of "
     "debt do not fall when everybody sells, and there are no settlements for less than is owed.",
     "Where no strategy says otherwise, repossession follows rates by arrears; yards and auction lanes are never full, "

@@ -251,26 +251,23 @@ INCIDENT_VARIABLES: Final = (
 )
 """In results of studies that name a strategy."""
 
-_LENT: Final[tuple[tuple[str, tuple[str, ...], Unit, str], ...]] = (
-    ("contractual_principal", ("strategy", "month"), "currency", "principal due by contract"),
-    ("contractual_interest", ("strategy", "month"), "currency", "interest due by contract"),
-    ("opening_balance_by_stage", ("scenario", "strategy", "stage"), "currency", "opening principal by stage"),
-    ("opening_count_by_stage", ("scenario", "strategy", "stage"), "count", "loans by stage"),
-    ("opening_balance_by_tier", ("strategy", "tier"), "currency", "opening principal by tier"),
-)
-
 UNDERWRITING_VARIABLES: Final = (
     Variable("declined_count", ("strategy",), "count", "loans of the book that underwriting declines"),
-    Variable("declined_balance", ("strategy",), "currency", "their opening principal"),
-    Variable("declined_interest", ("strategy",), "currency",
-             "interest that their contracts ask for within the horizon, no loan late or prepaid"),
-    Variable("declined_by_criterion", ("strategy", "criterion"), "count", "by the first criterion that is not met"),
+    Variable("declined_balance", ("strategy",), "currency", "opening principal of declined loans"),
+    Variable("declined_interest", ("strategy",), "currency", "interest due by contract of declined loans"),
+    Variable("declined_by_criterion", ("strategy", "criterion"), "count", "declined loans by first criterion unmet"),
     Variable("replaced_count", ("strategy",), "count", "copies of accepted loans in the place of declined ones"),
-    Variable("replaced_balance", ("strategy",), "currency", "their opening principal"),
-    *(Variable(f"lent_{name}", dims, unit, f"{text}, of the loans that are lent") for name, dims, unit, text in _LENT),
+    Variable("replaced_balance", ("strategy",), "currency", "opening principal of copies of accepted loans"),
+    *(Variable(f"lent_{name}", dims, "count" if "count_" in name else "currency", f"{text} of loans lent")
+      for name, dims, text in (
+        ("contractual_principal", ("strategy", "month"), "principal due by contract"),
+        ("contractual_interest", ("strategy", "month"), "interest due by contract"),
+        ("opening_balance_by_stage", ("scenario", "strategy", "stage"), "opening principal by stage"),
+        ("opening_count_by_stage", ("scenario", "strategy", "stage"), "number by stage"),
+        ("opening_balance_by_tier", ("strategy", "tier"), "opening principal by tier"),
+    )),
 )
-"""In results of studies of which a strategy has underwriting cut-offs: there what has no dim `strategy` is the whole
-book's."""
+"""In results of studies of which a strategy declines loans: there what has no dim `strategy` is the whole book's."""
 
 STAGE_VARIABLES: Final = (
     Variable("opening_balance_by_stage", ("scenario", "stage"), "currency", "opening principal by stage"),

@@ -25,6 +25,7 @@ from scenarios.vocabulary import (
     RUNG_VARIABLES,
     SEGMENTS,
     STAGES,
+    UNDERWRITING_VARIABLES,
     Variable,
 )
 
@@ -288,7 +289,8 @@ def _after_horizon(values: Flows) -> Flows:
 
 def _labelled(values: Flows, n_paths: int, n_months: int, seed: int) -> xr.Dataset:
     coordinates = _coordinates(n_paths, n_months)
-    optional = {variable.name for variable in (*POOL_VARIABLES, *INCIDENT_VARIABLES, *RUNG_VARIABLES)}
+    of_strategies = (*POOL_VARIABLES, *INCIDENT_VARIABLES, *RUNG_VARIABLES, *UNDERWRITING_VARIABLES)
+    optional = {variable.name for variable in of_strategies}
     wanted = [variable for variable in DATASET_VARIABLES if variable.name not in optional or variable.name in values]
     if "pool_demand" in values:
         coordinates["pool"] = ["phone"]

@@ -75,9 +75,10 @@ def test_a_comparison_tells_declined_business(home: Path, monkeypatch: pytest.Mo
         for name, count in (("reference", 0), ("asking", sum(declined_of(home).values())))
     ]
     with_cash = carstress("compare", "lent", "--json", "--measure", "net_cash").document["differences"]
-    kept = rows[1]["declined_balance"]
-    (cash,) = [row for row in with_cash if (row["scenario"], row["measure"]) == ("baseline", "net_cash")]
-    assert abs(cash["value"]) < 0.5 * kept, "principal that is not lent counts as cash that is kept"
+    for scenario in ("baseline", "severely_adverse"):
+        (cash,) = [row for row in with_cash if (row["scenario"], row["measure"]) == (scenario, "net_cash")]
+        # Declined loans would have repaid a part within these months; without their principal this would be below 0.
+        assert 0.0 < cash["value"] < rows[1]["declined_balance"]
 
 
 def test_a_declined_loan_is_traced_where_it_is_lent(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

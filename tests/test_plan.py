@@ -38,7 +38,8 @@ SIZE = RunSize(threads=2)
 PLAIN = SMALL_STUDY.replace("months: 6", "months: 12")
 POOLED = SMALL_STUDY.replace("us_near_prime", "us_subprime") + ("strategies: [reference_us]\n")
 UNCERTAIN = SMALL_STUDY + "uncertainty: {draws: 5}\n"
-STUDIES = {"plain": PLAIN, "pooled": POOLED, "uncertain": UNCERTAIN}
+LENT = SMALL_STUDY.replace("us_near_prime", "us_subprime") + "strategies: [strict_underwriting, reference_us]\n"
+STUDIES = {"plain": PLAIN, "pooled": POOLED, "uncertain": UNCERTAIN, "lent": LENT}
 
 KEYS = {
     "schema", "study", "loans", "paths", "scenarios", "runs", "months", "threads", "parameter_draws", "minutes",
@@ -75,7 +76,9 @@ def test_the_size_of_the_dataset_is_known_before_the_run(tmp_path: Path, kind: s
     assert set(shapes) == by_path
     for name, shape in shapes.items():
         assert results[name].dtype == shape.dtype, name
-        assert results[name].isel(scenario=0, missing_dims="ignore").size == inputs.study.paths * np.prod(shape.sizes)
+        assert results[name].isel(scenario=0, strategy=0, missing_dims="ignore").size == inputs.study.paths * np.prod(
+            shape.sizes
+        )
     others = other_shapes(dataset_sizes(trial.run))
     assert set(others) == {str(name) for name in trial.results.data_vars} - by_path
     assert bytes_of(others) == sum(trial.results[name].nbytes for name in others)

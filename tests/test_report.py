@@ -224,7 +224,7 @@ def test_what_fails_or_is_missing_is_said_at_the_top(html: str) -> None:
     top = html[: html.index('<section id="summary">')]
     assert "A declared limit fails: severely_adverse, VaR 99 % is 19.600 % of the opening balance" in top
     assert "the horizon outlasts the path" in top
-    assert "no underwriting cut-offs, watch list or reminders before the due date" in " ".join(html.split())
+    assert "no loan gets another rate, amount or term" in " ".join(html.split())
 
 
 def test_many_rejected_rows_are_cut_and_the_rest_is_pointed_to(inputs: ReportInputs) -> None:

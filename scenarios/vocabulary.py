@@ -258,14 +258,11 @@ UNDERWRITING_VARIABLES: Final = (
     Variable("declined_by_criterion", ("strategy", "criterion"), "count", "declined loans by first criterion unmet"),
     Variable("replaced_count", ("strategy",), "count", "copies of accepted loans in the place of declined ones"),
     Variable("replaced_balance", ("strategy",), "currency", "opening principal of copies of accepted loans"),
-    *(Variable(f"lent_{name}", dims, "count" if "count_" in name else "currency", f"{text} of loans lent")
-      for name, dims, text in (
-        ("contractual_principal", ("strategy", "month"), "principal due by contract"),
-        ("contractual_interest", ("strategy", "month"), "interest due by contract"),
-        ("opening_balance_by_stage", ("scenario", "strategy", "stage"), "opening principal by stage"),
-        ("opening_count_by_stage", ("scenario", "strategy", "stage"), "number by stage"),
-        ("opening_balance_by_tier", ("strategy", "tier"), "opening principal by tier"),
-    )),
+    Variable("lent_contractual_principal", ("strategy", "month"), "currency", "principal due by contract, loans lent"),
+    Variable("lent_contractual_interest", ("strategy", "month"), "currency", "interest due by contract, loans lent"),
+    Variable("lent_opening_balance_by_stage", ("scenario", "strategy", "stage"), "currency", "principal lent by stage"),
+    Variable("lent_opening_count_by_stage", ("scenario", "strategy", "stage"), "count", "loans lent by stage"),
+    Variable("lent_opening_balance_by_tier", ("strategy", "tier"), "currency", "principal lent by tier"),
 )
 """In results of studies of which a strategy declines loans: there what has no dim `strategy` is the whole book's."""
 

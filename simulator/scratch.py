@@ -9,6 +9,7 @@ import numpy as np
 from scenarios.vocabulary import STAGES
 from simulator.horizon import RUN_OFF_MONTHS, longest_lag, months_needed
 from simulator.kernels.bundles import PRIORITIES
+from simulator.kernels.ladder import MOST_RUNGS
 from simulator.kernels.random import WORDS
 from simulator.kernels.workspace import ALL_WORDS, EFFORT, LANES, PATH_STATE, Items, Movers, Slots, Workspace
 from simulator.shapes import Shape
@@ -77,6 +78,7 @@ def _of_collections(run: ScenarioRun, threads: int, chunk: int) -> dict[str, Sha
         "effort": Shape((threads, chunk if run.ladder.on else 1), EFFORT),
         "meant": Shape((threads, chunk if cares else 0), np.uint32),
         "cared": Shape((threads, chunk if cares else 0), np.uint32),
+        "tally": Shape((threads, 2, MOST_RUNGS), np.int32),
         "visited": Shape((threads, chunk if run.ladder.on else 1), np.int32),
         "lined": Shape((threads, chunk if run.ladder.on else 1), np.int32),
         "queue": Shape((threads, queue), np.int32),

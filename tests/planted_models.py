@@ -266,7 +266,9 @@ ERRORS = (
     ),
     Planted(
         "writ_before_the_visit", "what a visit reveals counts at the same close", f"{KERNELS}/treatment.py",
-        "(rung.revealed >> np.uint32(known))", "(rung.revealed >> np.uint32(effort.revealed))",
+        "if (fits >> np.uint32(number)) & 1 == 0:",
+        "if ((ladder.fits[loan] & ladder.of_bucket[state] & ladder.of_known[effort.revealed])\n"
+        "                >> np.uint32(number)) & 1 == 0:",
         ("test_collections_effects.py", *REFERENCE),
     ),
     Planted(

@@ -72,7 +72,7 @@ RUNS = {
     "seeded": ("calls.yaml", SHIPPED, 8),
     "weighted": ("reference, calls.yaml", "calm.yaml, storm.yaml", 7),
 }
-TABLES = ("strategy_costs", "strategy_differences", "strategy_levels", "strategy_ranking")
+TABLES = ("rung_outcomes", "strategy_costs", "strategy_differences", "strategy_levels", "strategy_ranking")
 PICTURES = (
     "collections_funnel",
     "incidents",

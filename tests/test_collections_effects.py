@@ -64,7 +64,7 @@ def without_effects(strategy: CollectionStrategy) -> CollectionStrategy:
     }
     plain = strategy.model_dump(mode="json", exclude_none=True)
     care = [{**item, "averted_percent": 0.0, "cost_per_contact": 0.0} for item in plain["while_current"]]
-    fields = {**plain, "ladder": rungs, "while_current": care, "pools": pools, "incidents": {}}
+    fields = {**plain, "ladder": rungs, "while_current": care, "pools": pools, "incidents": {}, "underwriting": None}
     return CollectionStrategy.model_validate({**fields, "rules": None, "currency": "USD"})
 
 

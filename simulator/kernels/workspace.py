@@ -207,6 +207,8 @@ class Workspace(NamedTuple):
     where the strategy has no such rungs."""
     cared: NDArray[np.uint32]
     """[worker, chunk] those that were carried out."""
+    tally: NDArray[np.int32]
+    """[worker, 2, MOST_RUNGS] loans that cured and that got worse this month, by rung carried out at the last close."""
     visited: NDArray[np.int32]
     """[worker, chunk] places of the loans that a close looks at, in order."""
     lined: NDArray[np.int32]

@@ -31,13 +31,13 @@ def default_rate(dataset: xr.Dataset, horizon: int = DEFAULT_RATE_HORIZON) -> xr
     Returns
     -------
     xr.DataArray
-        float64[scenario, strategy, programme, path], fraction of opening count.
+        float64[scenario, strategy, programme, path], fraction of the opening loans, of those that a strategy lends.
     """
     months = dataset.sizes["month"]
     if horizon > months:
         raise ValueError(f"a {horizon}-month default rate of a run of {months} months; expected {horizon} or more.")
     defaults = dataset["default_count"].isel(month=slice(0, horizon)).sum("month", skipna=False)
-    return (defaults / float(dataset.attrs["opening_count"])).rename(f"default_rate_{horizon}m")
+    return (defaults / lent_count(dataset)).transpose(*defaults.dims).rename(f"default_rate_{horizon}m")
 
 
 def cumulative_net_loss(dataset: xr.Dataset) -> xr.DataArray:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Estimate
+from outputs.lending import lent_count
 from outputs.measures import runs, sample_of
 from outputs.rates import ratio
 from scenarios.vocabulary import POOL_VARIABLES, RUN_DIMS
@@ -64,7 +65,7 @@ def funnel(dataset: xr.Dataset) -> pandas.DataFrame:
     for run in runs(dataset):
         one = dataset.sel(run)
         totals = {name: one[name].sum("month", skipna=False) for name in STEPS}
-        opening = xr.full_like(totals["default_count"], float(dataset.attrs["opening_count"]), dtype=float)
+        opening = xr.full_like(totals["default_count"], float(lent_count(one)), dtype=float)
         for name, step in STEPS.items():
             share = ratio(totals[name], totals[step.base] if step.base else opening, dataset)
             rows.append(

@@ -18,6 +18,7 @@ import pandas
 import xarray as xr
 
 from outputs import estimators
+from outputs.bootstrap import Floats, paths_of, quantile_spread
 from outputs.compare import shortfall_difference
 from outputs.estimators import NOT_ESTIMABLE, Estimate
 from outputs.lending import principal_kept
@@ -124,6 +125,10 @@ class Pair:
         """Difference of the values at risk."""
         return quantile_difference(*self.loss, self.dataset, level)
 
+    def quantile_errors(self) -> Floats:
+        """Errors of the differences of the values at risk as samples show them: float64[level of `LEVELS`]."""
+        return quantile_spread(paths_of(self.loss, self.dataset), int(self.dataset.attrs["seed"]), LEVELS)
+
     def shortfall(self, level: float) -> Estimate:
         """Difference of the expected shortfalls."""
         return shortfall_difference(*self.loss, self.dataset, level)
@@ -145,6 +150,10 @@ class MixedPair(Pair):
         """Difference of the mixtures' values at risk."""
         found = [mixture_quantile(values, self.dataset, level) for values in self.losses]
         return _joint_difference([(one, _scaled(one, beyond, self.dataset)) for one, beyond in found], self.dataset)
+
+    def quantile_errors(self) -> Floats:
+        """As `Pair.quantile_errors`, of the mixtures."""
+        return quantile_spread(paths_of(self.losses, self.dataset), int(self.dataset.attrs["seed"]), LEVELS)
 
     def shortfall(self, level: float) -> Estimate:
         """Difference of the mixtures' shortfalls."""
@@ -221,13 +230,20 @@ def pair_estimates(pair: Pair) -> Iterator[tuple[str, float, Estimate]]:
     """Differences of one strategy to another: (measure, level or NaN, estimate)."""
     dataset = pair.dataset
     yield "expected_loss", math.nan, mean_difference(*pair.loss, dataset)
-    for level in LEVELS:
-        yield "value_at_risk", level, pair.quantile(level)
+    for level, error in zip(LEVELS, pair.quantile_errors(), strict=True):
+        yield "value_at_risk", level, _widened(pair.quantile(level), float(error), sample_of(pair.loss[0], dataset).z)
     for level in LEVELS:
         yield "expected_shortfall", level, pair.shortfall(level)
     yield NET_CASH, math.nan, mean_difference(*pair.cash, dataset)
     if pair.incidents is not None:
         yield INCIDENTS, math.nan, mean_difference(*pair.incidents, dataset)
+
+
+def _widened(found: Estimate, error: float, z: float) -> Estimate:
+    """The estimate with the larger of its own error and another; one that has none keeps none."""
+    if not error > found.standard_error:
+        return found
+    return Estimate(found.value, error, found.value - z * error, found.value + z * error, found.unreliable)
 
 
 def mean_difference(one: xr.DataArray, other: xr.DataArray, dataset: xr.Dataset) -> Estimate:

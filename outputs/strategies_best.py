@@ -17,47 +17,18 @@ import pandas
 import xarray as xr
 from numpy.typing import NDArray
 
-from outputs.measures import Loss, path_weight, ties
+from outputs.bootstrap import Paths, drawn_again, how_many, paths_of, stream
+from outputs.measures import Loss
 from outputs.strategies import strategy_loss
-from outputs.weighted import ALL_SCENARIOS, WEIGHT, scenario_labels
+from outputs.weighted import ALL_SCENARIOS, scenario_labels
 
 REPLICATES: Final = 2_000
 """Samples that are drawn again: a probability near a half is then known to 1.1 % (one standard error)."""
-
-FEWEST: Final = 200
-MOST_WORK: Final = 200_000_000
-"""Replicates x paths x strategies from which on fewer are drawn, but never fewer than `FEWEST`."""
-
-STREAM: Final = 0x636F6D70617265
-"""Second word of the key of Philox4x64-10, "compare" in ASCII; the first is the run's seed. No draw of a path has it:
-those have Philox4x32-10."""
 
 LEVEL: Final = 0.99
 """Of the shortfall."""
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Paths:
-    """Losses of strategies on the same paths, and how the paths hang together.
-
-    Attributes
-    ----------
-    loss : float64[strategy, path]
-    weight : float64[path]
-        Sum 1.
-    batch : int64[path]
-        0 .. n - 1.
-    stratum : int64[path] or None
-        Strata whose share of the weight is known, and so is kept.
-    """
-
-    loss: Floats
-    weight: Floats
-    batch: Ints
-    stratum: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,29 +49,16 @@ def bootstrap_best(paths: Paths, seed: int, *, replicates: int = REPLICATES, lev
     seed : int
         The run's.
     """
-    random = np.random.Generator(np.random.Philox(key=np.array([seed, STREAM], dtype=np.uint64)))
-    count = max(min(replicates, MOST_WORK // paths.loss.size), min(replicates, FEWEST))
+    random, count = stream(seed), how_many(replicates, paths)
     order = np.argsort(paths.loss, axis=1, kind="stable")
     ranked = np.take_along_axis(paths.loss, order, axis=1)
     wins = np.zeros((2, len(paths.loss)))
     for _ in range(count):
-        weight = _drawn_again(paths, random)
+        weight = drawn_again(paths, random)
         wins[0] += _least(paths.loss @ weight)
         tails = [_shortfall(values, weight[places], level) for values, places in zip(ranked, order, strict=True)]
         wins[1] += _least(np.array(tails))
     return Best(wins[0] / count, wins[1] / count, count)
-
-
-def _drawn_again(paths: Paths, random: np.random.Generator) -> Floats:
-    """Weights of paths after a draw of as many batches with replacement: float64[path], sum 1."""
-    batches = int(paths.batch.max()) + 1
-    times = np.bincount(random.integers(0, batches, batches), minlength=batches)
-    weight = paths.weight * times[paths.batch]
-    if paths.stratum is not None:
-        known = np.bincount(paths.stratum, weights=paths.weight)
-        held = np.bincount(paths.stratum, weights=weight, minlength=known.size)
-        weight = weight * np.divide(known, held, out=np.zeros_like(held), where=held > 0.0)[paths.stratum]
-    return np.asarray(weight / weight.sum(), dtype=np.float64)
 
 
 def _shortfall(ranked: Floats, weight: Floats, level: float) -> float:
@@ -132,9 +90,9 @@ def _rows(dataset: xr.Dataset, loss: Loss) -> Iterator[dict[str, Any]]:
     for scenario in scenario_labels(dataset):
         for programme in map(str, dataset["programme"].values):
             at = {"scenario": scenario, "programme": programme}
-            found = bootstrap_best(
-                _paths(losses.sel(programme=programme), scenario, dataset), int(dataset.attrs["seed"])
-            )
+            chosen = losses.sel(programme=programme).transpose("strategy", "scenario", "path")
+            chosen = chosen if scenario == ALL_SCENARIOS else chosen.sel(scenario=scenario)
+            found = bootstrap_best(paths_of(list(chosen), dataset), int(dataset.attrs["seed"]))
             for place, name in enumerate(map(str, dataset["strategy"].values)):
                 yield {
                     **at,
@@ -143,24 +101,3 @@ def _rows(dataset: xr.Dataset, loss: Loss) -> Iterator[dict[str, Any]]:
                     "best_by_shortfall": float(found.by_shortfall[place]),
                     "replicates": found.replicates,
                 }
-
-
-def _paths(losses: xr.DataArray, scenario: str, dataset: xr.Dataset) -> Paths:
-    """Paths of a scenario; of `ALL_SCENARIOS` those of each with the weight of both, and a batch holds its own of all.
-
-    Parameters
-    ----------
-    losses : float64[scenario, strategy, path]
-    """
-    mixed = scenario == ALL_SCENARIOS
-    shares = dataset[WEIGHT].values if mixed else np.ones(1)
-    chosen = losses if mixed else losses.sel(scenario=[scenario])
-    values = chosen.transpose("strategy", "scenario", "path").values.reshape(losses.sizes["strategy"], -1)
-    weight, stratum = path_weight(dataset).values, ties(dataset).stratum
-    batch = np.unique(dataset["batch"].values, return_inverse=True)[1]
-    return Paths(
-        np.asarray(values, dtype=np.float64),
-        np.outer(shares, weight / weight.sum()).ravel(),
-        np.tile(batch, shares.size),
-        None if stratum is None else np.tile(stratum, shares.size),
-    )

@@ -17,6 +17,7 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Estimate
+from outputs.lending import lent_count
 from outputs.measures import path_mean, runs, sample_of
 from outputs.periods import Period, periods
 from outputs.rates import UNKNOWN, loans_at_opening, ratio
@@ -61,7 +62,7 @@ def _columns(found: Estimate) -> dict[str, float]:
 def _estimates(one: xr.Dataset, period: Period, dataset: xr.Dataset) -> Iterator[tuple[str, Estimate]]:
     defaults, exposure = period.sum(one["default_count"]), period.sum(one["default_balance"])
     to_date = Period("", 1, period.last).sum(one["default_count"])
-    opening = xr.full_like(to_date, float(dataset.attrs["opening_count"]), dtype=float)
+    opening = xr.full_like(to_date, float(lent_count(one)), dtype=float)
     yield "default_rate", ratio(defaults, period.of(one["opened"]).isel(month=0), dataset)
     yield "cumulative_default_rate", ratio(to_date, opening, dataset)
     yield "exposure_at_default", ratio(exposure, defaults, dataset, scale=1.0)

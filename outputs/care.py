@@ -119,6 +119,7 @@ def care_lines(dataset: xr.Dataset) -> list[str]:
         rows.append((*shown, *counts, *shares, amount(row["averted"]), percent(row["averted_percent"], 2)))
         before = run
     title = (
-        "Before arrears: whom rungs were for, who of them fell behind or would have, entries averted; mean over paths"
+        "Before arrears, in loan-months: whom rungs were for, who of them fell behind or would have, entries averted;\n"
+        "mean over paths; right and found leave the last month out, whose next is beyond the horizon"
     )
     return ["", title, align([head, *rows], text_columns=3)]

@@ -11,7 +11,7 @@ from scenarios.checks import month_text
 from scenarios.counted import counted
 from scenarios.schema import MacroScenario, Satellite, Study
 from simulator.effects import effective_pairs, moves, variables_without_effect
-from simulator.ladder import idle_rungs
+from simulator.ladder import idle_rungs, unmet_rungs
 
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow
@@ -100,6 +100,12 @@ def _idle_rungs(inputs: StudyInputs) -> Iterator[str]:
             yield (
                 f"No bucket of the parameter set begins in the days of {', '.join(idle)} of strategy {strategy.name}: "
                 "nobody is on these rungs."
+            )
+        unmet = () if strategy is None else unmet_rungs(strategy, inputs.tape_of(strategy.name))
+        if strategy is not None and unmet:
+            yield (
+                f"No loan of the book meets the conditions of {', '.join(unmet)} of strategy {strategy.name} (tracker, "
+                "starter interrupt, region): nobody is on these rungs."
             )
 
 

@@ -1,8 +1,8 @@
 """What the book earns and costs: interest, fees, funding, servicing and credit losses by year.
 
 Accrual, before provisions, overhead and tax: interest counts in the month in which it accrues, what is charged off is
-lost in the month in which it is booked, and recoveries and their costs count in the month of their cash. Everything is
-within the horizon; nothing here is discounted.
+lost in the month in which it is booked, and recoveries and their costs count in the month of their cash; so do costs of
+collection strategies. Everything is within the horizon; nothing here is discounted.
 """
 
 from __future__ import annotations
@@ -39,21 +39,29 @@ class Item:
         Sum of which variables it is, each with its factor: 1 or -1.
     total : bool
         It sums up lines above.
+    ladder : bool
+        It is of collection strategies: left out where it is 0 in every run.
     """
 
     name: str
     label: str
     variables: dict[str, float]
     total: bool = False
+    ladder: bool = False
+
+    def shown(self, dataset: xr.Dataset) -> bool:
+        """Whether a result has it."""
+        return not self.ladder or all(name in dataset and bool(dataset[name].any()) for name in self.variables)
 
     def of(self, dataset: xr.Dataset) -> xr.DataArray:
         """Its amount by path and month."""
-        return reduce(add, (factor * dataset[name] for name, factor in self.variables.items()))
+        return reduce(add, (factor * dataset[name] for name, factor in self.variables.items() if name in dataset))
 
 
 _EARNED: Final = {"interest_accrued": 1.0, "fees": 1.0, "funding_cost": -1.0}
 _CREDIT: Final = {"charge_off": 1.0, "sale_proceeds": -1.0, "deficiency_cash": -1.0, "workout_cost": 1.0}
-_RESULT: Final = {**_EARNED, "servicing_cost": -1.0, **{name: -factor for name, factor in _CREDIT.items()}}
+_LADDER: Final = {"judgment_cash": 1.0, "debt_sale_cash": 1.0, "collection_cost": -1.0, "incident_cost": -1.0}
+_RESULT: Final = {**_EARNED, "servicing_cost": -1.0, **{name: -factor for name, factor in _CREDIT.items()}, **_LADDER}
 
 ITEMS: Final = (
     Item("interest", "Interest accrued", {"interest_accrued": 1.0}),
@@ -64,7 +72,11 @@ ITEMS: Final = (
     Item("charge_off", "less gross charge-off, accrued interest included", {"charge_off": 1.0}),
     Item("sale_proceeds", "Proceeds of repossessed cars", {"sale_proceeds": 1.0}),
     Item("deficiency_cash", "Deficiency collections", {"deficiency_cash": 1.0}),
+    Item("judgment_cash", "Collections on judgments", {"judgment_cash": 1.0}, ladder=True),
+    Item("debt_sale_cash", "Sales of deficiencies", {"debt_sale_cash": 1.0}, ladder=True),
     Item("workout_cost", "less costs of repossession and sale", {"workout_cost": 1.0}),
+    Item("collection_cost", "less costs of collection", {"collection_cost": 1.0}, ladder=True),
+    Item("incident_cost", "less costs of incidents", {"incident_cost": 1.0}, ladder=True),
     Item(RESULT, "Result before provision, overhead and tax", _RESULT, total=True),
 )
 """Lines of the statement in their order. Amounts are positive; a label that begins with "less" is taken away."""
@@ -80,7 +92,7 @@ def income(dataset: xr.Dataset) -> pandas.DataFrame:
         high (currency; totals are negative where the book loses), percent_a_year and percent_a_year_error (over the
         mean balance of the period's months, times twelve).
     """
-    amounts = {item.name: _by_period(dataset, item.of) for item in ITEMS}
+    amounts = {item.name: _by_period(dataset, item.of) for item in ITEMS if item.shown(dataset)}
     balance = _by_period(dataset, balance_at_opening)
     rows: list[dict[str, Any]] = []
     for run in runs(dataset):

@@ -91,7 +91,7 @@ def outcome_lines(dataset: xr.Dataset) -> list[str]:
     table = outcome_table(dataset)
     if table.empty:
         return []
-    rows: list[tuple[str, ...]] = [("scenario", "strategy", "after", "loans", "cured, %", "worse, %", "again, %")]
+    rows: list[tuple[str, ...]] = [("scenario", "strategy", "after", "loan-months", "cured, %", "worse, %", "again, %")]
     before = ("", "")
     for row in table.to_dict("records"):
         run = str(row["scenario"]), str(row["strategy"])

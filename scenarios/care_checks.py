@@ -14,7 +14,7 @@ from scenarios.yaml_text import KeyPath
 
 SECTION: Final = "while_current"
 _CONDITIONS: Final = ("from_hazard_percent", "from_ltv_percent", "alerts")
-_LEAST_AVERTED: Final = 0.1
+_LEAST_AVERTED: Final = 1.0
 """Least of the largest share averted, percent: below it stand fractions."""
 
 

@@ -170,6 +170,11 @@ def idle_rungs(strategy: CollectionStrategy, edges: Iterable[int]) -> tuple[str,
     return tuple(rung.label for rung in strategy.ladder if not buckets_of(rung, first))
 
 
+def unmet_rungs(strategy: CollectionStrategy, tape: LoanTape) -> tuple[str, ...]:
+    """Rungs whose devices and regions no loan has."""
+    return tuple(rung.label for _, _, rung in strategy.rungs() if not _meets(rung, tape).any())
+
+
 def contacts_of(rung: AnyRung | AnyCare) -> float:
     """Contacts of a loan in a month."""
     if isinstance(rung, CareRung):
@@ -312,18 +317,23 @@ def _fits(strategy: CollectionStrategy, tape: LoanTape, loans: Loans, parameters
     fits = np.zeros(len(tape), np.uint32)
     tier = np.array(parameters.names)[loans.fact.tier]
     for place, rung in enumerate(rung for _, _, rung in strategy.rungs()):
-        who, meets = rung.who, np.ones(len(tape), bool)
-        for name in ("tracker", "starter_interrupt"):
-            wanted = getattr(who, name)
-            if wanted is not None:
-                meets &= tape[name].astype(bool) == wanted
-        if who.regions is not None:
-            names, code = tape.codes("region")
-            meets &= np.isin(names, who.regions)[code]
-        if who.tiers is not None:
-            meets &= np.isin(tier, who.tiers)
+        meets = _meets(rung, tape)
+        if rung.who.tiers is not None:
+            meets &= np.isin(tier, rung.who.tiers)
         fits |= meets.astype(np.uint32) << np.uint32(place)
     return fits
+
+
+def _meets(rung: AnyRung | AnyCare, tape: LoanTape) -> NDArray[np.bool_]:
+    """Loans that have the devices and are in the regions that a rung is for."""
+    meets = np.ones(len(tape), bool)
+    for name in ("tracker", "starter_interrupt"):
+        if (wanted := getattr(rung.who, name)) is not None:
+            meets &= tape[name].astype(bool) == wanted
+    if rung.who.regions is not None:
+        names, code = tape.codes("region")
+        meets &= np.isin(names, rung.who.regions)[code]
+    return meets
 
 
 # --- faults --------------------------------------------------------------------------------------------
@@ -362,11 +372,9 @@ def check_hours(strategy: CollectionStrategy, tape: LoanTape) -> None:
         if hours < needed:
             has = f"{hours:.3g} hours a month for a book of {len(tape):,} loans"
             found = f"pool {rung.pool} has {has}, less than one of them takes"
-            where, expected = (
-                strategy.where("pools", rung.pool),
-                f"at least {needed:.3g} hours, as rung {rung.label} takes",
-            )
-            faults.append(Fault(where, found, expected, "Write more hours, or try the strategy on a larger book."))
+            expected = f"at least {needed:.3g} hours, as rung {rung.label} takes"
+            remedy = "Write more hours, or try the strategy on a larger book."
+            faults.append(Fault(strategy.where("pools", rung.pool), found, expected, remedy))
     if faults:
         raise InputError(faults)
 

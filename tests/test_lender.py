@@ -19,6 +19,7 @@ from outputs.report_views import by_run
 from outputs.terminal import further_lines, measures_document
 from sample_results import OPENING, STAGE_SHARE, sample_results
 from scenarios.vocabulary import STAGES
+from strategy_samples import strategy_results
 
 EXACT = 1e-9
 WEIGHTS = (0.75, 0.25)
@@ -225,10 +226,32 @@ def test_terminal_has_one_line_a_run_for_the_lender(weighted: xr.Dataset) -> Non
         assert row[1] == f"{table[row[0], 'all stages']:.3f}"
 
 
+def test_the_result_is_after_what_strategies_cost_and_bring() -> None:
+    """Lines that begin with "less" are taken away; what no strategy has is no line."""
+    ladders = strategy_results(n_paths=60, n_months=12)
+    rng = np.random.default_rng(4)
+    for name in ("judgment_cash", "debt_sale_cash"):
+        ladders[name] = ladders["deficiency_cash"] * rng.random()
+    table = income.income(ladders)
+    whole = table[table["period"] == WHOLE].set_index(["scenario", "strategy", "item"]).sort_index()["value"]
+    labels = {item.name: item for item in income.ITEMS}
+    for scenario in ladders["scenario"].values:
+        for strategy in ladders["strategy"].values:
+            lines = whole[scenario, strategy]
+            assert {"judgment_cash", "debt_sale_cash", "collection_cost", "incident_cost"} <= set(lines.index)
+            parts = [
+                value * (-1.0 if labels[name].label.startswith("less") else 1.0)
+                for name, value in lines.items()
+                if not labels[name].total
+            ]
+            assert lines[income.RESULT] == pytest.approx(sum(parts), rel=EXACT)
+    assert "judgment_cash" not in set(income.income(sample_results(n_paths=20, n_months=12))["item"])
+
+
 def test_json_has_provision_income_cash_and_the_balance_sheet(weighted: xr.Dataset) -> None:
     document = measures_document(weighted, ())
     assert document["balance_sheet"] == "runoff"
     assert len(document["expected_credit_loss"]) == 3 * 4
     assert {row["period"] for row in document["cash"]} >= {WHOLE, cash.LARGEST}
-    assert {row["item"] for row in document["income"]} == {item.name for item in income.ITEMS}
+    assert {row["item"] for row in document["income"]} == {item.name for item in income.ITEMS if item.shown(weighted)}
     assert document["parameter_bands"] == []

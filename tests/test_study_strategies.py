@@ -363,3 +363,13 @@ def test_a_study_with_a_faulty_strategy_is_exit_code_3_at_the_command(
     assert (answer.code, answer.out) == (3, "")
     assert "own.yaml:10:11: ladder[0].pool = agent, a pool that does not exist" in answer.err
     assert not Path("runs").exists()
+
+
+def test_rungs_for_devices_that_no_car_has_are_told(tmp_path: Path) -> None:
+    from outputs.caveats import caveats
+
+    inputs = inputs_of(tmp_path, "strategies: [tracker_repossession]\n")
+    assert not inputs.tape["tracker"].any()
+    said = [text for text in caveats(inputs, ()) if text.startswith("No loan of the book meets the conditions of")]
+    assert len(said) == 1
+    assert "of strategy tracker_repossession" in said[0]

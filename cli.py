@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from outputs.bench_commands import bench
 from outputs.compare_commands import compare
 from outputs.console import LIMIT_FAILED, VOICE, Command, end_with, interruptible, progress_bars, reporting
 from outputs.plan_commands import MANY, check_room, check_the_book, show_plan, study_options
@@ -271,7 +271,6 @@ carstress.add_command(strategy)
 carstress.add_command(regime)
 carstress.add_command(trace)
 carstress.add_command(compare)
-carstress.add_command(bench)
 
 
 @carstress.group()
@@ -353,6 +352,32 @@ def init(folder: Path) -> None:
     written = "\n".join(f"wrote {path}" for path in texts)
     text = f"{written}\nNext: carstress run {folder / 'study.yaml'}"
     VOICE.report(text, {"files": [str(path) for path in texts]})
+
+
+@carstress.command()
+@click.option(
+    "--parameters",
+    "names",
+    multiple=True,
+    default=("us_near_prime", "us_prime"),
+    show_default=True,
+    help="Parameter set of the book; give it again for another job.",
+)
+@click.option("--loans", type=MANY, default=100_000, show_default=True, help="Number of loans.")
+@click.option("--months", type=click.IntRange(1, 120), default=60, show_default=True, help="Horizon.")
+@click.option("--paths", type=MANY, default=64, show_default=True, help="Number of paths.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given.")
+@click.option("--strategy", "strategies", multiple=True, help="Under this one, shipped or a file; again for several.")
+@reporting
+def bench(names: tuple[str, ...], strategies: tuple[str, ...], **size: int | None) -> None:
+    """Time the reference jobs: loans with at least MONTHS to go, one scenario, on this machine."""
+    from calibration.library import find_parameter_set
+    from scenarios.library import find_scenario, find_strategy
+    from simulator.bench import time_jobs
+
+    sets, ladders = [find_parameter_set(name) for name in names], [find_strategy(name) for name in strategies]
+    found = interruptible(lambda: time_jobs(sets, find_scenario("baseline"), ladders, **size))
+    VOICE.report("\n".join(str(each) for each in found), {"jobs": [asdict(each) for each in found]})
 
 
 def main() -> None:

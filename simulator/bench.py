@@ -6,10 +6,13 @@ import datetime
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from scenarios.library import find_strategy
 from scenarios.macro import monthly_macro
 from scenarios.schema import MacroScenario, Synthetic
 from scenarios.strategy import CollectionStrategy
+from scenarios.vocabulary import REFERENCE_STRATEGY
 from simulator.engine import RunSize, advance, available_cores, prepare
 from simulator.horizon import months_needed
 from simulator.parameter_set import ParameterSet
@@ -166,6 +169,23 @@ def run_strategies(  # noqa: PLR0913 - a job, its strategies and its size
         months=months,
         seconds=sum(seconds.values()),
     )
+
+
+def time_jobs(
+    sets: Sequence[ParameterSet],
+    scenario: MacroScenario,
+    strategies: Sequence[CollectionStrategy] = (),
+    **size: Any,
+) -> list[Benchmark | StrategyBenchmark]:
+    """The reference job of each set: as observed, or under strategies; `size` as `run_benchmark` takes it."""
+    found: list[Benchmark | StrategyBenchmark] = []
+    for item in sets:
+        observed = None if item.observed_under == REFERENCE_STRATEGY else find_strategy(item.observed_under)
+        if strategies:
+            found.append(run_strategies(item, scenario, strategies, observed=observed, **size))
+        else:
+            found.append(run_benchmark(item, scenario, **size))
+    return found
 
 
 def _prepared(

@@ -367,7 +367,7 @@ def init(folder: Path) -> None:
 @click.option("--months", type=click.IntRange(1, 120), default=60, show_default=True, help="Horizon.")
 @click.option("--paths", type=MANY, default=64, show_default=True, help="Number of paths.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads; all cores if not given.")
-@click.option("--strategy", "strategies", multiple=True, help="Under this one, shipped or a file; again for several.")
+@click.option("--strategy", "strategies", multiple=True, help="Collection strategy, shipped or a file; again for more.")
 @reporting
 def bench(names: tuple[str, ...], strategies: tuple[str, ...], **size: int | None) -> None:
     """Time the reference jobs: loans with at least MONTHS to go, one scenario, on this machine."""

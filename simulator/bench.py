@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scenarios.counted import counted
 from scenarios.library import find_strategy
 from scenarios.macro import monthly_macro
 from scenarios.schema import MacroScenario, Synthetic
@@ -135,7 +136,7 @@ class StrategyBenchmark:
         """A line for all, and one for each."""
         each = "\n".join(f"  {name}: {found / 1e6:.0f} million" for name, found in self.by_strategy.items())
         return (
-            f"{self.parameters} under {len(self.by_strategy)} strategies: "
+            f"{self.parameters} under {counted(len(self.by_strategy), 'strategy', 'strategies')}: "
             f"{self.strategy_loan_months_per_second / 1e6:.0f} million live strategy-loan-months a second on "
             f"{self.threads} threads, {self.seconds:.1f} s\n{each}"
         )

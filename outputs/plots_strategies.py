@@ -162,6 +162,7 @@ def _plot_beyond(axes: Axes, row: Any, place: float, style: RunStyle, marker: st
         va="center",
         fontsize=7.0,
         color="#404040",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
     )
 
 

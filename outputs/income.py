@@ -54,8 +54,9 @@ class Item:
         return not self.ladder or all(name in dataset and bool(dataset[name].any()) for name in self.variables)
 
     def of(self, dataset: xr.Dataset) -> xr.DataArray:
-        """Its amount by path and month."""
-        return reduce(add, (factor * dataset[name] for name, factor in self.variables.items() if name in dataset))
+        """Its amount by path and month; what only strategies leave may be missing."""
+        held = {name for name in self.variables if name in dataset or name not in _LADDER}
+        return reduce(add, (factor * dataset[name] for name, factor in self.variables.items() if name in held))
 
 
 _EARNED: Final = {"interest_accrued": 1.0, "fees": 1.0, "funding_cost": -1.0}

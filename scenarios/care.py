@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from scenarios.rungs import ByTypePercent, ClockTime, Money, Percent
+from scenarios.rungs import ByTypePercent, ClockTime, Labelled, Money, Percent
 from scenarios.spec import Name, Spec
 from scenarios.vocabulary import CARE_ACTIONS
 
@@ -72,11 +72,8 @@ class Averted(Spec):
     """Borrowers able and unwilling to pay."""
 
 
-class CareRung(Spec):
+class CareRung(Labelled):
     """What all actions on loans without arrears share."""
-
-    name: Name | None = None
-    """Name of the rung, where the action alone does not tell it from another."""
 
     who: Whose = Whose()
     """Loans without arrears that the action is for."""
@@ -104,16 +101,6 @@ class CareRung(Spec):
 
     source: str = ""
     """Where the figures come from; own judgement is an assumption and says so."""
-
-    @property
-    def label(self) -> str:
-        """Its name, or its action's."""
-        return self.name or self.action_name
-
-    @property
-    def action_name(self) -> str:
-        """Its action."""
-        return str(getattr(self, "action", ""))
 
 
 class Reminder(CareRung):

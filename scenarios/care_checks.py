@@ -1,4 +1,4 @@
-"""What rungs for loans without arrears and the watch list must be to each other and to the pools."""
+"""What rungs for loans without arrears and the watch list must be to each other; pools stand in `ladder_checks`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import Any, Final
 
 from scenarios.checks import Problem
-from scenarios.explain import nearest
 from scenarios.ladder import Rung, care_rungs, label_of, mapping, number, rungs_of, who_of
 from scenarios.ladder_units import LEAST_LTV_PERCENT, clock_problems, fraction_problems
 from scenarios.yaml_text import KeyPath
@@ -25,7 +24,6 @@ def care_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _overlap_problems(data)
     for place, rung in care_rungs(data):
         here: KeyPath = (SECTION, place)
-        yield from _pool_problems(here, rung, mapping(data, "pools"))
         yield from _averted_problems(here, rung)
         yield from clock_problems(rung.get("between"), (*here, "between"), f"rung {label_of(rung)}: between")
 
@@ -86,20 +84,6 @@ def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         isinstance(left, list | tuple) and isinstance(right, list | tuple) and not set(left) & set(right)
         for left, right in names
     )
-
-
-def _pool_problems(here: KeyPath, rung: Rung, pools: Mapping[str, Any]) -> Iterator[Problem]:
-    pool, label = rung.get("pool"), label_of(rung)
-    if isinstance(pool, str) and pool not in pools:
-        expected = f"one of {', '.join(map(str, pools))}" if pools else "a pool below `pools:`; there is none"
-        found = f"rung {label} has pool {pool}, which does not exist"
-        yield Problem((*here, "pool"), found, expected, nearest(pool, map(str, pools)))
-    if pool is not None and rung.get("hours_per_contact") is None:
-        found = f"rung {label} takes no hours of pool {pool}"
-        yield Problem((*here, "pool"), found, "`hours_per_contact:` beside `pool:`", "Write 0.1 for six minutes.")
-    if pool is None and rung.get("hours_per_contact") is not None:
-        remedy = "Name the pool, or take the hours out."
-        yield Problem((*here, "hours_per_contact"), f"rung {label} takes hours of no pool", "`pool:` beside it", remedy)
 
 
 def _averted_problems(here: KeyPath, rung: Rung) -> Iterator[Problem]:

@@ -61,8 +61,9 @@ def _pool_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
                 "Write `pool:` in the rung whose work it does, or take the pool out: its hours are paid for nothing."
             )
             yield Problem(("pools", name), f"pools.{name} does no rung's work", "a rung that names it", remedy)
-    for place, rung in rungs_of(data):
-        yield from _work_problems(place, rung, pools)
+    for section, rungs in (("ladder", rungs_of(data)), ("while_current", care_rungs(data))):
+        for place, rung in rungs:
+            yield from _work_problems((section, place), rung, pools)
 
 
 def _capacity_problems(name: str, pool: Mapping[str, Any]) -> Iterator[Problem]:
@@ -79,16 +80,11 @@ def _capacity_problems(name: str, pool: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(("pools", name, "hiring"), found, "hours that can grow", "Take `hiring` out.")
 
 
-def _work_problems(place: int, rung: Rung, pools: Mapping[str, Any]) -> Iterator[Problem]:
-    pool, hours, label, here = (
-        rung.get("pool"),
-        number(rung.get("hours_per_contact")),
-        label_of(rung),
-        ("ladder", place),
-    )
+def _work_problems(here: tuple[str, int], rung: Rung, pools: Mapping[str, Any]) -> Iterator[Problem]:
+    pool, hours, label = rung.get("pool"), number(rung.get("hours_per_contact")), label_of(rung)
     if isinstance(pool, str) and pool not in pools:
         expected = f"one of {', '.join(map(str, pools))}" if pools else "a pool below `pools:`; there is none"
-        found = f"ladder[{place}].pool = {pool}, a pool that does not exist"
+        found = f"{here[0]}[{here[1]}].pool = {pool}, a pool that does not exist"
         yield Problem((*here, "pool"), found, expected, nearest(pool, map(str, pools)))
     if pool is not None and rung.get("hours_per_contact") is None:
         found = f"rung {label} takes no hours of pool {pool}"

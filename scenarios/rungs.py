@@ -106,11 +106,25 @@ class Rates(Spec):
     """Regulatory events, which suspend field work."""
 
 
-class Rung(Spec):
-    """What all actions share."""
+class Labelled(Spec):
+    """What has a name, or its action's."""
 
     name: Name | None = None
     """Name of the rung, where the action alone does not tell it from another."""
+
+    @property
+    def label(self) -> str:
+        """Its name, or its action's."""
+        return self.name or self.action_name
+
+    @property
+    def action_name(self) -> str:
+        """Its action."""
+        return str(getattr(self, "action", ""))
+
+
+class Rung(Labelled):
+    """What all actions on loans in arrears share."""
 
     who: Who = Who()
     """Loans in arrears that the action is for."""
@@ -147,16 +161,6 @@ class Rung(Spec):
 
     source: str = ""
     """Where the figures come from; own judgement is an assumption and says so."""
-
-    @property
-    def label(self) -> str:
-        """Its name, or its action's."""
-        return self.name or self.action_name
-
-    @property
-    def action_name(self) -> str:
-        """Its action."""
-        return str(getattr(self, "action", ""))
 
 
 class Sms(Rung):

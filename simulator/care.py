@@ -13,6 +13,7 @@ from scenarios.errors import Fault
 from scenarios.macro import PERCENT
 from scenarios.strategy import CollectionStrategy
 from scenarios.vocabulary import ACTION_PURPOSE, ENTER, TYPES
+from simulator.hazards import entry_intensity
 from simulator.kernels.bundles import Hazards, Loans
 from simulator.parameters import Parameters
 from simulator.tape import LoanTape
@@ -91,7 +92,7 @@ def _tier_of_cells(loans: Loans, hazards: Hazards) -> NDArray[np.int64]:
 
 def _predicted(tier: NDArray[np.int64], parameters: Parameters, hazards: Hazards, lag: int) -> Floats:
     """``float64[month 0..T, cell]`` entry of a loan of multiplier 1 by macro variables as known at each close (P14)."""
-    base = parameters.intensity[:, 0, 1:-1].sum(axis=1)[tier]
+    base = entry_intensity(parameters)[tier]
     known = np.maximum(np.arange(hazards.threshold.shape[0]) - lag, 0)
     return np.ascontiguousarray(base * hazards.class_multiplier[known, :, ENTER])
 

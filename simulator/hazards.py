@@ -38,7 +38,7 @@ def build_hazards(
         The horizon; the last month in which a loan may move (the run-off's).
     """
     multiplier = class_multipliers(cells, macro, parameters, last_month)
-    entry = parameters.intensity[:, 0, 1:-1].sum(axis=1)
+    entry = entry_intensity(parameters)
     direct = np.divide(parameters.intensity[:, 0, -2], entry, out=np.zeros_like(entry), where=entry > 0.0)
     base = entry[cells.tier] * multiplier[: months + 1, :, ENTER]
     total_loss = parameters.workout.total_loss
@@ -62,6 +62,11 @@ def build_hazards(
         cell_factor=cells.factor,
         factor_root=np.sqrt(np.asarray(parameters.shares, dtype=np.float64)),
     )
+
+
+def entry_intensity(parameters: Parameters) -> Floats:
+    """``float64[tier]`` intensity of leaving current for arrears, direct charge-off included, at reference (3)."""
+    return np.asarray(parameters.intensity[:, 0, 1:-1].sum(axis=1))
 
 
 def _in_arrears(intensity: Floats, parameters: Parameters) -> Floats:

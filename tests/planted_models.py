@@ -288,8 +288,9 @@ ERRORS = (
         REFERENCE,
     ),
     Planted(
-        "waiting_without_arrears_forgotten", "months waited without arrears do not count", f"{KERNELS}/care.py",
-        "rung, 0, effort.waiting[rung.pool], principal)", "rung, 0, 0, principal)", REFERENCE,
+        "waiting_without_arrears_forgotten", "months waited without arrears do not count", f"{KERNELS}/pools.py",
+        "rung, state, effort.waiting[rung.pool], principal)",
+        "rung, state, effort.waiting[rung.pool] * (state > 0), principal)", REFERENCE,
     ),
     Planted(
         "waiting_goes_over_into_arrears", "months waited without arrears count in arrears", f"{KERNELS}/treatment.py",

@@ -24,8 +24,9 @@ while_current:
 
 # what is replaced, by what, what is said
 CASES = [
-    ("{watched: true}, pool: agents", "{watched: true}, pool: agent", ["own.yaml:10:52: rung check_in has pool agent, which does not exist; expected one of agents. Did you mean `agents`?", "pools.agents does no rung's work"]),
-    (", hours_per_contact: 0.1", "", ["rung check_in takes no hours of pool agents; expected `hours_per_contact:` beside `pool:`. Write 0.1 for six minutes."]),
+    ("{watched: true}, pool: agents", "{watched: true}, pool: agent", ["own.yaml:10:52: while_current[1].pool = agent, a pool that does not exist; expected one of agents. Did you mean `agents`?", "pools.agents does no rung's work"]),
+    (", hours_per_contact: 0.1", "", ["rung check_in takes no hours of pool agents; expected `hours_per_contact:` beside `pool:`. Write 0.25 for a quarter of an hour."]),
+    ("hours_per_contact: 0.1", "hours_per_contact: 25", ["rung check_in is never carried out: one loan asks 25 hours a month of pool agents; expected at most the 20 that it can have."]),
     ("{action: reminder,", "{action: reminder, hours_per_contact: 1,", ["own.yaml:9:43: rung reminder takes hours of no pool; expected `pool:` beside it."]),
     ("watch_list: {from_hazard_percent: 3, alerts: {hits_percent: 30, right_percent: 20}}\n", "", ["own.yaml:9:39: rung check_in asks who is on a watch list, and there is none; expected `watch_list:`."]),
     ("{from_hazard_percent: 3, alerts: {hits_percent: 30, right_percent: 20}}", "{source: nowhere}", ["own.yaml:7:13: watch_list has no condition, so that nobody is on it; expected from_hazard_percent or from_ltv_percent or alerts."]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -67,11 +68,17 @@ def test_what_a_simulation_holds_beside_its_dataset_does_not_grow_with_paths(tmp
     for paths in (FEW, MANY):
         inputs = inputs_of(tmp_path, SMALL_STUDY + more, paths)
         run_study(inputs.with_run(paths=20), size=SIZE)  # what is kept of the tape is kept already
-        results, memory = taken(lambda inputs=inputs: run_study(inputs, size=SIZE))
-        beside.append(memory.peak - results.nbytes)
+        found = [_beside(inputs) for _ in range(3)]
+        beside.append(min(peak for peak, _ in found))  # chance only adds: garbage that was not yet collected
     grown = beside[1] - beside[0]
-    # A few coordinates by path, 40 to 70 bytes a path of 5,500 as the allocator has it.
-    assert grown < 0.02 * (MANY - FEW) / MANY * results.nbytes, f"{grown / (MANY - FEW):.0f} bytes a path"
+    assert grown < 0.01 * (MANY - FEW) / MANY * found[0][1], f"{grown / (MANY - FEW):.0f} bytes a path"
+
+
+def _beside(inputs: StudyInputs) -> tuple[float, float]:
+    """Bytes at the peak of a study beside its Dataset, and the Dataset's."""
+    gc.collect()
+    results, memory = taken(lambda: run_study(inputs, size=SIZE))
+    return memory.peak - results.nbytes, results.nbytes
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: f"{table.__module__}.{table.__name__}")

@@ -23,7 +23,7 @@ from scenarios.vocabulary import HISTORY_MONTHS, PURPOSE_ALERT
 from simulator.kernels.borrower import equity_effect
 from simulator.kernels.collateral import car_value
 from simulator.kernels.compile import compiled
-from simulator.kernels.pools import AVERTED, FOLLOWED, FOR, SERVED, level_of
+from simulator.kernels.pools import AVERTED, FOLLOWED, FOR, SERVED, line_up
 from simulator.kernels.random import WORDS, block_at, event_uniform, unit
 
 
@@ -89,18 +89,12 @@ def care(place, late, asking, spot, bundles, work):  # type: ignore[no-untyped-d
     for number in range(ladder.first_care, ladder.rung.size):
         if not is_meant(number, loan, watched, ladder):
             continue
-        rung = ladder.rung[number]
         work.meant[worker, place] |= np.uint32(1) << np.uint32(number)
-        if rung.pool < 0:
+        if ladder.rung[number].pool < 0:
             care_for(number, place, worker, work)
             continue
         principal = work.slots.track[worker, work.path[worker, place].slot]
-        level = level_of(ladder.pool[rung.pool], rung, 0, effort.waiting[rung.pool], principal)
-        effort.asked |= np.uint8(1 << rung.pool)
-        work.queue[worker, asking] = place
-        work.queue_rung[worker, asking] = number
-        work.queue_level[worker, asking] = level
-        work.ranked[worker, rung.pool, level] += rung.hours
+        line_up(number, place, asking, principal, worker, ladder, work)
         asking += 1
     if ladder.waits_in_care and (asking > before or effort.waits):
         work.lined[worker, late] = place

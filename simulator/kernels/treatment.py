@@ -37,7 +37,7 @@ from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.effort import offer_nothing, stop_waiting
 from simulator.kernels.ladder import EXTENSION, SEIZURE
-from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of, level_of
+from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of, line_up
 from simulator.kernels.random import event_uniform
 from simulator.kernels.workout import book_new_default, whole
 
@@ -241,12 +241,7 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
             if rung.pool < 0:
                 carry_out(number, place, spot, bundles, work, result)
                 continue
-            level = level_of(ladder.pool[rung.pool], rung, state, effort.waiting[rung.pool], principal)
-            effort.asked |= np.uint8(1 << rung.pool)
-            work.queue[worker, asking] = place
-            work.queue_rung[worker, asking] = number
-            work.queue_level[worker, asking] = level
-            work.ranked[worker, rung.pool, level] += rung.hours
+            line_up(number, place, asking, principal, worker, ladder, work)
             asking += 1
     return late, asking
 

@@ -58,7 +58,7 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
         "flag": Shape((threads, block), np.uint8),
         **lists("listed", "mover", "late", "behind", "paid", "dead", "defaulting"),
         "word": Shape((threads, WORDS, chunk), np.uint32),
-        **_of_collections(run, threads, chunk, block),
+        **_of_collections(run, threads, chunk),
         "entry": Shape((threads, months + 1, run.book.cells.tier.size)),
         "entry_top": Shape((threads, months + 1)),
         "price": Shape((threads, months_needed(run.parameters, months) + 1, cars)),
@@ -70,7 +70,7 @@ def workspace_shapes(run: ScenarioRun, threads: int, *, whole_book: bool, loans:
     }
 
 
-def _of_collections(run: ScenarioRun, threads: int, chunk: int, block: int) -> dict[str, Shape]:
+def _of_collections(run: ScenarioRun, threads: int, chunk: int) -> dict[str, Shape]:
     """Scratch of the collection strategy; next to nothing where none acts."""
     pools, queue = run.ladder.pool.size, chunk * int((run.ladder.rung.pool >= 0).sum())
     cares = run.ladder.first_care < run.ladder.rung.size
@@ -79,11 +79,9 @@ def _of_collections(run: ScenarioRun, threads: int, chunk: int, block: int) -> d
         "meant": Shape((threads, chunk if cares else 0), np.uint32),
         "cared": Shape((threads, chunk if cares else 0), np.uint32),
         "tally": Shape((threads, 2, MOST_RUNGS), np.int32),
-        "visited": Shape((threads, block if run.ladder.on else 1), np.int32),
+        "visited": Shape((threads, chunk if run.ladder.on else 1), np.int32),
         "lined": Shape((threads, chunk if run.ladder.on else 1), np.int32),
-        "lined_to": Shape((threads, chunk // LOAN_BLOCK + 1), np.int32),
         "queue": Shape((threads, queue), np.int32),
-        "asked_to": Shape((threads, chunk // LOAN_BLOCK + 1), np.int32),
         "queue_rung": Shape((threads, queue), np.int8),
         "queue_level": Shape((threads, queue), np.int16),
         "ranked": Shape((threads, pools, PRIORITIES)),

@@ -109,11 +109,11 @@ def care_for(number, place, worker, work):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True, inner=True)
-def count_care(number, spot, first, stop, work, result):  # type: ignore[no-untyped-def]
-    """Book for how many of a block's loans without arrears a rung was at a close, and for how many it was done."""
-    told, state = result.rung[spot.row, number], work.state[spot.worker, first:stop]
-    told[FOR, spot.month] += count_bit(number, work.meant[spot.worker, first:stop], state)
-    told[SERVED, spot.month] += count_bit(number, work.cared[spot.worker, first:stop], state)
+def count_care(number, spot, count, work, result):  # type: ignore[no-untyped-def]
+    """Book for how many loans without arrears a rung was at a close, and for how many it was carried out."""
+    told = result.rung[spot.row, number]
+    told[FOR, spot.month] = count_bit(number, work.meant[spot.worker, :count], work.state[spot.worker, :count])
+    told[SERVED, spot.month] = count_bit(number, work.cared[spot.worker, :count], work.state[spot.worker, :count])
 
 
 @compiled(inner=True)

@@ -23,9 +23,6 @@ MOST_COUNTED = 600.0
 """Mean of incidents up to which the Poisson distribution is summed; beyond, a normal of its mean and variance is near
 enough (skewness below .041) and rounded."""
 
-SLACK = 1e-9
-"""Share of a pool's hours by which the last loan served may exceed them: sums of hours are rounded."""
-
 STEPS = 16.0
 """Levels of priority in one unit of score."""
 
@@ -71,7 +68,6 @@ def line_up(number, place, asking, principal, worker, ladder, work):  # type: ig
 def open_pools(worker, ladder, work):  # type: ignore[no-untyped-def]
     """Pools as a path begins."""
     work.shut[worker] = 0
-    work.ranked[worker] = 0.0
     for number in range(ladder.pool.size):
         work.staff[worker, number] = ladder.pool[number].hours
 
@@ -83,22 +79,6 @@ def hours_of(number, worker, ladder, work):  # type: ignore[no-untyped-def]
     if pool.unlimited:
         return np.inf
     return 0.0 if pool.field and work.shut[worker] > 0 else work.staff[worker, number]
-
-
-@compiled(inline=True, inner=True)
-def reach_down(worker, ladder, work):  # type: ignore[no-untyped-def]
-    """Find down to which priority the hours of each pool reach, once all loans have asked (P2).
-
-    A counting sort without a sort: a pool serves all levels above the last that it reaches, of that one the first.
-    """
-    for number in range(ladder.pool.size):
-        left, level = hours_of(number, worker, ladder, work) * (1.0 + SLACK), PRIORITIES - 1
-        while level > 0 and work.ranked[worker, number, level] <= left:
-            left -= work.ranked[worker, number, level]
-            level -= 1
-        work.left[worker, number] = left
-        work.level[worker, number] = level
-    work.ranked[worker] = 0.0
 
 
 @compiled(inline=True, inner=True)

@@ -9,7 +9,6 @@
             for each month 1..T
                 prices under the book's own sales               fire_factor
                 for each block of the chunk, while it sits in cache
-                    what pools gave it at the last close        treatment.py    serve
                     dense draws, four months at a time          random.py
                     who is in arrears, who may move             dense.py     find_movers
                     arrears: competing exponentials             items.py     decide_late
@@ -17,8 +16,7 @@
                     cash, interest, amounts of both             items.py     settle; booking.py
                     all others: an instalment paid on time      dense.py     pay_on_time
                     cars, defaults, losses, who leaves          close.py; workout.py, collateral.py, slots.py
-                    rungs look at loans, and ask pools          treatment.py    ask
-                pools see how far their hours reach             pools.py
+                rungs ask, pools serve, effects are set         treatment.py; effort.py
             for each block, months T+1..E: loans in default     run_off.py
     ->  Result: sums by month, by bucket, by level; nothing by loan x path x month
 
@@ -47,10 +45,10 @@ from simulator.kernels.hazards import fill_entry_intensities
 from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, settle_books
 from simulator.kernels.opening import open_block
 from simulator.kernels.outcomes import book_outcomes, tell_outcomes
-from simulator.kernels.pools import book_commissions, close_pools, open_pools, reach_down
+from simulator.kernels.pools import book_commissions, open_pools
 from simulator.kernels.random import WORDS, draw_blocks
 from simulator.kernels.run_off import run_off
-from simulator.kernels.treatment import ask, serve
+from simulator.kernels.treatment import serve
 
 
 @compiled(inline=True, inner=True)
@@ -75,7 +73,7 @@ def fire_factor(book, month, power, baseline):  # type: ignore[no-untyped-def]
 
 @compiled(inner=True)
 def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Copy the traced loans of a block after a month: vocabulary.TRACE_VARIABLES."""
+    """Copy the traced loans of a chunk after a month: vocabulary.TRACE_VARIABLES."""
     loans, _, _, ladder, clock = bundles
     worker, month = spot.worker, spot.month
     for item in range(result.traced.size):
@@ -133,26 +131,6 @@ def step_block(spot, number, bundles, work, result):  # type: ignore[no-untyped-
     close_items(spot, found, bundles, work, result)
 
 
-@compiled(inline=True, inner=True)
-def finish_block(spot, bundles, work, result):  # type: ignore[no-untyped-def]
-    """What is left to do for a block in a month that all blocks have gone through."""
-    if bundles[3].on and spot.month > 0:
-        serve(spot, bundles, work, result)
-    write_traces(spot, bundles, work, result)
-
-
-@compiled(inline=True, inner=True)
-def close_month(whole, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Close the pools of the month before the spot's, in which all loans have been served, and open this month's."""
-    ladder, month = bundles[3], whole.month
-    if month > 1:
-        before = Spot(whole.row, month - 1, whole.worker, whole.origin, whole.start, whole.stop)
-        close_pools(before, bundles, work, result)
-    if month <= bundles[4].months:
-        book_outcomes(whole, work, result)
-        reach_down(whole.worker, ladder, work)
-
-
 @compiled(inner=True)
 def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def]
     """One chunk of loans through all months of one path; `chunk` is (row, worker, first loan, end)."""
@@ -163,20 +141,17 @@ def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def
         open_block(Spot(row, 0, worker, origin, start, min(start + clock.block, end)), bundles, work, result)
     if ladder.first_care < ladder.rung.size:
         care_at_start(Spot(row, 0, worker, origin, origin, end), bundles, work, result)
-    for month in range(1, clock.months + 2):
-        steps = month <= clock.months
-        if steps:
-            work.fire[worker] = fire_factor(result.book[row], month, ladder.fire_power, ladder.baseline_sales)
+    write_traces(Spot(row, 0, worker, origin, origin, end), bundles, work, result)
+    for month in range(1, clock.months + 1):
+        whole = Spot(row, month, worker, origin, origin, end)
+        work.fire[worker] = fire_factor(result.book[row], month, ladder.fire_power, ladder.baseline_sales)
         for start in range(origin, end, clock.block):
-            stop = min(start + clock.block, end)
-            finish_block(Spot(row, month - 1, worker, origin, start, stop), bundles, work, result)
-            if steps:
-                spot = Spot(row, month, worker, origin, start, stop)
-                step_block(spot, (start - origin) // clock.block, bundles, work, result)
-                if ladder.on:
-                    ask(spot, bundles, work, result)
+            spot = Spot(row, month, worker, origin, start, min(start + clock.block, end))
+            step_block(spot, (start - origin) // clock.block, bundles, work, result)
         if ladder.on:
-            close_month(Spot(row, month, worker, origin, origin, end), bundles, work, result)
+            book_outcomes(whole, work, result)
+            serve(whole, end - origin, bundles, work, result)
+        write_traces(whole, bundles, work, result)
     for start in range(origin, end, clock.block):
         run_off((row, worker, origin, start, min(start + clock.block, end)), bundles, work, result)
 

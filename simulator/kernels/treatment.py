@@ -2,20 +2,18 @@
 
 ::
 
-    for each block of loans, once it has gone through month t   ask
-        for each loan, in canonical order, without arrears      care.py
-        for each in arrears
-            promises broken, effects of the last close gone     begin_close
-            for each rung that is for it (P1)                   is_open, within
-                without pool: carried out                       carry_out
-                with one: asks                                  pools.py    line_up
-    for each pool: down to which priority do hours reach (P2)   pools.py    reach_down
-    for each block, before it goes through month t+1            serve
-        for each loan that asks, in order: carried out, or waits
-    incidents, suspension, hiring, costs (P9) to (P11)          pools.py    close_pools
+    for each loan, in canonical order, without arrears              care.py
+    for each in arrears
+        promises broken, effects of the last close forgotten        begin_close
+        for each rung that is for it (P1)                           is_open, within
+            without pool: carried out                               carry_out
+            with one: asks                                          ask
+    for each pool: down to which priority do hours reach (P2)       reach_down
+    for each that asks, in order: carried out, or waits
+    incidents, suspension, hiring, costs (P9) to (P11)              close_pools (pools.py)
 
-What pools give couples the loans of a path: all blocks must have asked before one of them is served.  A block is served
-when it comes up for its next month, so that its loans are brought into the cache once a month and not twice.
+This couples the loans of a path, so the whole book must have met the month before it is called (portfolio.py:
+month-major).
 """
 
 from __future__ import annotations
@@ -33,15 +31,18 @@ from simulator.kernels.booking import (
     REPOSSESSED_BALANCE,
     REPOSSESSED_COUNT,
 )
-from simulator.kernels.bundles import NEVER
+from simulator.kernels.bundles import NEVER, PRIORITIES
 from simulator.kernels.care import care, care_for, count_care
 from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.effort import offer_nothing, stop_waiting
 from simulator.kernels.ladder import EXTENSION, SEIZURE
-from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, line_up
+from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of, line_up
 from simulator.kernels.random import event_uniform
 from simulator.kernels.workout import book_new_default, whole
+
+SLACK = 1e-9
+"""Share of a pool's hours by which the last loan served may exceed them: sums of hours are rounded."""
 
 
 @compiled(inline=True, inner=True)
@@ -69,15 +70,14 @@ def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
 
 
 @compiled(inner=True)
-def list_visited(state, least, first, visited):  # type: ignore[no-untyped-def]
+def list_visited(state, least, visited):  # type: ignore[no-untyped-def]
     """List the places of live loans at least so many instalments past due, in order; return how many.
 
-    `state` int8[place], from the place `first` on, `visited` int32[place].  Without a branch: who is in arrears is what
-    no processor can guess.
+    `state` int8[place], `visited` int32[place].  Without a branch: who is in arrears is what no processor can guess.
     """
     found = 0
     for place in range(state.size):
-        visited[found] = first + place
+        visited[found] = place
         found += np.int64((state[place] >= least) & (state[place] <= MAX_BUCKET))
     return found
 
@@ -207,13 +207,12 @@ def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[n
 
 
 @compiled(inline=True, inner=True)
-def ask(spot, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Let every rung look at every loan of a block; note who lines up at a pool, and who is in arrears or waits."""
-    loans, _, _, ladder, clock = bundles
-    worker, month, first, stop = spot.worker, spot.month, spot.start - spot.origin, spot.stop - spot.origin
-    late, asking = first, first * (work.queue.shape[1] // work.path.shape[1])
+def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Let every rung look at every loan; return how many are in arrears or in a queue, and how many ask a pool."""
+    loans, _, _, ladder, _ = bundles
+    worker, month, late, asking = spot.worker, spot.month, 0, 0
     least = 0 if ladder.first_care < ladder.rung.size else 1
-    for item in range(list_visited(work.state[worker, first:stop], least, first, work.visited[worker])):
+    for item in range(list_visited(work.state[worker, :count], least, work.visited[worker])):
         place = work.visited[worker, item]
         state = work.state[worker, place]
         if state == 0:
@@ -244,41 +243,50 @@ def ask(spot, bundles, work, result):  # type: ignore[no-untyped-def]
                 continue
             line_up(number, place, asking, principal, worker, ladder, work)
             asking += 1
-    work.lined_to[worker, first // clock.block] = late
-    work.asked_to[worker, first // clock.block] = asking
+    return late, asking
 
 
 @compiled(inline=True, inner=True)
-def serve(spot, bundles, work, result):  # type: ignore[no-untyped-def]
-    """Carry out for a block what pools had hours for at the close of the spot's month, and count who waits."""
-    ladder, clock = bundles[3], bundles[4]
-    worker, first, stop = spot.worker, spot.start - spot.origin, spot.stop - spot.origin
-    number = first // clock.block
-    for item in range(first * (work.queue.shape[1] // work.path.shape[1]), work.asked_to[worker, number]):
-        rung, place = work.queue_rung[worker, item], work.queue[worker, item]
-        pool, rank = ladder.rung[rung].pool, work.queue_level[worker, item]
+def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Take a chunk up the ladder at the close of a month, and book what it costs."""
+    _, _, _, ladder, _ = bundles
+    worker, pools = spot.worker, ladder.pool.size
+    work.ranked[worker] = 0.0
+    late, asking = ask(spot, count, bundles, work, result)
+    # A counting sort without a sort: a pool serves all levels above the last that it reaches, of that one the first.
+    for number in range(pools):
+        left, level = hours_of(number, worker, ladder, work) * (1.0 + SLACK), PRIORITIES - 1
+        while level > 0 and work.ranked[worker, number, level] <= left:
+            left -= work.ranked[worker, number, level]
+            level -= 1
+        work.left[worker, number] = left
+        work.level[worker, number] = level
+    for item in range(asking):
+        number, place = work.queue_rung[worker, item], work.queue[worker, item]
+        pool, rank = ladder.rung[number].pool, work.queue_level[worker, item]
         if rank < work.level[worker, pool]:
             continue
         if rank == work.level[worker, pool]:
-            work.left[worker, pool] -= ladder.rung[rung].hours
+            work.left[worker, pool] -= ladder.rung[number].hours
             if work.left[worker, pool] < 0.0:
                 work.left[worker, pool] = -1.0  # whoever follows waits, even where few hours would do
                 continue
         work.effort[worker, place].given |= np.uint8(1 << pool)
-        if rung >= ladder.first_care:
-            care_for(rung, place, worker, work)
+        if number >= ladder.first_care:
+            care_for(number, place, worker, work)
         else:
-            carry_out(rung, place, spot, bundles, work, result)
-    count_waiting(spot, first, work.lined_to[worker, number], ladder, work, result)
-    for rung in range(ladder.first_care, ladder.rung.size):
-        count_care(rung, spot, first, stop, work, result)
+            carry_out(number, place, spot, bundles, work, result)
+    count_waiting(spot, late, ladder, work, result)
+    for number in range(ladder.first_care, ladder.rung.size):
+        count_care(number, spot, count, work, result)
+    close_pools(spot, bundles, work, result)
 
 
 @compiled(inline=True, inner=True)
-def count_waiting(spot, first, stop, ladder, work, result):  # type: ignore[no-untyped-def]
-    """Who asked a pool and got nothing has waited a month more (P2): items of ``work.lined``."""
+def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-def]
+    """Who asked a pool and got nothing has waited a month more (P2)."""
     worker, month = spot.worker, spot.month
-    for item in range(first, stop):
+    for item in range(late):
         effort = work.effort[worker, work.lined[worker, item]]
         effort.waits = 0
         for number in range(ladder.pool.size):

@@ -210,17 +210,11 @@ class Workspace(NamedTuple):
     tally: NDArray[np.int32]
     """[worker, 2, MOST_RUNGS] loans that cured and that got worse this month, by rung carried out at the last close."""
     visited: NDArray[np.int32]
-    """[worker, block] places of the loans that a close looks at, in order."""
+    """[worker, chunk] places of the loans that a close looks at, in order."""
     lined: NDArray[np.int32]
-    """[worker, chunk] places of the loans in arrears, and of others that ask a pool or did, in order: a block's from
-    its first place on."""
-    lined_to: NDArray[np.int32]
-    """[worker, block number] where a block's end."""
+    """[worker, chunk] places of the loans in arrears, and of others that ask a pool or did, in order."""
     queue: NDArray[np.int32]
-    """[worker, chunk x rungs with a pool] places of the loans that ask a pool, in order: a block's from its first place
-    times these rungs on."""
-    asked_to: NDArray[np.int32]
-    """[worker, block number] where a block's end."""
+    """[worker, chunk x rungs with a pool] places of the loans that ask a pool, in order."""
     queue_rung: NDArray[np.int8]
     """[worker, chunk x rungs with a pool] the rungs for which they ask."""
     queue_level: NDArray[np.int16]

@@ -17,6 +17,8 @@ from typing import Any
 
 import numba
 
+from simulator.kernels.parts import PartCompiler
+
 CACHE_SWITCH = "CARSTRESS_KERNEL_CACHE"
 
 
@@ -70,8 +72,9 @@ def compiled(*, inline: bool = False, inner: bool = False) -> Callable[[Callable
     Without the reference-counting runtime a kernel that allocates does not compile (measured: docs/decisions).
 
     `inline` makes LLVM inline the function where it is called, so that the caller's loop vectorises.
-    `inner` is for functions that take bundles and that only kernels call: they get no entry from Python,
-    which would unpack a hundred arrays and takes longer to compile than the function (measured: docs/decisions).
+    `inner` is for functions that take bundles and that only kernels call: they get no entry from Python, which would
+    unpack a hundred arrays and takes longer to compile than the function, and are optimised and cached with their
+    callers alone (measured: docs/decisions).
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
@@ -81,9 +84,10 @@ def compiled(*, inline: bool = False, inner: bool = False) -> Callable[[Callable
                 numba.config.CACHE_DIR = str(CACHE_FOLDER)
             return numba.njit(
                 function,
-                cache=CACHE_FOLDER is not None,
+                cache=CACHE_FOLDER is not None and not inner,
                 nogil=True,
                 forceinline=inline,
+                pipeline_class=PartCompiler if inner else None,
                 no_cpython_wrapper=inner,
                 no_cfunc_wrapper=True,
                 _nrt=False,  # no reference counts: an atomic pair for each array read in a loop; and no allocation

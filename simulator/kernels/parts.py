@@ -1,0 +1,70 @@
+"""How a function that only kernels call is compiled: as a part of them, and not by itself (docs/decisions/016).
+
+Numba optimises every function and turns it into machine code before its callers are compiled, and then again as part of
+each of them.  A function without an entry from Python needs only the last.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from numba import _dynfunc
+from numba.core import event
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+
+COLLECTION = (10_000, 10, 1_000)
+"""Thresholds of Python's collector of garbage while numba compiles: it keeps nearly all that it makes."""
+
+
+class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """Code of one function and of what it calls, neither optimised nor made executable."""
+
+    def finalize(self) -> None:
+        """Link what the function calls."""
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalized = True
+
+
+def _no_entry(library: PartLibrary, described: Any, environment: Any) -> Any:
+    """What stands where a function's entry from Python would: by this object its callers know it."""
+    name = described.qualname.split(".")[-1]
+    return _dynfunc.make_function(described.lookup_module(), name, "only kernels call this", 0, environment, (library,))
+
+
+class PartCompiler(CompilerBase):  # type: ignore[misc]
+    """Numba's own passes, with a PartLibrary at their end."""
+
+    def define_pipelines(self) -> list[Any]:
+        """The passes of a function that is to be compiled."""
+        state = self.state
+        state.library = PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.targetctx = state.targetctx.subtarget(get_executable=_no_entry)
+        return [DefaultPassBuilder.define_nopython_pipeline(state)]
+
+
+class _FewCollections(event.Listener):  # type: ignore[misc]
+    """Lets Python look for garbage less often while a function and what it calls are compiled."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.before = gc.get_threshold()
+
+    def on_start(self, event: Any) -> None:
+        """Of a function within a function too: numba's lock keeps all others out."""
+        if self.depth == 0:
+            self.before = gc.get_threshold()
+            gc.set_threshold(*COLLECTION)
+        self.depth += 1
+
+    def on_end(self, event: Any) -> None:
+        """As it was, once the outermost is compiled."""
+        self.depth -= 1
+        if self.depth == 0:
+            gc.set_threshold(*self.before)
+
+
+event.register("numba:compile", _FewCollections())

@@ -20,7 +20,7 @@ from outputs.pages_money import MONEY_BUILDERS
 from outputs.pages_strategies import strategy_pictures
 from outputs.picture import Picture
 from outputs.run_folder import write_bytes, write_text
-from outputs.style import RunStyle, look, run_labels, run_styles, stamp
+from outputs.style import look, run_labels, run_styles, stamp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,8 +73,8 @@ def draw_comparison(found: Comparison, run_id: str) -> tuple[Picture, ...]:
 
 
 def _page(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> Page:
-    styles = run_styles(run_labels(dataset))
-    by_scenario = _scenario_styles(styles, [str(name) for name in dataset["scenario"].values])
+    styles = run_styles(run_labels(dataset), dataset.sizes["strategy"] * dataset.sizes["programme"])
+    by_scenario = run_styles([str(name) for name in dataset["scenario"].values])
     return Page(dataset, history, stamp(dataset, run_id), styles, by_scenario)
 
 
@@ -84,12 +84,6 @@ def _settle(figure: Figure) -> None:
     if engine is not None:
         engine.execute(figure)
     figure.set_layout_engine(None)
-
-
-def _scenario_styles(styles: dict[str, RunStyle], scenarios: list[str]) -> dict[str, RunStyle]:
-    """Style of a scenario: that of its first run."""
-    runs_each = len(styles) // len(scenarios)
-    return dict(zip(scenarios, list(styles.values())[::runs_each], strict=True))
 
 
 def write_figures(folder: Path, pictures: Iterable[Picture]) -> tuple[Path, ...]:

@@ -24,6 +24,8 @@ Loss = Literal["ultimate_loss", "net_loss"]
 
 LEVELS: Final = (0.95, 0.99, 0.999)
 RETURN_PERIODS: Final = (10, 20, 50, 100, 200, 500, 1000)
+COSTS: Final = ("collection_cost", "incident_cost")
+"""What a strategy costs, by variable of the book."""
 FAN_LEVELS: Final = (0.05, 0.25, 0.50, 0.75, 0.95)
 
 
@@ -201,6 +203,11 @@ def return_periods(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.
             estimate = estimators.value_at_risk(sample, 1.0 - 1.0 / period)
             rows.append({**run, "loss": loss, "return_period": period, **estimate_columns(estimate, scale)})
     return pandas.DataFrame(rows)
+
+
+def has_costs(dataset: xr.Dataset) -> bool:
+    """Whether a strategy costs anything, so that the loss alone is not what it comes to."""
+    return any(bool((dataset[name] != 0.0).any()) for name in COSTS if name in dataset)
 
 
 def quantile_fan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pandas
@@ -130,7 +131,8 @@ def net_loss_picture(page: Page) -> Picture:
 
 
 def used_car_picture(page: Page) -> Picture:
-    """Fan of the used-car index."""
+    """Fan of the used-car index, one panel a scenario: no strategy moves it."""
+    page = replace(page, dataset=page.dataset.isel(strategy=[0], programme=[0]), styles=page.scenario_styles)
     data = figure_data.used_car_fan(page.dataset)
     _, held = figure_data.segment_weights(page.dataset)
     title = "Used-car index over time"

@@ -291,13 +291,14 @@ def _interval(row: Mapping[str, Any]) -> str:
 def headline(summary: pandas.DataFrame, dataset: xr.Dataset) -> list[tuple[str, str]]:
     """The result in one sentence a run: (run, sentence)."""
     currency = dataset.attrs["currency"]
+    name = "expected loss without costs of collection" if measures.has_costs(dataset) else "expected loss"
     sentences = []
     for block in by_run(summary):
         expected = next(row for row in block.rows if row["measure"] == "expected_loss")
         worst = next(row for row in block.rows if (row["measure"], row["level"]) == ("value_at_risk", 0.99))
         doubt = " (unreliable: too few paths)" if worst["unreliable"] else ""
         sentence = (
-            f"the expected loss is {amount(expected['value'])} {currency} "
+            f"the {name} is {amount(expected['value'])} {currency} "
             f"({percent(expected['percent_of_opening'], 2)} % of the opening balance); with a probability of 1 % "
             f"it is more than {amount(worst['value'])} {currency} ({percent(worst['percent_of_opening'], 2)} %){doubt}."
         )

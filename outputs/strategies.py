@@ -22,7 +22,7 @@ from outputs.bootstrap import Floats, paths_of, quantile_spread
 from outputs.compare import shortfall_difference
 from outputs.estimators import NOT_ESTIMABLE, Estimate
 from outputs.lending import principal_kept
-from outputs.measures import LEVELS, Loss, estimate_columns, path_loss, sample_of
+from outputs.measures import COSTS, LEVELS, Loss, estimate_columns, path_loss, sample_of
 from outputs.strategies_verdicts import judge, two_sided
 from outputs.tail import estimate
 from outputs.weighted import (
@@ -34,9 +34,6 @@ from outputs.weighted import (
     with_mixture,
 )
 from scenarios.vocabulary import RUN_DIMS
-
-COSTS: Final = ("collection_cost", "incident_cost")
-"""What a strategy costs, by variable of the book."""
 
 LATE_CASH: Final = ("principal_paid", "interest_paid", "fees", "recovery")
 """Cash of the run-off, by variable of the book."""

@@ -13,9 +13,9 @@ import xarray as xr
 
 from outputs import estimators
 from outputs.estimators import Estimate
-from outputs.measures import Loss, path_loss, sample_of
+from outputs.measures import COSTS, Loss, path_loss, sample_of
 from outputs.rates import ratio
-from outputs.strategies import COSTS, compared_runs, mean_difference, total_cost
+from outputs.strategies import compared_runs, mean_difference, total_cost
 from outputs.weighted import with_mixture
 from scenarios.vocabulary import RUN_DIMS
 

@@ -11,9 +11,10 @@ import pandas
 import xarray as xr
 
 from outputs import estimators
+from outputs.business import declined_business
 from outputs.care import care_table
 from outputs.incident_limits import IncidentResult
-from outputs.measures import sample_of
+from outputs.measures import has_costs, sample_of
 from outputs.outcomes import outcome_table
 from outputs.report_views import Cell, by_run
 from outputs.servicing import has_pool
@@ -111,7 +112,7 @@ def strategies_context(
     results: xr.Dataset, found: Comparison | None, limits: Sequence[IncidentResult]
 ) -> dict[str, Any]:
     """What the template of the section needs; without several strategies, or without costs, parts of it are empty."""
-    costly = bool((total_cost(results) != 0.0).any())
+    costly = has_costs(results)
     return {
         "has_collections": found is not None or costly or has_pool(results) or bool(limits),
         "strategies": None if found is None else strategies_view(found),
@@ -137,15 +138,31 @@ def strategies_view(found: Comparison) -> StrategiesView:
 
 def winners(found: Comparison) -> list[str]:
     """Who has the least expected loss with costs, a sentence a scenario."""
-    table = ranking(found.levels, found.best)
+    table, business = ranking(found.levels, found.best), declined_business(found.dataset, found.loss)
     first = table[(table["measure"] == "expected_loss") & (table["rank"] == 1)]
     return [
         f"With the costs of collection and of incidents, {row.strategy} has the least expected loss "
         f"{_where(row, found.dataset)}: {percent(row.percent_of_opening, 2)} % of the "
         f"opening balance. Probability that it is the best, given the paths of this run: "
-        f"{percent(100.0 * row.best_probability, 1)} %."
+        f"{percent(100.0 * row.best_probability, 1)} %.{_of_what_is_lent(row, business)}"
         for row in first.itertuples()
     ]
+
+
+def _of_what_is_lent(winner: Any, business: pandas.DataFrame) -> str:
+    """What the winner declined before the loan, and who loses the least of what it lends; nothing where all is lent."""
+    if business.empty:
+        return ""
+    rows = business[(business["scenario"] == winner.scenario) & (business["programme"] == winner.programme)]
+    own = rows[(rows["strategy"] == winner.strategy) & (rows["declined"] > 0)]
+    if own.empty:
+        return ""
+    least = rows.loc[rows["loss_percent"].idxmin()]
+    who = "it has the least too" if least["strategy"] == winner.strategy else f"{least['strategy']} has the least"
+    return (
+        f" It declines {percent(float(own['declined_percent'].iloc[0]), 1)} % of the book before the loan; of what "
+        f"each lends, {who}: {percent(float(least['loss_percent']), 2)} %."
+    )
 
 
 def _where(row: Any, dataset: xr.Dataset) -> str:

@@ -1,7 +1,8 @@
 """How every picture looks: colours, lines, titles, footers. matplotlib is imported inside functions only.
 
 The palette is Okabe and Ito's (2008), which stays apart under the common forms of colour blindness; line styles
-and luminance keep runs apart in grey print too. A run has the same colour in every picture.
+and luminance keep runs apart in grey print too. A run has the same colour in every picture, and a strategy in every
+scenario.
 """
 
 from __future__ import annotations
@@ -94,13 +95,18 @@ def run_labels(dataset: xr.Dataset) -> list[str]:
     return [run_label(**run, vary=vary) for run in runs(dataset)]
 
 
-def run_styles(labels: Sequence[str]) -> dict[str, RunStyle]:
-    """Colour and line by run label; they depend on nothing but the order of runs in the Dataset."""
+def run_styles(labels: Sequence[str], strategies: int = 1) -> dict[str, RunStyle]:
+    """Colour and line by run label; they depend on nothing but the order of runs in the Dataset.
+
+    Where each scenario is run under several strategies, a strategy has its colour in all of them, and the line tells
+    the scenarios apart.
+    """
     colours, lines = len(RUN_COLOURS), len(RUN_LINES)
-    return {
-        label: RunStyle(RUN_COLOURS[number % colours], RUN_LINES[(number + number // colours) % lines])
-        for number, label in enumerate(dict.fromkeys(labels))
-    }
+    styles = {}
+    for number, label in enumerate(dict.fromkeys(labels)):
+        place, again = (number, 0) if strategies == 1 else (number % strategies, number // strategies)
+        styles[label] = RunStyle(RUN_COLOURS[place % colours], RUN_LINES[(place + place // colours + again) % lines])
+    return styles
 
 
 @contextmanager

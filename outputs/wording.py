@@ -12,7 +12,7 @@ import pandas
 import xarray as xr
 
 from outputs.arrears import early_jumps
-from outputs.measures import has_weights
+from outputs.measures import has_costs, has_weights
 from scenarios.counted import counted
 
 SHORT_LABELS: Final = {
@@ -183,6 +183,7 @@ def summary_heading(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     """What the summary's figures are: over which time, of which definition, from how many paths."""
     attrs, sizes = dataset.attrs, dataset.sizes
     definition = LOSS_LABELS[str(table["loss"].iloc[0])]
+    definition += ", without costs of collection" if has_costs(dataset) else ""
     return (
         f"Loss over {counted(sizes['month'], 'month')} and run-off ({definition}); {path_count(dataset)};\n"
         f"opening balance {amount(float(attrs['opening_balance']))} {attrs['currency']} "

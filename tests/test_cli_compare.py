@@ -256,7 +256,7 @@ def test_a_run_of_one_strategy_says_nothing_of_several(home: Path) -> None:
 def test_the_terminal_of_a_run_ranks_its_strategies(home: Path) -> None:
     said = "\n".join(further_lines(several := results(home, "several"), compared(several)))
     assert "3 strategies path by path on common draws" in said
-    assert "Ranking; P(best), %" in said
+    assert "Ranking by the loss with costs; P(best), %" in said
 
 
 def test_json_of_a_run_has_what_the_comparison_of_it_has(there: Path) -> None:

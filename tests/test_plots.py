@@ -254,6 +254,18 @@ def test_a_run_has_one_colour_and_line_everywhere(pictures: dict[str, Picture]) 
         np.testing.assert_allclose(axes.collections[0].get_facecolor()[0][:3], to_rgb(run.colour))
 
 
+def test_a_strategy_has_its_colour_in_every_scenario_and_a_line_of_its_own_in_each() -> None:
+    labels = [f"{scenario} / {strategy}" for scenario in ("good", "bad", "worse") for strategy in "abcd"]
+    chosen = style.run_styles(labels, strategies=4)
+    for strategy in "abcd":
+        own = [chosen[f"{scenario} / {strategy}"] for scenario in ("good", "bad", "worse")]
+        assert len({item.colour for item in own}) == 1
+        assert len({str(item.line) for item in own}) == 3
+    for scenario in ("good", "bad", "worse"):
+        assert len({str(chosen[f"{scenario} / {strategy}"].line) for strategy in "abcd"}) == 4
+    assert len({item.colour for item in chosen.values()}) == 4
+
+
 def test_no_two_of_twenty_runs_look_alike_even_in_grey() -> None:
     chosen = list(style.run_styles([f"run {number}" for number in range(20)]).values())
     assert len({(item.colour, str(item.line)) for item in chosen}) == 20

@@ -12,11 +12,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from drawn_texts import drawn_texts
-from outputs import figure_money, figure_strategies, plots_strategies, strategies, style
+from outputs import figure_money, figure_strategies, figures, plots_strategies, strategies, style
 from outputs.csv_text import to_csv
 from outputs.figure_strategies import efficient
 from outputs.figures import Picture, draw_comparison, draw_pictures, write_figures
 from outputs.money_views import hours_words, pool_view
+from outputs.pages import used_car_picture
 from outputs.strategies_view import compare_strategies
 from outputs.wording import percent
 from sample_results import LOANS, sample_results
@@ -132,6 +133,15 @@ def test_marks_of_the_forest_are_those_of_the_table(results: xr.Dataset, picture
     assert [float(line.get_xdata()[0]) for line in marks] == pytest.approx(list(first["value"]))
     full = [line.get_markerfacecolor() != "white" for line in marks]
     assert full == list(first["told_apart"])
+
+
+def test_the_used_car_index_is_shown_once_a_scenario() -> None:
+    ladders = {name: LADDERS[name] for name in ("reference_us", "field_first")}
+    dataset = strategy_results(20, 6, ladders=ladders)
+    with style.look():
+        picture = used_car_picture(figures._page(dataset, "once"))
+    assert [axes.get_title("left") for axes in picture.figure.axes] == ["baseline", "severely_adverse"]
+    assert list(dict.fromkeys(picture.data["run"])) == ["baseline", "severely_adverse"]
 
 
 @pytest.fixture(scope="module")

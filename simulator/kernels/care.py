@@ -15,8 +15,6 @@ Whether a borrower is reached matters to those alone who would fall behind, so o
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from scenarios.vocabulary import HISTORY_MONTHS, PURPOSE_ALERT
@@ -25,6 +23,7 @@ from simulator.kernels.collateral import car_value
 from simulator.kernels.compile import compiled
 from simulator.kernels.pools import AVERTED, FOLLOWED, FOR, SERVED, line_up
 from simulator.kernels.random import WORDS, block_at, event_uniform, unit
+from simulator.kernels.slots import UPWARDS
 
 
 @compiled(inline=True, inner=True)
@@ -59,10 +58,13 @@ def is_alerted(loan, intensity, spot, bundles):  # type: ignore[no-untyped-def]
 def is_watched(loan, place, spot, bundles, work):  # type: ignore[no-untyped-def]
     """Whether a loan without arrears is on the watch list for the coming month (P14)."""
     ladder, worker = bundles[3], spot.worker
-    track = work.slots.track[worker, work.path[worker, place].slot]
+    slot = work.path[worker, place].slot
+    track = work.slots.track[worker, slot]
     if track >= ladder.watch_ltv * car_value(loan, worker, spot.month, bundles[0], work):
         return True
-    if not math.isfinite(ladder.watch_hazard) and ladder.alerting.size == 0:
+    alerting = ladder.alerting.size > 0 and ladder.alerting[loan]
+    most = ladder.predicted[spot.month, work.slots.cell[worker, slot]] * (work.slots.limit[worker, slot] * UPWARDS)
+    if most < ladder.watch_hazard and not alerting:
         return False
     intensity = predicted_entry(loan, place, spot, bundles, work)
     return intensity >= ladder.watch_hazard or is_alerted(loan, intensity, spot, bundles)
@@ -79,13 +81,10 @@ def is_meant(number, loan, watched, ladder):  # type: ignore[no-untyped-def]
 def care(place, late, asking, spot, bundles, work):  # type: ignore[no-untyped-def]
     """Let every rung for loans without arrears look at one; return `late` and `asking` as `treatment.ask` counts."""
     ladder, worker, loan = bundles[3], spot.worker, spot.origin + place
-    effort, before = work.effort[worker, place], asking
+    before = asking
     watched = ladder.watches and is_watched(loan, place, spot, bundles, work)
     work.meant[worker, place] = 0
     work.cared[worker, place] = 0
-    if ladder.waits_in_care:
-        effort.asked = 0
-        effort.given = 0
     for number in range(ladder.first_care, ladder.rung.size):
         if not is_meant(number, loan, watched, ladder):
             continue
@@ -96,7 +95,7 @@ def care(place, late, asking, spot, bundles, work):  # type: ignore[no-untyped-d
         principal = work.slots.track[worker, work.path[worker, place].slot]
         line_up(number, place, asking, principal, worker, ladder, work)
         asking += 1
-    if ladder.waits_in_care and (asking > before or effort.waits):
+    if ladder.waits_in_care and (asking > before or work.waits[worker, place]):
         work.lined[worker, late] = place
         late += 1
     return late, asking

@@ -7,15 +7,13 @@ import numpy as np
 from simulator.kernels.booking import book_on_time
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import unit
-from simulator.kernels.slots import slots_of
+from simulator.kernels.slots import UPWARDS, slots_of
 
 WORD_RANGE = 2.0**32
 FLAG_MOVES, FLAG_DUE, FLAG_LATE = 1, 2, 4
 """Why a slot is flagged: its draw is within the bounds, it matures or renews, it is in arrears."""
 GROUP = 4
 """Slots whose flags are looked at together."""
-UPWARDS = 1.0 + 1e-5
-"""What a bound in single precision is widened by: a hundred times its rounding."""
 
 
 @compiled(inner=True)

@@ -34,7 +34,6 @@ def begin_spell(effort):  # type: ignore[no-untyped-def]
 @compiled(inline=True, inner=True)
 def stop_waiting(effort):  # type: ignore[no-untyped-def]
     """Leave every queue."""
-    effort.waits = 0
     for pool in range(effort.waiting.size):
         effort.waiting[pool] = 0
 

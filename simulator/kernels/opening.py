@@ -63,6 +63,8 @@ def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-unt
     work.path[worker, place].defaulted = 0 if in_default else NEVER
     if ladder.on:
         begin_path(work.effort[worker, place])
+        if ladder.waits_in_care:
+            work.waits[worker, place] = 0
         act_on_average(work.effort[worker, place], ladder.mean[tier, bucket], work.path[worker, place].kind)
     work.path[worker, place].loss = 0.0
     work.path[worker, place].cash = 0.0

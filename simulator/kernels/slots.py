@@ -12,6 +12,9 @@ from scenarios.vocabulary import HISTORY_MONTHS, MODIFIED
 from simulator.kernels.compile import compiled
 from simulator.kernels.workspace import Slots
 
+UPWARDS = 1.0 + 1e-5
+"""What a bound in single precision is widened by: a hundred times its rounding."""
+
 
 @compiled(inline=True, inner=True)
 def slots_of(worker, first, count, slots):  # type: ignore[no-untyped-def]

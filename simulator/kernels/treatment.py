@@ -287,14 +287,20 @@ def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-
     """Who asked a pool and got nothing has waited a month more (P2)."""
     worker, month = spot.worker, spot.month
     for item in range(late):
-        effort = work.effort[worker, work.lined[worker, item]]
-        effort.waits = 0
+        place, waits = work.lined[worker, item], 0
+        effort = work.effort[worker, place]
         for number in range(ladder.pool.size):
             bit = np.uint8(1 << number)
             if effort.asked & bit and not effort.given & bit:
                 effort.waiting[number] += 1
-                effort.waits = 1
+                waits = 1
                 result.pool[spot.row, number, WAITING, month] += 1.0
                 result.pool[spot.row, number, WAITED, month] += effort.waiting[number]
             else:
                 effort.waiting[number] = 0
+        if ladder.waits_in_care:
+            current = work.state[worker, place] == 0
+            work.waits[worker, place] = waits * current
+            if current:  # the next close of a loan in arrears does this for it
+                effort.asked = 0
+                effort.given = 0

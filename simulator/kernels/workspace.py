@@ -71,7 +71,6 @@ EFFORT: Final = np.dtype(
         ("writes_off", np.int8),
         ("asked", np.uint8),
         ("given", np.uint8),
-        ("waits", np.int8),
         ("waiting", np.int16, MOST_POOLS),
     ],
     align=True,
@@ -84,8 +83,8 @@ each. cured_with: those of the close before its last return to current, in month
 filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell what is unpaid, have the loan with an
 agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the last close; bucket: as
 it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the loan asked at the
-close, and that served it, a bit each. waiting: closes at which it asked a pool in vain; waits: 1 where there is one. Of
-a loan without arrears only the last four are kept.
+close, and that served it, a bit each. waiting: closes at which it asked a pool in vain. Of a loan without arrears only
+the last three are kept, the first two of them from its asking until all are served.
 """
 
 
@@ -207,6 +206,8 @@ class Workspace(NamedTuple):
     where the strategy has no such rungs."""
     cared: NDArray[np.uint32]
     """[worker, chunk] those that were carried out."""
+    waits: NDArray[np.int8]
+    """[worker, chunk] 1 of a loan without arrears that asked a pool in vain; empty where no such loan asks one."""
     tally: NDArray[np.int32]
     """[worker, 2, MOST_RUNGS] loans that cured and that got worse this month, by rung carried out at the last close."""
     visited: NDArray[np.int32]

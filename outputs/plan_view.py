@@ -45,13 +45,15 @@ def _row(label: str, figure: str, note: str = "") -> str:
 def _head(plan: Plan) -> list[str]:
     study = plan.inputs.study
     names = [scenario.name for scenario in plan.inputs.scenarios]
-    runs = plan.inputs.runs()
-    further = {name: paths for name, paths in runs.items() if name not in names}
+    own = set(plan.inputs.run_names().values())
+    further = {name: paths for name, paths in plan.inputs.runs().items() if name not in own}
+    ladders = [servicing.name for servicing in plan.inputs.servicings()]
     return [
         f"Plan of {study.name}{f': {study.title}' if study.title else ''}",
         "",
         _row("loans", f"{len(plan.inputs.tape):,}"),
         _row("paths", f"{study.paths:,}", f"under {', '.join(names)}"),
+        *([_row("  strategies", f"{len(ladders)}", ", ".join(ladders))] if len(ladders) > 1 else []),
         *(_row("  further paths", f"{paths:,}", name) for name, paths in further.items()),
         *_draws(plan),
         _row("months", f"{study.months:,}", "and the run-off of what is in default then"),

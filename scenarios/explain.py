@@ -147,8 +147,9 @@ class _Explainer:
             return str(context["expected"]).replace("'", "`")
         if kind in ("too_short", "string_too_short"):
             least = context.get("min_length", 1)
-            some = "at least one value" if least == 1 else f"at least {least} values"
-            return some if kind == "too_short" else "some text"
+            if kind == "string_too_short":
+                return "some text" if least == 1 else f"a text of at least {least} characters"
+            return "at least one value" if least == 1 else f"at least {least} values"
         if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
             return "at most 64 letters, digits, `_`, `.` and `-`, the first a letter or digit"
         if kind == "string_pattern_mismatch":
@@ -164,6 +165,8 @@ class _Explainer:
         if kind == "string_type" and isinstance(value, dict) and "weight" in value:
             base = value.get("name", "baseline")
             return f"A weight stands in the scenario's own file: `extends: {base}`, `weight: {value['weight']}`."
+        if kind == "string_too_short" and path[-1] == "source":
+            return "Name the publication, or the assumption and what speaks for it."
         if kind in ("int_type", "float_type") and isinstance(value, str):
             return _number_remedy(value)
         if kind == "int_type" and isinstance(value, float) and value.is_integer():
@@ -226,6 +229,8 @@ def _step(schema: Schema, part: str | int) -> Iterator[Schema]:
         yield schema["properties"][part]
     elif isinstance(schema.get("additionalProperties"), dict):
         yield schema["additionalProperties"]
+    else:
+        yield from schema.get("patternProperties", {}).values()
 
 
 def _plain(number: float) -> str:

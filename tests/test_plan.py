@@ -107,6 +107,17 @@ def _bytes(bundle: object) -> int:
 # --- the command -------------------------------------------------------------------------------------------------
 
 
+def test_a_plan_names_its_strategies_once(here: Path) -> None:
+    study_file(here, f"{PLAIN}strategies: [reference_us, phone_first]\n")
+    answer = carstress("plan", "study.yaml", "--paths", 20, "--threads", 2)
+    assert answer.code == 0
+    rows = [line.split() for line in answer.out.splitlines() if line]
+    assert ["strategies", "2", "reference_us,", "phone_first"] in rows
+    further = [" ".join(row[3:]) for row in rows if row[:2] == ["further", "paths"]]
+    assert further
+    assert all(name.endswith(", top sensitivity") for name in further)
+
+
 def test_a_plan_is_told_and_nothing_is_left(here: Path) -> None:
     study_file(here, PLAIN)
     answer = carstress("plan", "study.yaml", "--paths", 60, "--threads", 2)

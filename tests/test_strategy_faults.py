@@ -30,6 +30,7 @@ CASES = [
     ("reach_percent: 90", "hours_per_contact: 1", ["own.yaml:11:58: rung sms takes hours of no pool; expected `pool:` beside it. Name the pool"]),
     ("    contacts_per_week: 3\n", "    contacts_per_week: 3\n    contacts_per_month: 9\n", ["own.yaml:16:24: rung call has two numbers of contacts; expected contacts_per_month or contacts_per_week. Take one out; a month has 52/12 weeks."]),
     ("hours_per_contact: 0.25", "hours_per_contact: 25", ["own.yaml:17:24: rung call is never carried out: one loan asks 325 hours a month of pool agents; expected at most the 320 that it can have. Write fewer hours"]),
+    ("hours_per_month: 320, ", "hours: 320, ", ["unknown key pools.agents.hours; expected one of cost_per_hour, field, hiring, hours_per_1000_loans, hours_per_100_in_arrears, hours_per_month, priority, source, unlimited."]),
     # names
     ("    name: call\n", "    name: sms\n", ["own.yaml:13:11: rung sms for the second time; expected names that differ. Give one of them a `name:` of its own."]),
     ("after: [visit]", "after: [visitt]", ["own.yaml:30:67: after: visitt, which is no rung; expected one of sms, call, visit", "Did you mean `visit`?"]),

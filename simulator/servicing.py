@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from scenarios.strategy import CollectionStrategy
@@ -74,6 +75,22 @@ def care_labels(strategy: CollectionStrategy) -> tuple[str, ...]:
     return tuple(rung.label for rung in strategy.while_current)
 
 
+def merged(ladders: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Labels of all ladders, each once: a new one stands right after that which it follows in its own ladder.
+
+    What comes before all that is known of its ladder stands right before that, and a ladder of which nothing is known
+    comes last.
+    """
+    found: list[str] = []
+    for labels in ladders:
+        place = next((found.index(label) for label in labels if label in found), len(found))
+        for label in labels:
+            if label not in found:
+                found.insert(place, label)
+            place = found.index(label) + 1
+    return tuple(found)
+
+
 def study_servicing(
     strategies: tuple[CollectionStrategy | None, ...],
     observed: tuple[CollectionStrategy | None, ...],
@@ -82,7 +99,7 @@ def study_servicing(
     """One for each strategy of a study, all with the names of all pools and rungs, so that their results stack."""
     named = [item for item in strategies if item is not None]
     pools = tuple(dict.fromkeys(name for item in named for name in item.pools))
-    rungs = tuple(dict.fromkeys(label for item in named for label in item.labels))
-    care = tuple(dict.fromkeys(label for item in named for label in care_labels(item)))
+    rungs = merged(item.labels for item in named)
+    care = merged(care_labels(item) for item in named)
     underwrites = any(item.underwriting is not None for item in named)
     return tuple(Servicing(item, observed, market_share, pools, rungs, care, underwrites) for item in strategies)

@@ -18,7 +18,7 @@ from scenarios.load import spec_from_text
 from scenarios.schema import Study
 from scenarios.vocabulary import INCIDENTS, TYPES
 from simulator.engine import RunSize
-from simulator.servicing import Servicing, study_servicing
+from simulator.servicing import Servicing, merged, study_servicing
 from simulator.study import StudyInputs, inputs_from_store, inputs_to_store, load_inputs, run_study
 from strategy_texts import spoilt
 
@@ -131,6 +131,22 @@ def test_every_strategy_of_a_study_has_the_pools_and_rungs_of_all(tmp_path: Path
         assert servicing.pool_names == ("agents", "cars")
         assert servicing.rung_names == ("phone", "repossession", "visit", "extension")
         assert servicing.incident_names == INCIDENTS
+
+
+@pytest.mark.parametrize(
+    ("ladders", "together"),
+    [
+        (["ab", "ab"], "ab"),
+        (["abe", "abcde"], "abcde"),
+        (["cd", "abc"], "abcd"),
+        (["ab", "cd"], "abcd"),
+        (["abcd", "axd"], "axbcd"),
+        (["ab", "ba"], "ab"),
+        (["", "ab", ""], "ab"),
+    ],
+)
+def test_rungs_of_all_stand_in_the_order_of_each_ladder(ladders: list[str], together: str) -> None:
+    assert "".join(merged(ladders)) == together
 
 
 def test_servicing_alone_has_its_own_pools_and_rungs() -> None:

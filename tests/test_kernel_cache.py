@@ -1,11 +1,18 @@
 """The folder of compiled kernels: one a version, only the newest kept."""
 
+import gc
 import os
 from pathlib import Path
 
+import numba
 import pytest
+from numba.core import event
 
 from simulator.kernels import compile as kernel_compile
+from simulator.kernels.parts import COLLECTION
+
+
+jitted = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
 
 def test_a_changed_kernel_has_another_folder_and_only_the_newest_stay(
@@ -33,6 +40,7 @@ def test_without_a_folder_to_write_to_nothing_is_cached(tmp_path: Path, monkeypa
     assert kernel_compile._cache_folder() is None
 
 
+@jitted
 def test_functions_that_only_kernels_call_have_no_entry_from_python() -> None:
     def add(first: float, second: float) -> float:
         return first + second
@@ -41,3 +49,53 @@ def test_functions_that_only_kernels_call_have_no_entry_from_python() -> None:
     assert outer.targetoptions["no_cpython_wrapper"] is False
     assert inner.targetoptions["no_cpython_wrapper"] is True
     assert outer(1.0, 2.0) == 3.0
+
+
+@jitted
+def test_a_function_that_only_kernels_call_is_compiled_as_a_part_of_them() -> None:
+    @kernel_compile.compiled(inner=True)
+    def twice(number: float) -> float:
+        return 2.0 * number
+
+    @kernel_compile.compiled()
+    def outer(number: float) -> float:
+        return float(twice(twice(number)) + 1.0)
+
+    assert outer(3.0) == 13.0
+    (part,) = twice.overloads.values()
+    (whole,) = outer.overloads.values()
+    engine = whole.library.codegen._engine
+    assert engine.is_symbol_defined(whole.fndesc.llvm_func_name)
+    assert part.library._final_module not in engine._ee._modules
+    assert whole.library._final_module in engine._ee._modules
+
+
+class Watch(event.Listener):  # type: ignore[misc]
+    """What the collector's thresholds are while something is compiled."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, int, int]] = []
+
+    def on_start(self, event: object) -> None:
+        self.seen.append(gc.get_threshold())
+
+    def on_end(self, event: object) -> None:
+        pass
+
+
+@jitted
+@pytest.mark.parametrize("sound", [True, False])
+def test_garbage_is_collected_as_before_once_a_function_is_compiled(sound: bool) -> None:
+    @kernel_compile.compiled()
+    def last(items: tuple[float, ...]) -> float:
+        return items[len(items) - 1] if sound else items.nothing  # type: ignore[attr-defined, no-any-return]
+
+    before, watch = gc.get_threshold(), Watch()
+    with event.install_listener("numba:compile", watch):
+        if sound:
+            assert last((1.0, 2.0)) == 2.0
+        else:
+            with pytest.raises(numba.core.errors.TypingError):
+                last((1.0, 2.0))
+    assert watch.seen == [COLLECTION]
+    assert gc.get_threshold() == before

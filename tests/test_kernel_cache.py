@@ -11,7 +11,6 @@ from numba.core import event
 from simulator.kernels import compile as kernel_compile
 from simulator.kernels.parts import COLLECTION
 
-
 jitted = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
 

@@ -291,7 +291,7 @@ def _interval(row: Mapping[str, Any]) -> str:
 def headline(summary: pandas.DataFrame, dataset: xr.Dataset) -> list[tuple[str, str]]:
     """The result in one sentence a run: (run, sentence)."""
     currency = dataset.attrs["currency"]
-    name = "expected loss without costs of collection" if measures.has_costs(dataset) else "expected loss"
+    name = "expected loss without costs of collection and incidents" if measures.has_costs(dataset) else "expected loss"
     sentences = []
     for block in by_run(summary):
         expected = next(row for row in block.rows if row["measure"] == "expected_loss")

@@ -98,13 +98,14 @@ def run_labels(dataset: xr.Dataset) -> list[str]:
 def run_styles(labels: Sequence[str], strategies: int = 1) -> dict[str, RunStyle]:
     """Colour and line by run label; they depend on nothing but the order of runs in the Dataset.
 
-    Where each scenario is run under several strategies, a strategy has its colour in all of them, and the line tells
-    the scenarios apart.
+    Where each scenario is run under several strategies, a strategy has its colour in all of them, and its line tells
+    its scenarios apart; unless there are more strategies than colours, or more scenarios than lines.
     """
-    colours, lines = len(RUN_COLOURS), len(RUN_LINES)
-    styles = {}
-    for number, label in enumerate(dict.fromkeys(labels)):
-        place, again = (number, 0) if strategies == 1 else (number % strategies, number // strategies)
+    colours, lines, styles = len(RUN_COLOURS), len(RUN_LINES), {}
+    each = dict.fromkeys(labels)
+    by_strategy = 1 < strategies <= colours and len(each) <= strategies * lines
+    for number, label in enumerate(each):
+        place, again = (number % strategies, number // strategies) if by_strategy else (number, 0)
         styles[label] = RunStyle(RUN_COLOURS[place % colours], RUN_LINES[(place + place // colours + again) % lines])
     return styles
 

@@ -183,7 +183,7 @@ def summary_heading(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     """What the summary's figures are: over which time, of which definition, from how many paths."""
     attrs, sizes = dataset.attrs, dataset.sizes
     definition = LOSS_LABELS[str(table["loss"].iloc[0])]
-    definition += ", without costs of collection" if has_costs(dataset) else ""
+    definition += ", without costs of collection and incidents" if has_costs(dataset) else ""
     return (
         f"Loss over {counted(sizes['month'], 'month')} and run-off ({definition}); {path_count(dataset)};\n"
         f"opening balance {amount(float(attrs['opening_balance']))} {attrs['currency']} "

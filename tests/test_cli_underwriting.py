@@ -72,7 +72,7 @@ def test_the_top_of_the_report_says_that_the_best_declines_business(home: Path) 
             each for each in report.splitlines() if f"asking has the least expected loss in {scenario}: " in each
         ]
         declined, least = rows.loc["asking", "declined_percent"], rows["loss_percent"].idxmin()
-        who = "it has the least too" if least == "asking" else f"{least} has the least"
+        who = "its expected loss is the least too" if least == "asking" else f"that of {least} is the least"
         loss = rows["loss_percent"].min()
         assert (
             f"It declines {declined:.1f} % of the book before the loan; of what each lends, {who}: {loss:.2f} %."

@@ -266,6 +266,12 @@ def test_a_strategy_has_its_colour_in_every_scenario_and_a_line_of_its_own_in_ea
     assert len({item.colour for item in chosen.values()}) == 4
 
 
+@pytest.mark.parametrize(("strategies", "scenarios"), [(2, 5), (2, 6), (7, 5), (8, 3), (10, 3)])
+def test_no_two_runs_of_several_strategies_look_alike(strategies: int, scenarios: int) -> None:
+    chosen = style.run_styles([f"run {number}" for number in range(strategies * scenarios)], strategies)
+    assert len({(item.colour, str(item.line)) for item in chosen.values()}) == strategies * scenarios
+
+
 def test_no_two_of_twenty_runs_look_alike_even_in_grey() -> None:
     chosen = list(style.run_styles([f"run {number}" for number in range(20)]).values())
     assert len({(item.colour, str(item.line)) for item in chosen}) == 20

@@ -15,7 +15,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
 COLLECTION = (10_000, 10, 1_000)
-"""Thresholds of Python's collector of garbage while numba compiles: it keeps nearly all that it makes."""
+"""Thresholds of Python's garbage collector while numba compiles: it keeps nearly all that it makes."""
 
 
 class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
@@ -57,7 +57,8 @@ class _FewCollections(event.Listener):  # type: ignore[misc]
         """Of a function within a function too: numba's lock keeps all others out."""
         if self.depth == 0:
             self.before = gc.get_threshold()
-            gc.set_threshold(*COLLECTION)
+            if 0 < self.before[0] < COLLECTION[0]:  # neither switched off nor rarer already
+                gc.set_threshold(*COLLECTION)
         self.depth += 1
 
     def on_end(self, event: Any) -> None:

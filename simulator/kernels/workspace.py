@@ -84,7 +84,7 @@ filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell w
 agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the last close; bucket: as
 it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the loan asked at the
 close, and that served it, a bit each. waiting: closes at which it asked a pool in vain. Of a loan without arrears only
-the last three are kept, the first two of them from its asking until all are served.
+the last three are kept, the first two of them until the pools of that close have served.
 """
 
 

@@ -220,8 +220,8 @@ def _ranking_lines(found: Comparison) -> list[str]:
         rows.append(("" if scenario == before else str(scenario), str(strategy), *cells))
         before = str(scenario)
     title = (
-        "Ranking by the loss with costs; P(best), %: how probable it is that the strategy has the least, given the\n"
-        f"paths of this run ({counted(found.replicates, 'bootstrap sample')} of them, Philox keyed by the run's seed)"
+        "Ranking by the loss with costs; P(best), %: how probable it is that the strategy has the least,\n"
+        f"given this run ({counted(found.replicates, 'bootstrap sample')} of the paths, Philox keyed by the run's seed)"
     )
     thin = ["* fewer than 10 paths lie beyond ES 99 %"] if bool(table["unreliable"].any()) else []
     return ["", title, align([head, *rows], text_columns=2), *thin]

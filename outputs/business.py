@@ -12,7 +12,8 @@ import xarray as xr
 from outputs import estimators
 from outputs.lending import lent_balance, underwrites
 from outputs.measures import Loss, sample_of
-from outputs.strategies import ordered_runs, strategy_loss
+from outputs.strategies import compared_runs, strategy_loss
+from outputs.weighted import with_mixture
 from outputs.wording import align, amount, percent
 
 CRITERION_LABELS: Final[Mapping[str, str]] = {
@@ -34,6 +35,8 @@ FIRST_UNMET: Final = "Each loan is counted with the first criterion that it does
 def declined_business(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pandas.DataFrame:
     """What each strategy declines of the book, and the loss with costs of what it lends.
 
+    Where scenarios carry weights, over all of them too.
+
     Returns
     -------
     pandas.DataFrame
@@ -43,8 +46,8 @@ def declined_business(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> pand
         `lent_balance`), and declined_by_... (loans, by criterion). No row where no strategy declines.
     """
     rows: list[dict[str, Any]] = []
-    losses = strategy_loss(dataset, loss) if underwrites(dataset) else None
-    for run in ordered_runs(dataset) if losses is not None else ():
+    losses = with_mixture(strategy_loss(dataset, loss), dataset) if underwrites(dataset) else None
+    for run in compared_runs(dataset) if losses is not None else ():
         one = dataset.sel(strategy=run["strategy"])
         held = float(lent_balance(one))
         found = estimators.mean(sample_of(losses.sel(run), dataset))  # type: ignore[union-attr]

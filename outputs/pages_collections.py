@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas
 
-from outputs import figure_money, figure_strategies, measures, plots, plots_strategies
+from outputs import figure_money, figure_strategies, plots, plots_strategies
 from outputs.figure_money import QUANTITIES
 from outputs.money_views import hours_words
 from outputs.page import FAN_LABELS, Page, grey_bands
@@ -15,7 +15,7 @@ from outputs.picture import Picture
 from outputs.plots_strategies import strategy_styles
 from outputs.servicing import has_pool
 from outputs.strategies import INCIDENT_COUNT
-from outputs.style import RunStyle, even_columns, new_sheet, panel_rows, panel_width, panels, run_labels, wrap
+from outputs.style import RunStyle, even_columns, new_sheet, panel_rows, panel_width, panels, wrap
 from outputs.wording import amount
 from scenarios.counted import counted
 
@@ -67,8 +67,7 @@ def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool
     hours = hours_words(page.dataset["pool_capacity"].sel(pool=pool))
     what = "Hours and loans a month" if waits else "Hours a month"
     subtitle = f"{what} from {page.marks.as_of} on; {hours}"
-    colours = _styles_by_strategy(page)
-    styles = {run: colours[run] for run in dict.fromkeys(data["run"])}
+    styles = {run: page.styles[run] for run in dict.fromkeys(data["run"])}
     across = even_columns(len(styles))
     rows, quantities = panel_rows(len(styles), across), list(dict.fromkeys(data["quantity"]))
     labels = [*FAN_LABELS[:3], "hours there are"]
@@ -89,16 +88,6 @@ def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool
     return Picture(
         name, title, QUEUE_CAPTION if waits else SERVED_CAPTION, f"Fan charts over time. {words}.", sheet.figure, data
     )
-
-
-def _styles_by_strategy(page: Page) -> dict[str, RunStyle]:
-    """Style by run: a strategy has one colour in all scenarios, where there are several."""
-    names = [str(name) for name in page.dataset["strategy"].values]
-    if len(names) < 2:
-        return page.styles
-    styles = strategy_styles(names)
-    runs = measures.runs(page.dataset)
-    return {label: styles[run["strategy"]][0] for label, run in zip(run_labels(page.dataset), runs, strict=True)}
 
 
 def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle], across: int) -> None:

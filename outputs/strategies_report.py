@@ -28,7 +28,7 @@ from outputs.strategies import (
 )
 from outputs.strategies_costs import COST_LABELS, strategy_costs
 from outputs.strategies_view import Comparison, comparison_notes, ranking
-from outputs.weighted import ALL_SCENARIOS, WEIGHT, with_mixture
+from outputs.weighted import ALL_SCENARIOS, with_mixture
 from outputs.wording import NOT_AVAILABLE, amount, measure_label, percent, run_label
 from scenarios.vocabulary import AGAIN_MONTHS
 
@@ -144,29 +144,25 @@ def winners(found: Comparison) -> list[str]:
         f"With the costs of collection and of incidents, {row.strategy} has the least expected loss "
         f"{_where(row, found.dataset)}: {percent(row.percent_of_opening, 2)} % of the "
         f"opening balance. Probability that it is the best, given the paths of this run: "
-        f"{percent(100.0 * row.best_probability, 1)} %.{_of_what_is_lent(row, business, found.dataset)}"
+        f"{percent(100.0 * row.best_probability, 1)} %.{_of_what_is_lent(row, business)}"
         for row in first.itertuples()
     ]
 
 
-def _of_what_is_lent(winner: Any, business: pandas.DataFrame, dataset: xr.Dataset) -> str:
+def _of_what_is_lent(winner: Any, business: pandas.DataFrame) -> str:
     """What the winner declined before the loan, and who loses the least of what it lends; nothing where all is lent."""
     if business.empty:
         return ""
-    rows = business[business["programme"] == winner.programme]
+    rows = business[(business["scenario"] == winner.scenario) & (business["programme"] == winner.programme)]
     own = rows[(rows["strategy"] == winner.strategy) & (rows["declined"] > 0)]
     if own.empty:
         return ""
-    shares = {name: float(name == winner.scenario) for name in map(str, dataset["scenario"].values)}
-    if winner.scenario == ALL_SCENARIOS:
-        shares = dict(zip(shares, map(float, dataset[WEIGHT].values), strict=True))
-    parts = rows["loss_percent"] * rows["scenario"].map(shares) / sum(shares.values())
-    losses = parts.groupby(rows["strategy"], sort=False).sum()
-    least = str(losses.idxmin())
-    who = "its expected loss is the least too" if least == winner.strategy else f"that of {least} is the least"
+    least = rows.loc[rows["loss_percent"].idxmin()]
+    own_too = least["strategy"] == winner.strategy
+    who = "its expected loss is the least too" if own_too else f"that of {least['strategy']} is the least"
     return (
         f" It declines {percent(float(own['declined_percent'].iloc[0]), 1)} % of the book before the loan; of what "
-        f"each lends, {who}: {percent(float(losses[least]), 2)} %."
+        f"each lends, {who}: {percent(float(least['loss_percent']), 2)} %."
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import xarray as xr
 
@@ -16,7 +17,9 @@ from calibration.library import find_parameter_set
 from comparisons import assert_same_bits, assert_same_values
 from outputs import balance_sheet, business, cash, rates, strategies
 from outputs.lending import lent_balance, lent_count
+from outputs.strategies_report import winners
 from outputs.strategies_view import compare_strategies, format_comparison
+from outputs.weighted import ALL_SCENARIOS, WEIGHT, by_path
 from scenarios.errors import InputError
 from scenarios.library import find_strategy, find_study
 from scenarios.strategy import CollectionStrategy
@@ -259,6 +262,26 @@ def test_the_table_of_declined_business(results: xr.Dataset) -> None:
         in told
     )
     assert "reference declines" not in told
+
+
+def test_declined_business_is_told_over_all_scenarios_with_their_weights(results: xr.Dataset) -> None:
+    weighted = results.assign_coords({WEIGHT: ("scenario", [0.25, 0.75])})
+    plain, table = business.declined_business(results), business.declined_business(weighted)
+    pandas.testing.assert_frame_equal(table[: len(plain)], plain)
+    mixed = table[len(plain) :].set_index("strategy")
+    assert set(mixed["scenario"]) == {ALL_SCENARIOS}
+    for name, row in mixed.iterrows():
+        good, bad = plain[plain["strategy"] == name]["loss_percent"]
+        assert row["loss_percent"] == pytest.approx(0.25 * good + 0.75 * bad, rel=1e-12)
+        assert row["declined"] == plain[plain["strategy"] == name]["declined"].iloc[0]
+    best = str(by_path(strategies.strategy_loss(weighted), weighted).mean("path").squeeze().idxmin().item())
+    assert mixed.loc[best, "declined"] > 0
+    (said,) = [
+        each for each in winners(compare_strategies(weighted)) if "over all scenarios with their weights" in each
+    ]
+    assert f"{best} has the least expected loss" in said
+    assert f"It declines {mixed.loc[best, 'declined_percent']:.1f} % of the book before the loan" in said
+    assert said.endswith(f": {mixed['loss_percent'].min():.2f} %.")
 
 
 def test_no_word_of_it_where_no_strategy_declines(results: xr.Dataset) -> None:

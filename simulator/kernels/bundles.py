@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.vocabulary import CUTS
+from simulator.kernels.by_address import by_address
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -139,6 +140,7 @@ deficiency_lag: months from charge-off to the cash of the deficiency.
 """
 
 
+@by_address
 class Loans(NamedTuple):
     """What is known of each loan at the as-of date."""
 
@@ -156,6 +158,7 @@ class Loans(NamedTuple):
     """[car] place in the table of curves: row of segment and usage x ages + months since new at the as-of date."""
 
 
+@by_address
 class Hazards(NamedTuple):
     """Intensities a month."""
 
@@ -202,6 +205,7 @@ class Hazards(NamedTuple):
     """[3] square roots of the variance shares of the three."""
 
 
+@by_address
 class Workouts(NamedTuple):
     """Cars, their seizure and sale, and what else is collected, for a block of paths."""
 
@@ -225,6 +229,7 @@ class Workouts(NamedTuple):
     """Largest multiplier of the chance to find a car."""
 
 
+@by_address
 class Clock(NamedTuple):
     """Scalars of a run."""
 
@@ -269,6 +274,7 @@ class Loss(NamedTuple):
     """Row of Workspace.lagged that the deficiency's cash belongs to."""
 
 
+@by_address
 class Result(NamedTuple):
     """What a block of paths returns; zeros on entry."""
 

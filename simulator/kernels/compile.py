@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 
-from simulator.kernels.parts import PartCompiler
+from simulator.kernels.parts import PartCompiler, of_plain_types
 
 CACHE_SWITCH = "CARSTRESS_KERNEL_CACHE"
 
@@ -82,7 +82,7 @@ def compiled(*, inline: bool = False, inner: bool = False) -> Callable[[Callable
         try:
             if CACHE_FOLDER is not None:
                 numba.config.CACHE_DIR = str(CACHE_FOLDER)
-            return numba.njit(
+            kernel = numba.njit(
                 function,
                 cache=CACHE_FOLDER is not None and not inner,
                 nogil=True,
@@ -96,5 +96,6 @@ def compiled(*, inline: bool = False, inner: bool = False) -> Callable[[Callable
             )
         finally:
             numba.config.CACHE_DIR = previous
+        return of_plain_types(kernel)
 
     return decorate

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.kernels.bundles import Floats, Records
+from simulator.kernels.by_address import by_address
 
 EFFECTS: Final = ("cure", "roll", "charge_off", "seizure", "extension")
 """Classes of what treatment multiplies, in the order of `Ladder` and `workspace.EFFORT`."""
@@ -91,6 +92,7 @@ more, currency. unlimited: 1 where nobody waits. field: 1 where a regulatory eve
 """
 
 
+@by_address
 class Ladder(NamedTuple):
     """The collection strategy (P1) to (P13), and what else couples loans; ``R`` rungs, ``P`` pools."""
 

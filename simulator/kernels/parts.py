@@ -10,9 +10,10 @@ import gc
 from typing import Any
 
 from numba import _dynfunc
-from numba.core import event
+from numba.core import event, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.dispatcher import Dispatcher
 
 COLLECTION = (10_000, 10, 1_000)
 """Thresholds of Python's garbage collector while numba compiles: it keeps nearly all that it makes."""
@@ -44,6 +45,29 @@ class PartCompiler(CompilerBase):  # type: ignore[misc]
         state.library = PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.targetctx = state.targetctx.subtarget(get_executable=_no_entry)
         return [DefaultPassBuilder.define_nopython_pipeline(state)]
+
+
+def _plain(given: types.Type) -> types.Type:
+    """The type as which a function takes an argument: a signed integer of any width or value as one of 64 bits."""
+    found = given.literal_type if isinstance(given, types.Literal) else given
+    return types.int64 if found in types.signed_domain else found
+
+
+def of_plain_types(kernel: Any) -> Any:
+    """Let a kernel's callers see it for few types, so that it is compiled for few.
+
+    Numba would compile it for each width of integers that a record's fields have, and for each number that is written
+    in a call or with which a variable begins.
+    """
+    if not isinstance(kernel, Dispatcher):  # numba is switched off
+        return kernel
+    found = kernel.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return found([_plain(arg) for arg in args], {name: _plain(arg) for name, arg in kws.items()})
+
+    kernel.get_call_template = get_call_template
+    return kernel
 
 
 class _FewCollections(event.Listener):  # type: ignore[misc]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.kernels.bundles import Floats, Integers, Records
+from simulator.kernels.by_address import by_address
 from simulator.kernels.ladder import MOST_POOLS
 
 EVENT_WORDS: Final = 16
@@ -88,6 +89,7 @@ the last three are kept, the first two of them until the pools of that close hav
 """
 
 
+@by_address
 class Slots(NamedTuple):
     """Live loans side by side, [worker, slot of the chunk]; a block's come first to last, then empty slots."""
 
@@ -113,6 +115,7 @@ class Slots(NamedTuple):
     """The loan counts as in default in months before this one, while without arrears."""
 
 
+@by_address
 class Items(NamedTuple):
     """Loans of a block that are in arrears or move this month, side by side: [worker, item]."""
 
@@ -152,6 +155,7 @@ class Items(NamedTuple):
     """What the borrower paid, late fees included."""
 
 
+@by_address
 class Movers(NamedTuple):
     """Loans of a block without arrears that may move this month, side by side: [worker, mover]."""
 
@@ -168,6 +172,7 @@ class Movers(NamedTuple):
     """[worker, 4, mover] the draws of those, one after another."""
 
 
+@by_address
 class Workspace(NamedTuple):
     """Scratch, one row a worker; the second dimension of most is a chunk of loans."""
 

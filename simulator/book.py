@@ -13,7 +13,7 @@ from scenarios.vocabulary import CUTS, MODIFIED, SEGMENTS
 from simulator.collateral import OLDEST_MONTH, value_cars
 from simulator.entities import loan_entities
 from simulator.factors import factor_name
-from simulator.kernels.bundles import CONTRACT, DRAW_MARK, FACTS, Loans, Records, records
+from simulator.kernels.bundles import CONTRACT, DRAW_MARK, FACTS, Loans, Records, lay_out, records
 from simulator.parameters import OLDEST_AGE, Parameters
 from simulator.tape import LoanTape
 from simulator.tape.amortisation import Amortisation, amortisation
@@ -107,7 +107,7 @@ def loans_at(loans: Loans, place: Integers | NDArray[np.bool_]) -> Loans:
     """Some loans of a book, by place; arrays may be written where the book's may, as kernels are compiled for that."""
     mark, bucket, repossessed = loans.mark[place], loans.bucket[place], loans.repossessed[place]
     repossessed.flags.writeable = loans.repossessed.flags.writeable
-    fact, contract = loans.fact[place].view(np.recarray), loans.contract[place].view(np.recarray)
+    fact, contract = lay_out(loans.fact[place]), lay_out(loans.contract[place])
     return loans._replace(fact=fact, contract=contract, bucket=bucket, mark=mark, repossessed=repossessed)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.vocabulary import DATASET_VARIABLES, RUN_DIMS, UNDERWRITING_VARIABLES, Variable
+from simulator.kernels.bundles import zeros_in_lines
 
 PATH: Final = "path"
 
@@ -39,9 +40,9 @@ class Shape:
 
     def filled(self) -> NDArray[Any]:
         """The array, zeros unless `fill` says otherwise."""
+        zeros = zeros_in_lines(self.sizes, self.dtype)
         if self.fill:
-            return np.full(self.sizes, self.fill, self.dtype)
-        zeros = np.zeros(self.sizes, self.dtype)
+            zeros.fill(self.fill)
         return zeros if zeros.dtype.names is None else zeros.view(np.recarray)
 
     def leading(self, *sizes: int) -> Shape:

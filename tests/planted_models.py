@@ -235,7 +235,7 @@ ERRORS = (
     ),
     Planted(
         "waiting_never_forgotten", "months waited count on after service", f"{KERNELS}/treatment.py",
-        "            else:\n                effort.waiting[number] = 0", "            else:\n                pass",
+        "        effort.queued = effort.asked\n", "        effort.queued |= effort.asked\n",
         ("test_collections_pools.py", *REFERENCE),
     ),
     Planted(
@@ -289,8 +289,8 @@ ERRORS = (
     ),
     Planted(
         "waiting_without_arrears_forgotten", "months waited without arrears do not count", f"{KERNELS}/pools.py",
-        "rung, state, effort.waiting[rung.pool], principal)",
-        "rung, state, effort.waiting[rung.pool] * (state > 0), principal)", REFERENCE,
+        "level_of(ladder.pool[rung.pool], rung, state, waited, principal)",
+        "level_of(ladder.pool[rung.pool], rung, state, waited * (state > 0), principal)", REFERENCE,
     ),
     Planted(
         "waiting_goes_over_into_arrears", "months waited without arrears count in arrears", f"{KERNELS}/treatment.py",

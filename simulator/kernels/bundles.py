@@ -12,6 +12,7 @@ vocabulary.HISTORIES; months before the as-of date are negative.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -29,10 +30,45 @@ Records = np.recarray[Any, Any]
 def records(dtype: np.dtype[np.void], **columns: NDArray[Any]) -> Records:
     """Columns side by side, a record a row."""
     (size,) = {column.shape[0] for column in columns.values()}
-    rows = np.empty(size, dtype)
+    rows = zeros_in_lines((size,), dtype)
     for name, values in columns.items():
         rows[name] = values
     return rows.view(np.recarray)
+
+
+LINE: Final = 64
+"""Bytes that a processor brings from memory together."""
+
+
+def of_lines(fields: list[Any]) -> np.dtype[np.void]:
+    """A structured dtype, fields one after another and each aligned, whose records fill whole lines."""
+    packed = np.dtype(fields, align=True)
+    places: dict[str, Any] = dict(packed.fields or {})
+    return np.dtype(
+        {
+            "names": list(places),
+            "formats": [kind[0] for kind in places.values()],
+            "offsets": [kind[1] for kind in places.values()],
+            "itemsize": -(-packed.itemsize // LINE) * LINE,
+            "aligned": True,
+        }
+    )
+
+
+def zeros_in_lines(sizes: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Zeros of a shape that begin where a line does, so that a record of a line's length lies in one."""
+    size = math.prod(sizes) * np.dtype(dtype).itemsize
+    room = np.zeros(size + LINE, np.uint8)
+    start = -room.ctypes.data % LINE
+    found: NDArray[Any] = room[start : start + size].view(dtype).reshape(sizes)
+    return found
+
+
+def lay_out(rows: NDArray[Any]) -> Records:
+    """Records as they are, in lines."""
+    found = zeros_in_lines(rows.shape, rows.dtype)
+    found[...] = rows
+    return found.view(np.recarray)
 
 
 NO_MARK: Final = -32_000

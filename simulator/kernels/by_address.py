@@ -63,7 +63,14 @@ def _members(field: types.Type) -> list[tuple[str, int | None]]:
     return [("nitems", None), ("itemsize", None), ("data", None), *axes]
 
 
-register_model(Bundle)(models.OpaqueModel)
+@register_model(Bundle)
+class _Address(models.OpaqueModel):  # type: ignore[misc]
+    """An address, and LLVM knows how much may be read there: so it takes reads out of loops in which they are rare."""
+
+    def from_argument(self, builder: Any, value: Any) -> Any:
+        """The argument as it is."""
+        value.attributes.dereferenceable = self._fe_type.words * WORD
+        return value
 
 
 def by_address(bundled: type[Class]) -> type[Class]:
@@ -110,6 +117,9 @@ def _read(context: Any, builder: Any, bundle: Bundle, address: Any, name: str) -
         kind = builder.extract_value(found, way).type if member else model.get_data_type()
         value = builder.load(_at(builder, address, word + offset, kind))
         value.set_metadata("invariant.load", builder.module.add_metadata([]))
+        if isinstance(field, Bundle):
+            size = ir.Constant(ir.IntType(64), field.words * WORD)
+            value.set_metadata("dereferenceable", builder.module.add_metadata([size]))
         found = builder.insert_value(found, value, way) if member else model.from_data(builder, value)
     return found
 

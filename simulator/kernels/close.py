@@ -36,6 +36,7 @@ from simulator.kernels.ladder import SEIZURE
 from simulator.kernels.random import event_uniform, unit
 from simulator.kernels.slots import entry_limit, leave_slot, next_due, remember
 from simulator.kernels.workout import book_new_default, charge_off, lose_car
+from simulator.kernels.workspace import OFFERS_SURRENDER
 
 
 @compiled()
@@ -92,7 +93,7 @@ def after_horizon(path, state, effort, ladder, late):  # type: ignore[no-untyped
 def surrender(item, path, effort, month, items, book):  # type: ignore[no-untyped-def]
     """Take back the car of a borrower who hands it over (P7)."""
     offered = (path.seized < 0) & (items.bucket[item] > 0)
-    if offered and unit(items.word[PURPOSE_SURRENDER, item]) < effort.surrender:
+    if offered and effort.offers & OFFERS_SURRENDER and unit(items.word[PURPOSE_SURRENDER, item]) < effort.surrender:
         path.seized = month
         book[REPOSSESSED_COUNT, month] += 1.0
         book[SURRENDERED_COUNT, month] += 1.0

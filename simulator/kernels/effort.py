@@ -8,8 +8,9 @@ from simulator.kernels.ladder import EXTENSION, NO_RUNG
 
 
 @compiled(inline=True, inner=True)
-def begin_path(effort):  # type: ignore[no-untyped-def]
+def begin_path(entity, effort):  # type: ignore[no-untyped-def]
     """What a loan has at the as-of date; ``effort`` is a workspace.EFFORT."""
+    effort.entity = entity
     effort.cured_with = 0
     effort.cured_in = NEVER
     begin_spell(effort)
@@ -34,21 +35,18 @@ def begin_spell(effort):  # type: ignore[no-untyped-def]
 @compiled(inline=True, inner=True)
 def stop_waiting(effort):  # type: ignore[no-untyped-def]
     """Leave every queue."""
-    for pool in range(effort.waiting.size):
-        effort.waiting[pool] = 0
+    effort.queued = 0
 
 
 @compiled(inline=True, inner=True)
 def offer_nothing(effort):  # type: ignore[no-untyped-def]
     """Forget what was done at one close alone."""
     effort.plan = 0.0
-    effort.surrender = 0.0
     effort.now = 0
     effort.agency = NO_RUNG
     effort.reached = 0
-    effort.writes_off = 0
+    effort.offers = 0
     effort.asked = 0
-    effort.given = 0
 
 
 @compiled(inline=True, inner=True)

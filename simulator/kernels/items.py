@@ -35,7 +35,7 @@ from simulator.kernels.bundles import ENDLESS
 from simulator.kernels.compile import compiled
 from simulator.kernels.logarithm import waiting
 from simulator.kernels.random import SLOTS_PER_MONTH, WORDS, draw_blocks, unit
-from simulator.kernels.workspace import EVENT_WORDS, LANES, Items
+from simulator.kernels.workspace import EVENT_WORDS, LANES, OFFERS_WRITE_OFF, Items
 
 
 @compiled(inline=True, inner=True)
@@ -144,7 +144,7 @@ def treat(item, bucket, buckets, effort, has_term, items):  # type: ignore[no-un
     cause[0, item] *= returns
     for target in range(1, buckets):
         cause[target, item] *= effort.cure if target < bucket else effort.roll
-    cause[buckets, item] = AT_ONCE if effort.writes_off else cause[buckets, item] * effort.charge_off
+    cause[buckets, item] = AT_ONCE if effort.offers & OFFERS_WRITE_OFF else cause[buckets, item] * effort.charge_off
     cause[buckets + 3, item] = effort.plan if has_term else 0.0
     items.modified[item] = share * effort.extension / returns if returns > 0.0 else 0.0
 

@@ -62,7 +62,7 @@ def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-unt
     in_default = bucket >= clock.default_bucket or loans.repossessed[loan]
     work.path[worker, place].defaulted = 0 if in_default else NEVER
     if ladder.on:
-        begin_path(work.effort[worker, place])
+        begin_path(loans.fact[loan].entity, work.effort[worker, place])
         if ladder.waits_in_care:
             work.waits[worker, place] = 0
         act_on_average(work.effort[worker, place], ladder.mean[tier, bucket], work.path[worker, place].kind)

@@ -56,8 +56,10 @@ def level_of(pool, rung, state, waiting, principal):  # type: ignore[no-untyped-
 def line_up(number, place, asking, principal, worker, ladder, work):  # type: ignore[no-untyped-def]
     """Let a loan ask a rung's pool at its priority (P2): the item `asking` of the queue."""
     rung, effort, state = ladder.rung[number], work.effort[worker, place], work.state[worker, place]
-    level = level_of(ladder.pool[rung.pool], rung, state, effort.waiting[rung.pool], principal)
-    effort.asked |= np.uint8(1 << rung.pool)
+    bit = np.uint8(1 << rung.pool)
+    waited = effort.waiting[rung.pool] if effort.queued & bit else 0
+    level = level_of(ladder.pool[rung.pool], rung, state, waited, principal)
+    effort.asked |= bit
     work.queue[worker, asking] = place
     work.queue_rung[worker, asking] = number
     work.queue_level[worker, asking] = level

@@ -40,6 +40,7 @@ from simulator.kernels.ladder import EXTENSION, SEIZURE
 from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of, line_up
 from simulator.kernels.random import event_uniform
 from simulator.kernels.workout import book_new_default, whole
+from simulator.kernels.workspace import MOST_BROKEN, OFFERS_SURRENDER, OFFERS_WRITE_OFF
 
 SLACK = 1e-9
 """Share of a pool's hours by which the last loan served may exceed them: sums of hours are rounded."""
@@ -60,7 +61,7 @@ def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
     if effort.bucket == 0:
         stop_waiting(effort)  # it may have asked without arrears
     if effort.reached and state >= effort.bucket:
-        effort.broken += 1
+        effort.broken += np.uint8(effort.broken < MOST_BROKEN)
     offer_nothing(effort)
     effort.bucket = state
     effort.cure = scale[0, kind]
@@ -103,13 +104,13 @@ def within(rung, principal, ltv):  # type: ignore[no-untyped-def]
     )
 
 
-@compiled(inner=True)
+@compiled(inline=True, inner=True)
 def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Carry a rung out for a loan: count it, and if it reaches the borrower let it act (P3), (P4), (P7)."""
     loans, _, _, ladder, clock = bundles
     worker, month, loan = spot.worker, spot.month, spot.origin + place
     rung, effort, path = ladder.rung[number], work.effort[worker, place], work.path[worker, place]
-    entity, address = loans.fact[loan].entity, clock.first_path + spot.row
+    address = clock.first_path + spot.row
     told, bit = result.rung[spot.row, number], np.uint32(1) << np.uint32(number)
     told[SERVED, month] += 1.0
     effort.done |= bit
@@ -127,7 +128,7 @@ def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-un
         effort.sale = number
     u = 0.0
     if rung.reach < 1.0 or rung.backfire > 0.0:
-        u = event_uniform(entity, address, month, rung.purpose, clock.seed)
+        u = event_uniform(effort.entity, address, month, rung.purpose, clock.seed)
     if u >= rung.reach:
         return
     told[REACHED, month] += 1.0
@@ -160,16 +161,18 @@ def reach_borrower(number, backfires, place, spot, bundles, work, result):  # ty
         )
     if rung.reveals:
         effort.revealed = 1 + kind
-    effort.find = max(effort.find, rung.find)
+    if rung.find > 1.0:
+        effort.find = max(effort.find, rung.find)
     accepted = ladder.accepted[number, kind]
     if rung.surrenders:
         effort.surrender = accepted
+        effort.offers |= OFFERS_SURRENDER
     else:
         effort.plan += accepted
     if rung.agency:
         effort.agency = number
     if rung.writes_off:
-        effort.writes_off = 1
+        effort.offers |= OFFERS_WRITE_OFF
 
 
 @compiled(inline=True, inner=True)
@@ -271,7 +274,7 @@ def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
             if work.left[worker, pool] < 0.0:
                 work.left[worker, pool] = -1.0  # whoever follows waits, even where few hours would do
                 continue
-        work.effort[worker, place].given |= np.uint8(1 << pool)
+        work.effort[worker, place].asked &= ~np.uint8(1 << pool)
         if number >= ladder.first_care:
             care_for(number, place, worker, work)
         else:
@@ -289,18 +292,16 @@ def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-
     for item in range(late):
         place, waits = work.lined[worker, item], 0
         effort = work.effort[worker, place]
-        for number in range(ladder.pool.size):
+        for number in range(ladder.pool.size if effort.asked else 0):
             bit = np.uint8(1 << number)
-            if effort.asked & bit and not effort.given & bit:
-                effort.waiting[number] += 1
+            if effort.asked & bit:
+                effort.waiting[number] = (effort.waiting[number] if effort.queued & bit else 0) + 1
                 waits = 1
                 result.pool[spot.row, number, WAITING, month] += 1.0
                 result.pool[spot.row, number, WAITED, month] += effort.waiting[number]
-            else:
-                effort.waiting[number] = 0
+        effort.queued = effort.asked
         if ladder.waits_in_care:
             current = work.state[worker, place] == 0
             work.waits[worker, place] = waits * current
             if current:  # the next close of a loan in arrears does this for it
                 effort.asked = 0
-                effort.given = 0

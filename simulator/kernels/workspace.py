@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kernels.bundles import Floats, Integers, Records
+from simulator.kernels.bundles import Floats, Integers, Records, of_lines
 from simulator.kernels.by_address import by_address
 from simulator.kernels.ladder import MOST_POOLS
 
@@ -48,45 +48,56 @@ discounted loss so far; cash: that of the last month in which the loan was an it
 """
 
 
-EFFORT: Final = np.dtype(
+OFFERS_WRITE_OFF: Final = 1
+OFFERS_SURRENDER: Final = 2
+"""Bits of EFFORT's `offers`."""
+
+EFFORT: Final = of_lines(
     [
+        ("entity", np.uint64),
         ("cure", np.float64),
         ("roll", np.float64),
         ("charge_off", np.float64),
         ("extension", np.float64),
         ("plan", np.float64),
-        ("surrender", np.float64),
-        ("find", np.float64),
         ("done", np.uint32),
         ("now", np.uint32),
+        ("bucket", np.int8),
+        ("reached", np.int8),
+        ("revealed", np.int8),
+        ("agency", np.int8),
+        ("broken", np.uint8),
+        ("offers", np.uint8),
+        ("asked", np.uint8),
+        ("queued", np.uint8),
+        # What follows is in a second line of the cache, and few loans need it in a month.
+        ("surrender", np.float64),
+        ("find", np.float64),
         ("cured_with", np.uint32),
         ("cured_in", np.int16),
         ("filed", np.int16),
-        ("broken", np.int16),
         ("suit", np.int8),
         ("sale", np.int8),
-        ("agency", np.int8),
-        ("revealed", np.int8),
-        ("reached", np.int8),
-        ("bucket", np.int8),
-        ("writes_off", np.int8),
-        ("asked", np.uint8),
-        ("given", np.uint8),
         ("waiting", np.int16, MOST_POOLS),
     ],
-    align=True,
 )
-"""What collections have done with a loan in arrears, and do to it in the coming month (P4).
+"""What collections have done with a loan in arrears, and do to it in the coming month (P4): two lines of a cache.
 
-cure .. extension: multipliers of intensities. plan: intensity of accepting one. surrender: probability of handing the
-car over. find: multiplier of the chance to find it. done, now: rungs carried out in the spell, at the last close, a bit
-each. cured_with: those of the close before its last return to current, in month cured_in, or NEVER. filed: month of
-filing, or NEVER. broken: promises. suit, sale, agency: rungs that filed, sell what is unpaid, have the loan with an
-agency, or NO_RUNG. revealed: 0, or 1 + type. reached: 1 where a rung reached the borrower at the last close; bucket: as
-it was then. writes_off: 1 where the loan is charged off this month. asked, given: pools that the loan asked at the
-close, and that served it, a bit each. waiting: closes at which it asked a pool in vain. Of a loan without arrears only
-the last three are kept, the first two of them until the pools of that close have served.
+entity: hash of the loan's id, its address in the draws.  cure .. extension: multipliers of intensities. plan: intensity
+of accepting one. done, now: rungs carried out in the spell, at the last close, a bit each. reached: 1 where a rung
+reached the borrower at the last close; bucket: as it was then. revealed: 0, or 1 + type. agency: the rung that has the
+loan with an agency, or NO_RUNG. broken: promises, MOST_BROKEN if more. offers: whether the loan is charged off this
+month, and whether the borrower may hand the car over. asked: pools that the loan asked at the close and that have not
+served it, a bit each; queued: those that it asked in vain at the close before.
+
+surrender: probability of handing the car over, if it is offered. find: multiplier of the chance to find it. cured_with:
+rungs of the close before its last return to current, in month cured_in, or NEVER. filed: month of filing, or NEVER.
+suit, sale: rungs that filed, sell what is unpaid, or NO_RUNG. waiting: closes at which it asked a pool in vain, if it
+is queued there. Of a loan without arrears only `queued` and `waiting` are kept, and `asked` until the pools of that
+close have served.
 """
+MOST_BROKEN: Final = 255
+"""Broken promises that are counted."""
 
 
 @by_address

@@ -1,8 +1,8 @@
 """How a bundle of arrays reaches a kernel: as the address of a block of memory that holds its arrays' headers.
 
 Numba hands a named tuple over member by member, and an array in it as seven values and more.  A function that takes a
-book, its hazards and all scratch would have 1,400 arguments, and each call of it would copy them.  A bundle that is
-handed over by its address is one argument; a field is read where it is used (docs/decisions/017).
+book, its hazards and all scratch would have more than a thousand arguments, and each call of it would copy them.  A
+bundle that is handed over by its address is one argument; a field is read where it is used (docs/decisions/017).
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ class Bundle(types.Type):
         self.words = sum(sizes)
         self.first_word = dict(zip(self.fields, accumulate(sizes, initial=0), strict=False))
         # The name stands in the name of every function that takes the bundle: short, and no two alike.
-        digest = hashlib.sha256(repr([(name, str(field)) for name, field in self.fields.items()]).encode()).hexdigest()[
-            :12
-        ]
-        super().__init__(f"{bundled.__name__}_{digest}")
+        described = repr([(name, str(field)) for name, field in self.fields.items()])
+        digest = hashlib.sha256(described.encode()).hexdigest()
+        super().__init__(f"{bundled.__name__}_{digest[:12]}")
 
 
 KEPT = (types.Array, types.Integer, types.Float, types.Boolean, Bundle)

@@ -162,7 +162,7 @@ def efforts(loans: list[Arrears]) -> NDArray[np.record]:
     for place, loan in enumerate(loans):
         if loan.effort is not None:
             neutral = dict.fromkeys(("cure", "roll", "charge_off", "extension"), 1.0)
-            for name, value in {**neutral, "plan": 0.0, "writes_off": 0, **loan.effort}.items():
+            for name, value in {**neutral, "plan": 0.0, "offers": 0, **loan.effort}.items():
                 found[0, place][name] = value
     return found
 

@@ -37,6 +37,7 @@ from scenarios.vocabulary import (
 )
 from simulator.intensities import cause_classes, probabilities_from_intensities
 from simulator.kernels.random import event_uniform
+from simulator.kernels.workspace import OFFERS_WRITE_OFF
 from small_books import fixed_examples
 
 SEED = 20_250_101
@@ -252,7 +253,7 @@ def test_a_plan_is_a_cause_with_its_own_exponential(case: Case, plan: float, lef
 @fixed_examples
 @given(arrears(), st.floats(0.0, 4.0))
 def test_a_write_off_comes_before_all_else(case: Case, charge_off: float) -> None:
-    assert state_after(treated(case, writes_off=1, charge_off=charge_off)) == CHARGED_OFF
+    assert state_after(treated(case, offers=OFFERS_WRITE_OFF, charge_off=charge_off)) == CHARGED_OFF
 
 
 # --- frequencies ---------------------------------------------------------------------------------------------------

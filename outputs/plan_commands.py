@@ -34,7 +34,7 @@ NO_LIMIT: Final = -1
 """Memory limit `none`: nothing is checked."""
 
 
-class MemorySize(click.ParamType):  # type: ignore[type-arg]  # click is generic here from 8.4 on only
+class MemorySize(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """An amount of memory, or `none`."""
 
     name = "size"

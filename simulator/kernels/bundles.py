@@ -27,17 +27,8 @@ Records = np.recarray[Any, Any]
 """Rows of a structured dtype, whose fields are attributes."""
 
 
-def records(dtype: np.dtype[np.void], **columns: NDArray[Any]) -> Records:
-    """Columns side by side, a record a row."""
-    (size,) = {column.shape[0] for column in columns.values()}
-    rows = zeros_in_lines((size,), dtype)
-    for name, values in columns.items():
-        rows[name] = values
-    return rows.view(np.recarray)
-
-
 LINE: Final = 64
-"""Bytes that a processor brings from memory together."""
+"""Bytes that a processor brings from memory together: of x86-64, and of most others."""
 
 
 def of_lines(fields: list[Any]) -> np.dtype[np.void]:
@@ -71,6 +62,15 @@ def lay_out(rows: NDArray[Any]) -> Records:
     return found.view(np.recarray)
 
 
+def records(dtype: np.dtype[np.void], **columns: NDArray[Any]) -> Records:
+    """Columns side by side, a record a row."""
+    (size,) = {column.shape[0] for column in columns.values()}
+    rows = zeros_in_lines((size,), dtype)
+    for name, values in columns.items():
+        rows[name] = values
+    return rows.view(np.recarray)
+
+
 NO_MARK: Final = -32_000
 """Mark of a loan that was never in arrears: 16,000 months ago."""
 DRAW_MARK: Final = 32_000
@@ -85,7 +85,7 @@ PRIORITIES: Final = 1024
 """Levels of priority in a pool."""
 
 
-FACTS: Final = np.dtype(
+FACTS: Final = of_lines(
     [
         ("entity", np.uint64),
         ("risk", np.float64),
@@ -100,8 +100,7 @@ FACTS: Final = np.dtype(
         ("tier", np.int16),
         ("segment", np.int8),
         ("stage", np.int8),
-    ],
-    align=True,
+    ]
 )
 """What never changes of a loan and decides its events, together because who needs one needs several: 64 bytes, a line
 of a cache.
@@ -115,12 +114,15 @@ months since origination.  renewal: months between renewals of a single-payment 
 to the last instalment's due date; of a loan that renews, to its first renewal.
 """
 
-CONTRACT: Final = np.dtype(
-    {
-        "names": ["track", "shrink", "step", "growth", "discount", "level"],
-        "formats": [np.float64] * 5 + [(np.int16, len(CUTS))],
-        "itemsize": 64,
-    }
+CONTRACT: Final = of_lines(
+    [
+        ("track", np.float64),
+        ("shrink", np.float64),
+        ("step", np.float64),
+        ("growth", np.float64),
+        ("discount", np.float64),
+        ("level", np.int16, len(CUTS)),
+    ]
 )
 """Amounts of a loan, and where they count: 64 bytes, a line of a cache.
 

@@ -8,6 +8,7 @@ bundle that is handed over by its address is one argument; a field is read where
 from __future__ import annotations
 
 import hashlib
+from functools import reduce
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -113,7 +114,7 @@ def _read(context: Any, builder: Any, bundle: Bundle, address: Any, name: str) -
     found = cgutils.get_null_value(model.get_value_type())
     for offset, (member, axis) in enumerate(_members(field)):
         way = _way(model, member, axis) if member else ()
-        kind = builder.extract_value(found, way).type if member else model.get_data_type()
+        kind = reduce(lambda whole, step: whole.elements[step], way, found.type) if member else model.get_data_type()
         value = builder.load(_at(builder, address, word + offset, kind))
         value.set_metadata("invariant.load", builder.module.add_metadata([]))
         if isinstance(field, Bundle):

@@ -161,7 +161,7 @@ def reach_borrower(number, backfires, place, spot, bundles, work, result):  # ty
         )
     if rung.reveals:
         effort.revealed = 1 + kind
-    if rung.find > 1.0:
+    if rung.find > 1.0:  # others leave the record's second line alone
         effort.find = max(effort.find, rung.find)
     accepted = ladder.accepted[number, kind]
     if rung.surrenders:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from scenarios.errors import Fault, InputError
 from scenarios.macro import MonthlyMacro
 from simulator.book import build_book
 from simulator.business import lend, opening_of
+from simulator.crew import Crew, portions
 from simulator.economics import tier_mix
 from simulator.factors import SystematicPaths, draw_systematic
 from simulator.hazards import build_hazards
@@ -47,11 +50,14 @@ from simulator.workouts import build_workouts, quanta_scale
 
 Floats = NDArray[np.float64]
 
-LOAN_MONTHS_A_CALL = 50_000_000
-"""Aim of one kernel call: under a second, so that progress shows and an interrupt is heard."""
+LOAN_MONTHS_A_BLOCK = 50_000_000
+"""Aim of a block of paths: seconds at most, so that progress shows."""
 
-MOST_PATHS_A_CALL = 256
+MOST_PATHS_A_BLOCK = 256
 """However small the book: the sums of a block of paths must stay small beside the results."""
+
+BLOCKS_AT_ONCE = 2
+"""While one block of paths is checked and kept, workers are at the next: no core waits for another at its end."""
 
 Progress = Callable[[int], None]
 
@@ -240,8 +246,8 @@ def cut_up(run: ScenarioRun, size: RunSize, loans: int | None = None) -> Cut:
 
 
 def _default_path_block(loans: int, months: int, threads: int) -> int:
-    block = LOAN_MONTHS_A_CALL // max(loans * months, 1)
-    return max(min(max(block, threads), MOST_PATHS_A_CALL) // threads, 1) * threads
+    block = LOAN_MONTHS_A_BLOCK // max(loans * months, 1)
+    return max(min(max(block, threads), MOST_PATHS_A_BLOCK) // threads, 1) * threads
 
 
 def advance(
@@ -252,36 +258,52 @@ def advance(
     by_path: Mapping[str, NDArray[Any]] | None = None,
 ) -> Totals:
     """Run all blocks of paths, check each, and keep what the Dataset needs, in `by_path` where that is given."""
-    threads, path_block, whole_book = cut_up(run, size)
+    cut = cut_up(run, size)
     totals = empty_totals(run, len(paths), by_path)
-    work = workspace(run, threads, whole_book=whole_book)
-    with ThreadPoolExecutor(threads) as pool:
-        for first in range(paths.start, paths.stop, path_block):
-            chunk = range(first, min(first + path_block, paths.stop))
-            result, systematic = _run_block(run, chunk, work, pool)
-            check_identities(result, first, run.months)
-            keep(run, range(first - paths.start, chunk.stop - paths.start), result, systematic, totals)
-            del result, systematic  # or the next block would be made beside this one
+    with Crew(cut.threads) as crew:
+        for block in _in_order(run, paths, cut, crew):
+            for call in block.calls:
+                call.result()
+            block.result.book[:, ROW["collection_cost"], 1] += run.business.fitting_cost
+            check_identities(block.result, block.paths.start, run.months)
+            rows = range(block.paths.start - paths.start, block.paths.stop - paths.start)
+            keep(run, rows, block.result, block.systematic, totals)
+            del block  # or it would be held beside the next ones
             if progress is not None:
-                progress(chunk.stop - paths.start)
+                progress(rows.stop)
     return totals
 
 
-def _run_block(
-    run: ScenarioRun, chunk: range, work: Workspace, pool: ThreadPoolExecutor
-) -> tuple[Result, SystematicPaths]:
-    """Draw the systematic paths of a block of paths and run the kernel on them.
+class _Block(NamedTuple):
+    """A block of paths that is being simulated; `result` is there when all `calls` have ended."""
 
-    Returns the kernel's result and the paths, with the scenario's path in the index.
-    """
+    paths: range
+    systematic: SystematicPaths
+    result: Result
+    calls: Sequence[Future[None]]
+
+
+def _in_order(run: ScenarioRun, paths: range, cut: Cut, crew: Crew) -> Iterator[_Block]:
+    """The blocks of a run; when one is handed out, the next has been started."""
+    work, ahead = workspace(run, cut.threads, whole_book=cut.whole_book), deque[_Block]()
+    for first in range(paths.start, paths.stop, cut.path_block):
+        ahead.append(_start(run, range(first, min(first + cut.path_block, paths.stop)), work, crew))
+        if len(ahead) == BLOCKS_AT_ONCE:
+            yield ahead.popleft()
+    while ahead:
+        yield ahead.popleft()
+
+
+def _start(run: ScenarioRun, paths: range, work: Workspace, crew: Crew) -> _Block:
+    """Draw the systematic paths of a block, with the scenario's in the index, and hand the block to the crew."""
     needed = months_needed(run.parameters, run.months)
     names = run.book.cells.factor_names
     seed, proposal = int(run.seed), run.proposal
-    drawn = draw_systematic(names, run.parameters, chunk, run.months, needed, seed=seed, proposal=proposal)
+    drawn = draw_systematic(names, run.parameters, paths, run.months, needed, seed=seed, proposal=proposal)
     index = run.macro.used_car_index.to_numpy()[: needed + 1] * drawn.index
     clock = Clock(
         run.seed,
-        chunk.start,
+        paths.start,
         run.months,
         RUN_OFF_MONTHS,
         run.parameters.default_bucket,
@@ -291,12 +313,17 @@ def _run_block(
         run.scale,
     )
     hazards = run.hazards._replace(factor=np.ascontiguousarray(drawn.factor))
-    result = empty_result(run, len(chunk))
+    result = empty_result(run, len(paths))
     workouts = run.workouts._replace(index_level=np.ascontiguousarray(index))
-    ladder = run.ladder._replace(team=team_factors(run.servicing, chunk, int(run.seed)))
+    ladder = run.ladder._replace(team=team_factors(run.servicing, paths, int(run.seed)))
     bundles = (run.book.loans, hazards, workouts, ladder, clock)
-    shares = [pool.submit(simulate_paths, worker, bundles, work, result) for worker in range(work.path.shape[0])]
-    for share in shares:
-        share.result()
-    result.book[:, ROW["collection_cost"], 1] += run.business.fitting_cost
-    return result, SystematicPaths(drawn.factor, index, drawn.log_weight)
+    calls = [
+        crew.start(partial(_simulate, rows, bundles, work, result))
+        for rows in portions(len(paths), run.book.loans.bucket.size * run.months, work.path.shape[0])
+    ]
+    return _Block(paths, SystematicPaths(drawn.factor, index, drawn.log_weight), result, calls)
+
+
+def _simulate(rows: range, bundles: tuple[Any, ...], work: Workspace, result: Result, worker: int) -> None:
+    """Call the kernel for some rows of a block, with one worker's scratch."""
+    simulate_paths((worker, rows.start, rows.stop), bundles, work, result)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.effects import TOP_PATHS, top_runs
-from simulator.engine import RunSize, cut_up
+from simulator.engine import BLOCKS_AT_ONCE, RunSize, cut_up
 from simulator.scratch import workspace_shapes
 from simulator.shapes import PATH, Shape, bytes_of, other_shapes, path_shapes, study_shape
 from simulator.totals import dataset_sizes, result_shapes
@@ -62,7 +62,7 @@ class Need:
     arranging : int
         Beside it while the book is turned into arrays.
     book, scratch, block : int
-        Beside it while paths are simulated: the book as arrays, the kernels' scratch, and a block of paths.
+        Beside it while paths are simulated: the book as arrays, the kernels' scratch, and the blocks of paths at work.
     further : int
         Beside it all that time: means by draw of the parameters, and the results of runs with other sensitivities.
     publishing : int
@@ -114,7 +114,10 @@ def memory_need(inputs: StudyInputs, size: RunSize, trial: Trial, publishing: Pu
     """Memory that a study takes in a process that has its book and the kernels; the trial is one of this size."""
     run, paths, loans = trial.run, inputs.study.paths, len(inputs.tape)
     sizes, cut = dataset_sizes(run), cut_up(run, size, loans)
-    block, tape = min(cut.path_block, paths), sum(column.nbytes for column in inputs.tape.columns.values())
+    block, tape = (
+        min(BLOCKS_AT_ONCE * cut.path_block, paths),
+        sum(column.nbytes for column in inputs.tape.columns.values()),
+    )
     fixed, by_path = _dataset(inputs, trial, sizes)
     told = publishing.variables * len(inputs.scenarios) * len(inputs.strategies) * Shape((sizes["month"],)).nbytes
     return Need(

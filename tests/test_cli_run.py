@@ -337,15 +337,15 @@ def test_an_interrupt_while_writing_leaves_nothing(here: Path, monkeypatch: pyte
 
 
 def test_a_broken_identity_is_exit_code_5_and_nothing_is_written(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = simulator.engine._run_block
+    sound = simulator.engine.simulate_paths
     row = [variable.name for variable in BOOK_VARIABLES].index("principal_paid")
 
-    def unsound(*arguments: Any) -> Any:
-        result, systematic = sound(*arguments)
-        result.book[3:4, row, 2] += 100.0  # a trial of fewer paths is sound
-        return result, systematic
+    def unsound(portion: tuple[int, int, int], *arguments: Any) -> None:
+        sound(portion, *arguments)
+        if portion[1] <= 3 < portion[2]:  # a trial of fewer paths is sound
+            arguments[-1].book[3, row, 2] += 100.0
 
-    monkeypatch.setattr(simulator.engine, "_run_block", unsound)
+    monkeypatch.setattr(simulator.engine, "simulate_paths", unsound)
     study_file(here, ONE_SCENARIO)
     answer = carstress("run", "study.yaml", "--out", "r")
     assert (answer.code, answer.out) == (5, "")

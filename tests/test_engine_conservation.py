@@ -233,8 +233,8 @@ def lose_a_late_sale(result: Result) -> None:
 def test_a_run_with_a_faulty_kernel_ends(monkeypatch: pytest.MonkeyPatch, tamper: Tamper, identity: str) -> None:
     kernel = engine.simulate_paths
 
-    def faulty(worker: int, *bundles: object) -> None:
-        kernel(worker, *bundles)
+    def faulty(portion: tuple[int, int, int], *bundles: object) -> None:
+        kernel(portion, *bundles)
         tamper(bundles[-1])
 
     monkeypatch.setattr(engine, "simulate_paths", faulty)

@@ -64,9 +64,9 @@ def arguments(*, run: bool) -> Kept:
     """What the kernel gets for a book of three blocks in one chunk, after it ran or instead of that."""
     kept, kernel, terms = [], engine.simulate_paths, busy_tiers("lognormal")
 
-    def keep(worker: int, *given: Any) -> None:
+    def keep(portion: tuple[int, int, int], *given: Any) -> None:
         if run:
-            kernel(worker, *given)
+            kernel(portion, *given)
         kept.append(Kept(*given))
         raise StoppedError
 

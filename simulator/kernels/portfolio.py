@@ -2,7 +2,7 @@
 
 ::
 
-    for each path of a worker (one thread each)
+    for each path of a worker's portion (one thread each)
         intensities of entry by month and cell                  hazards.py
         for each chunk of loans: a block, or where loans meet in a pool or a market the whole book
             the chunk at the as-of date                         opening.py
@@ -169,19 +169,20 @@ def fold_path(row, worker, work, result):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def simulate_paths(worker, bundles, work, result):  # type: ignore[no-untyped-def]
-    """One worker's share of a block of paths of the whole book; fills its rows of `result`.
+def simulate_paths(portion, bundles, work, result):  # type: ignore[no-untyped-def]
+    """Some paths of a block of paths, for the whole book; fills their rows of `result`.
 
+    `portion` is (worker, first row, end): which scratch to use, for which rows.
     `bundles` is (Loans, Hazards, Workouts, Ladder, Clock) here and in all kernels below.
 
-    Worker w of W takes paths w, w + W, w + 2 W, ... without the interpreter's lock, so the engine runs
-    one thread a worker.  Each path's sums run over blocks of loans in canonical order, so no bit depends
-    on the number of workers or on the block of paths.
+    The kernel runs without the interpreter's lock, so the engine runs one thread a worker.  Each path's sums run over
+    blocks of loans in canonical order, so no bit depends on the number of workers or on the block of paths.
     """
-    workers, chunk = work.path.shape
+    worker, first, end = portion
+    chunk = work.path.shape[1]
     loans, hazards, workouts, ladder, clock = bundles
     count = loans.bucket.size
-    for row in range(worker, result.book.shape[0], workers):
+    for row in range(first, end):
         work.lagged[worker] = 0.0
         work.shortfall[worker] = 0.0
         work.level_loss[worker] = 0.0

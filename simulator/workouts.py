@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.vocabulary import MAX_BUCKET
 from simulator.collateral import OLDEST_MONTH
 from simulator.kernels.bundles import TERMS, Loans, Records, Workouts, records
 from simulator.parameters import USAGE_CLASSES, Parameters
@@ -89,11 +90,21 @@ def car_stock(loans: Loans, scale: float) -> Integers:
     return stock
 
 
-QUANTA_BITS = 58
+BOOK_BITS = 58
 """Bits of the sum of a book in quanta: five less than an int64 holds, for what principal and cars may grow by."""
+
+LOAN_BITS = 47
+"""Bits of a loan in quanta: four less than `amounts.quanta` takes, for interest and what extensions add."""
 
 
 def quanta_scale(loans: Loans) -> float:
-    """Quanta in one unit of currency: the power of 2 with which principal, or value, of all loans has 58 bits (D3)."""
-    largest = max(float(np.sum(np.abs(loans.contract.track))), float(np.sum(loans.fact.value_as_new)), 1.0)
-    return float(2.0 ** np.floor(QUANTA_BITS - np.log2(largest)))
+    """Quanta in one unit of currency (D3).
+
+    It is the largest power of 2 with which principal, or value, of all loans has at most BOOK_BITS, and the principal
+    of the largest loan LOAN_BITS.
+    """
+    principal = np.abs(loans.contract.track)
+    book = max(float(np.sum(principal)), float(np.sum(loans.fact.value_as_new)), 1.0)
+    behind = MAX_BUCKET * np.abs(loans.contract.step)  # at the most: the track is what is owed without arrears
+    loan = max(float(np.max(principal + behind)), 1.0)
+    return float(2.0 ** np.floor(min(BOOK_BITS - np.log2(book), LOAN_BITS - np.log2(loan))))

@@ -20,8 +20,8 @@ from simulator.scratch import ITEMS, SLOTS
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-SCALE = 2.0**40
-"""Quanta in one unit of currency: a sum of some hundred thousand stays below an int64."""
+SCALE = 2.0**33
+"""Quanta in one unit of currency: of a quarter of a million at the most, `amounts.quanta` takes no more."""
 
 
 class Booked(NamedTuple):
@@ -65,12 +65,12 @@ class Desk(NamedTuple):
 
 
 @compiled()
-def settle_items(spot, count, bundles, items, result):  # type: ignore[no-untyped-def]
+def settle_items(spot, count, clock, items, result):  # type: ignore[no-untyped-def]
     """Settle and book a month of items as `portfolio.step_block` does."""
     items = items_of(spot.worker, items)
     full = fill_lanes(count, items)
-    settle(spot, full, bundles, items)
-    settle_books(spot, full, bundles[4], items, result)
+    settle(spot, full, clock, items)
+    settle_books(spot, full, clock, items, result)
 
 
 @compiled()
@@ -137,9 +137,7 @@ def settled(
     items, book = empty_items(count, buckets), np.zeros((1, len(BOOK_VARIABLES), month + 4))
     for name, column in columns.items():
         getattr(items, name)[0, :count] = column
-    tables = Late(np.zeros((1, 1, buckets, buckets + 2)), np.zeros((1, 1, 1)), rows(TRAITS, 1), np.zeros((1, 1)))
-    bundles = (None, tables, None, None, clock_of(0, nonaccrual=nonaccrual))
-    settle_items(spot_at(month, count), count, bundles, items, Booked(book))
+    settle_items(spot_at(month, count), count, clock_of(0, nonaccrual=nonaccrual), items, Booked(book))
     return book[0], items
 
 

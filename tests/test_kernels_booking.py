@@ -21,19 +21,20 @@ from scenarios.vocabulary import (
     TOTAL_LOSS,
 )
 from simulator.kernels import booking
-from simulator.kernels.amounts import accrued_interest, principal_behind
+from simulator.kernels.amounts import accrued_interest, principal_behind, quanta
 from simulator.kernels.booking import book_default, book_fee, book_opening, fold_lagged
 from simulator.kernels.bundles import ENDLESS
 from simulator.kernels.close import EXIT_PLACE
 from simulator.kernels.collateral import fold_collateral
+from simulator.kernels.compile import compiled
 from small_books import fixed_examples
 
 MONTH = 7
 FALSE_ALARM = 1e-4
 """Chance that a statistical test of this file fails on a fresh seed although all is well."""
 
-QUANTA = 1e-11
-"""A few quanta and the rounding of a balance: sums are of whole quanta, cut off item by item."""
+QUANTA = 1e-9
+"""A few quanta and the rounding of a balance: sums are of whole quanta, rounded item by item."""
 
 ROWS = {variable.name: row for row, variable in enumerate(BOOK_VARIABLES)}
 
@@ -371,3 +372,21 @@ def test_cash_comes_in_its_month_after_the_charge_off() -> None:
     for name in ("recovery", "cash"):
         assert book[ROWS[name]] == pytest.approx(proceeds - cost + sum(collected), rel=1e-12), name
     assert not np.delete(book, [ROWS[name] for name in (*names, "recovery", "cash")], axis=0).any()
+
+
+# --- whole quanta (D3) ----------------------------------------------------------------------------------------------
+
+
+@compiled()
+def fill_quanta(amount, scale, found):  # type: ignore[no-untyped-def]
+    """Turn amounts into quanta, float64[n] to int64[n]."""
+    for item in range(amount.size):
+        found[item] = quanta(amount[item], scale)
+
+
+@fixed_examples
+@given(st.floats(-(2.0**51) + 1.0, 2.0**51 - 1.0), st.integers(-20, 20))
+def test_an_amount_becomes_the_nearest_whole_number_of_quanta(whole: float, power: int) -> None:
+    amount, found = np.full(11, whole * 2.0**-power), np.zeros(11, np.int64)
+    fill_quanta(amount, 2.0**power, found)
+    assert set(found.tolist()) == {int(np.rint(whole))}

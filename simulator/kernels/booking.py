@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from scenarios.vocabulary import CHARGED_OFF, EXTENDED, MATURED, MAX_BUCKET, PREPAID, TOTAL_LOSS
+from simulator.kernels.amounts import quanta
 from simulator.kernels.compile import compiled
 
 # Rows of Result.book; a test holds them against vocabulary.BOOK_VARIABLES.
@@ -112,17 +113,17 @@ def book_payments(book, month, count, scale, items):  # type: ignore[no-untyped-
     all_principal, all_interest, prepaid, collected, fees = 0, 0, 0, 0, 0
     for item in range(count):
         pays = (state[item] != CHARGED_OFF) & (state[item] != TOTAL_LOSS) & (drawn[item] != EXTENDED)
-        of_principal = np.int64((principal[item] - close[item]) * scale) if pays else np.int64(0)
+        of_principal = quanta(principal[item] - close[item], scale) if pays else np.int64(0)
         all_principal += of_principal
-        all_interest += np.int64((interest[item] - accrued[item]) * scale) if pays else np.int64(0)
+        all_interest += quanta(interest[item] - accrued[item], scale) if pays else np.int64(0)
         prepaid += of_principal if state[item] == PREPAID else np.int64(0)
         worked = (bucket[item] > 0) & (state[item] != PREPAID)
-        collected += np.int64(cash[item] * scale) if worked else np.int64(0)
+        collected += quanta(cash[item], scale) if worked else np.int64(0)
     for item in range(count):
         late = bucket[item] + 1 - drawn[item] - np.int64(drawn[item] == 0)
         late = bucket[item] if state[item] == PREPAID else (late if drawn[item] <= bucket[item] else np.int64(0))
         fee = late * items.fee[item]
-        fees += np.int64(fee * scale)
+        fees += quanta(fee, scale)
         cash[item] += fee
     book[PREPAID_PRINCIPAL, month] += prepaid / scale
     book[PRINCIPAL_PAID, month] += (all_principal - prepaid) / scale
@@ -139,8 +140,8 @@ def book_accruals(book, month, count, scale, items):  # type: ignore[no-untyped-
     accrues, capitalised, modified, prepaid, matured = 0, 0, 0, 0, 0
     for item in range(count):
         extended = drawn[item] == EXTENDED
-        accrues += np.int64(accrual[item] * scale)
-        capitalised += np.int64(interest[item] * scale) if extended else np.int64(0)
+        accrues += quanta(accrual[item], scale)
+        capitalised += quanta(interest[item], scale) if extended else np.int64(0)
         modified += np.int64(1) if extended else np.int64(0)
         prepaid += np.int64(1) if state[item] == PREPAID else np.int64(0)
         matured += np.int64(1) if state[item] == MATURED else np.int64(0)
@@ -157,13 +158,13 @@ def book_closing(book, month, count, scale, items):  # type: ignore[no-untyped-d
     close, accrued, state = items.close, items.accrued, items.state
     balance, late, seriously, unpaid, live, arrears = 0, 0, 0, 0, 0, 0
     for item in range(count):
-        quanta = np.int64(close[item] * scale)
+        owed = quanta(close[item], scale)
         lives = state[item] <= MAX_BUCKET
         behind = lives & (state[item] >= 1)
-        balance += quanta if lives else np.int64(0)
-        late += quanta if behind else np.int64(0)
-        seriously += quanta if lives & (state[item] >= 2) else np.int64(0)
-        unpaid += np.int64(accrued[item] * scale) if lives else np.int64(0)
+        balance += owed if lives else np.int64(0)
+        late += owed if behind else np.int64(0)
+        seriously += owed if lives & (state[item] >= 2) else np.int64(0)
+        unpaid += quanta(accrued[item], scale) if lives else np.int64(0)
         live += np.int64(1) if lives else np.int64(0)
         arrears += np.int64(1) if behind else np.int64(0)
     book[BALANCE, month] += balance / scale

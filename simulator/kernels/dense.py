@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator.kernels.amounts import quanta
 from simulator.kernels.booking import book_on_time
 from simulator.kernels.compile import compiled
 from simulator.kernels.random import unit
@@ -82,12 +83,12 @@ def advance(month, scale, slots, flag):  # type: ignore[no-untyped-def]
         opening = track[slot]
         closing = opening * shrink[slot] - step[slot]
         track[slot] = closing
-        quanta = np.int64(closing * scale) if on_time else np.int64(0)
-        balance += quanta
-        paid += (np.int64(opening * scale) if on_time else np.int64(0)) - quanta
-        interest += np.int64(opening * rate[slot] * scale) if on_time else np.int64(0)
-        modified += quanta if modified_until[slot] > month else np.int64(0)
-        in_default += quanta if default_until[slot] > month else np.int64(0)
+        owed = quanta(closing, scale) if on_time else np.int64(0)
+        balance += owed
+        paid += (quanta(opening, scale) if on_time else np.int64(0)) - owed
+        interest += quanta(opening * rate[slot], scale) if on_time else np.int64(0)
+        modified += owed if modified_until[slot] > month else np.int64(0)
+        in_default += owed if default_until[slot] > month else np.int64(0)
         count += np.int64(1) if on_time else np.int64(0)
     return balance, paid, interest, modified, in_default, count
 

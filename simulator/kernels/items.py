@@ -192,22 +192,35 @@ def finish_decision(spot, late, clock, items):  # type: ignore[no-untyped-def]
 
 
 @compiled(inner=True)
-def step_back(times, deepest, step, shrink, principal, count):  # type: ignore[no-untyped-def]
-    """Principal of the items as many instalments behind their track as `times` says (1): ``principal`` is updated."""
+def step_back(deepest, items, principal, close, count):  # type: ignore[no-untyped-def]
+    """Principal of the items before anything is paid, and what it is behind the next track (1).
+
+    Who is k instalments behind at the close owes what the track was k - 1 instalments ago: ``close`` is updated where
+    k is 1 .. bucket, ``principal`` to as many instalments behind as the bucket says.
+    """
+    bucket, state, step, shrink = items.bucket, items.state, items.step, items.shrink
     for back in range(deepest):
         for item in range(count):
-            earlier = (principal[item] + step[item]) / shrink[item]
-            principal[item] = earlier if back < times[item] else principal[item]
+            here = principal[item]
+            close[item] = here if state[item] == back + 1 else close[item]
+            earlier = (here + step[item]) / shrink[item]
+            principal[item] = earlier if back < bucket[item] else here
 
 
 @compiled(inline=True, inner=True)
-def settle_claims(count, deepest, clock, items):  # type: ignore[no-untyped-def]
-    """Principal and unpaid interest of each item, the month's own included, before anything is paid; the accrual."""
-    track, rate, bucket, principal = items.track, items.rate, items.bucket, items.principal
-    interest, accrual, most = items.interest, items.accrual, clock.nonaccrual_months
+def settle_states(spot, count, items):  # type: ignore[no-untyped-def]
+    """State of each item at the month's close."""
+    month, drawn, state, due = spot.month, items.drawn, items.state, items.due
     for item in range(count):
-        principal[item] = track[item]
-    step_back(bucket, deepest, items.step, items.shrink, principal, count)
+        matures = (drawn[item] <= MAX_BUCKET) & (month - drawn[item] >= due[item])
+        state[item] = MATURED if matures else (0 if drawn[item] == EXTENDED else drawn[item])
+
+
+@compiled(inline=True, inner=True)
+def settle_claims(count, most, items):  # type: ignore[no-untyped-def]
+    """Unpaid interest of each item, the month's own included, before anything is paid; the accrual."""
+    rate, bucket, principal = items.rate, items.bucket, items.principal
+    interest, accrual = items.interest, items.accrual
     for item in range(count):
         accrual[item] = principal[item] * rate[item] if bucket[item] < most else 0.0
     for item in range(count):
@@ -215,16 +228,9 @@ def settle_claims(count, deepest, clock, items):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True, inner=True)
-def settle_states(spot, count, deepest, clock, items):  # type: ignore[no-untyped-def]
-    """State, principal and accrued interest of each item at the month's close."""
-    month, most, drawn, state, close = spot.month, clock.nonaccrual_months, items.drawn, items.state, items.close
-    track, shrink, step, due, principal = items.track, items.shrink, items.step, items.due, items.principal
-    for item in range(count):
-        matures = (drawn[item] <= MAX_BUCKET) & (month - drawn[item] >= due[item])
-        state[item] = MATURED if matures else (0 if drawn[item] == EXTENDED else drawn[item])
-    for item in range(count):
-        close[item] = track[item] * shrink[item] - step[item]
-    step_back(state, deepest, step, shrink, close, count)
+def settle_close(count, most, items):  # type: ignore[no-untyped-def]
+    """Principal and accrued interest of each item at the month's close."""
+    drawn, state, close, principal = items.drawn, items.state, items.close, items.principal
     for item in range(count):
         owed = principal[item] if state[item] > items.bucket[item] else close[item]
         owed = principal[item] + items.interest[item] if drawn[item] == EXTENDED else owed
@@ -250,15 +256,17 @@ def fill_lanes(count, items):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True, inner=True)
-def settle(spot, count, bundles, items):  # type: ignore[no-untyped-def]
+def settle(spot, count, clock, items):  # type: ignore[no-untyped-def]
     """Settle the month of all items in closed form (1): who ends in `state` has paid what lies between."""
-    _, hazards, _, _, clock = bundles
-    deepest = 0
+    track, principal, close, deepest = items.track, items.principal, items.close, 0
     for item in range(count):
         deepest = max(deepest, items.bucket[item])
-    settle_claims(count, deepest, clock, items)
-    deepest = min(deepest + 1, hazards.arrears.shape[2] - 1)
-    settle_states(spot, count, deepest, clock, items)
+        principal[item] = track[item]
+        close[item] = track[item] * items.shrink[item] - items.step[item]
+    settle_states(spot, count, items)
+    step_back(deepest, items, principal, close, count)
+    settle_claims(count, clock.nonaccrual_months, items)
+    settle_close(count, clock.nonaccrual_months, items)
 
 
 @compiled(inline=True, inner=True)

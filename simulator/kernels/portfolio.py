@@ -121,7 +121,7 @@ def step_block(spot, number, bundles, work, result):  # type: ignore[no-untyped-
     decide_late(spot, late, bundles, work, items)
     found = decide_current(spot, movers, late, bundles, work, items, result)
     full = fill_lanes(found, items)
-    settle(spot, full, bundles, items)
+    settle(spot, full, clock, items)
     settle_books(spot, full, clock, items, result)
     if bundles[3].on:
         book_commissions(spot, late, bundles, work, result)

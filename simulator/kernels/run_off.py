@@ -71,7 +71,7 @@ def run_off(place, bundles, work, result):  # type: ignore[no-untyped-def]
             break
         decide_late(spot, late, bundles, work, items)
         full = fill_lanes(late, items)
-        settle(spot, full, bundles, items)
+        settle(spot, full, clock, items)
         settle_books(spot, full, clock, items, result)
         for item in range(late):
             slot = work.late[worker, item]

@@ -35,6 +35,7 @@ from simulator.kernels.bundles import NEVER, PRIORITIES
 from simulator.kernels.care import care, care_for, count_care
 from simulator.kernels.collateral import car_is_seized, car_value
 from simulator.kernels.compile import compiled
+from simulator.kernels.dense import list_flagged
 from simulator.kernels.effort import offer_nothing, stop_waiting
 from simulator.kernels.ladder import EXTENSION, SEIZURE
 from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of, line_up
@@ -71,16 +72,30 @@ def begin_close(effort, state, scale, kind):  # type: ignore[no-untyped-def]
 
 
 @compiled(inner=True)
-def list_visited(state, least, visited):  # type: ignore[no-untyped-def]
-    """List the places of live loans at least so many instalments past due, in order; return how many.
-
-    `state` int8[place], `visited` int32[place].  Without a branch: who is in arrears is what no processor can guess.
-    """
-    found = 0
+def flag_visited(state, least, flag):  # type: ignore[no-untyped-def]
+    """Flag live loans at least so many instalments past due: ``state`` int8[place], ``flag`` uint8[place]."""
     for place in range(state.size):
-        visited[found] = place
-        found += np.int64((state[place] >= least) & (state[place] <= MAX_BUCKET))
+        flag[place] = np.uint8((state[place] >= least) & (state[place] <= MAX_BUCKET))
+
+
+@compiled(inline=True, inner=True)
+def list_visited(worker, count, least, block, work):  # type: ignore[no-untyped-def]
+    """List the places of the loans that a close looks at in ``work.visited``, in order; return how many."""
+    found, visited, listed = 0, work.visited[worker], work.listed[worker]
+    for start in range(0, count, block):
+        size = min(block, count - start)
+        flag_visited(work.state[worker, start : start + size], least, work.flag[worker, :size])
+        for item in range(list_flagged(size, work.flag[worker], work.mover[worker], listed)):
+            visited[found] = start + listed[item]
+            found += 1
     return found
+
+
+@compiled(inline=True, inner=True)
+def first_bit(mask):  # type: ignore[no-untyped-def]
+    """Number of the lowest bit that is set in a mask of 32, not 0: the exponent of what remains when it is alone."""
+    alone = np.int64(mask) & -np.int64(mask)
+    return (np.float64(alone).view(np.int64) >> 52) - 1023
 
 
 @compiled(inline=True, inner=True)
@@ -212,10 +227,10 @@ def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[n
 @compiled(inline=True, inner=True)
 def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Let every rung look at every loan; return how many are in arrears or in a queue, and how many ask a pool."""
-    loans, _, _, ladder, _ = bundles
+    loans, _, _, ladder, clock = bundles
     worker, month, late, asking = spot.worker, spot.month, 0, 0
     least = 0 if ladder.first_care < ladder.rung.size else 1
-    for item in range(list_visited(work.state[worker, :count], least, work.visited[worker])):
+    for item in range(list_visited(worker, count, least, clock.block, work)):
         place = work.visited[worker, item]
         state = work.state[worker, place]
         if state == 0:
@@ -230,9 +245,9 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
         if ladder.measures:
             principal = owed(loan, place, worker, loans, work)
             ltv = principal / car_value(loan, worker, month, loans, work)
-        for number in range(ladder.first_care):
-            if (fits >> np.uint32(number)) & 1 == 0:
-                continue
+        while fits != 0:
+            number = first_bit(fits)
+            fits &= fits - np.uint32(1)
             rung = ladder.rung[number]
             if not is_open(number, rung, done, effort):
                 continue

@@ -45,7 +45,7 @@ def test_functions_that_only_kernels_call_have_no_entry_from_python() -> None:
         return first + second
 
     outer, inner = kernel_compile.compiled()(add), kernel_compile.compiled(inner=True)(add)
-    assert outer.targetoptions["no_cpython_wrapper"] is False
+    assert "no_cpython_wrapper" not in outer.targetoptions
     assert inner.targetoptions["no_cpython_wrapper"] is True
     assert outer(1.0, 2.0) == 3.0
 
@@ -67,6 +67,22 @@ def test_a_function_that_only_kernels_call_is_compiled_as_a_part_of_them() -> No
     assert engine.is_symbol_defined(whole.fndesc.llvm_func_name)
     assert part.library._final_module not in engine._ee._modules
     assert whole.library._final_module in engine._ee._modules
+
+
+@jitted
+def test_a_function_is_compiled_apart_only_when_python_calls_it() -> None:
+    @kernel_compile.compiled()
+    def twice(number: float) -> float:
+        return 2.0 * number
+
+    @kernel_compile.compiled()
+    def outer(number: float) -> float:
+        return float(twice(number) + 1.0)
+
+    assert outer(3.0) == 7.0
+    assert not twice.overloads
+    assert twice(3.0) == 6.0
+    assert len(twice.overloads) == 1
 
 
 class Watch(event.Listener):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 
-from simulator.kernels.parts import PartCompiler, of_plain_types
+from simulator.kernels.parts import PartCompiler, as_part
 
 CACHE_SWITCH = "CARSTRESS_KERNEL_CACHE"
 
@@ -73,29 +73,33 @@ def compiled(*, inline: bool = False, inner: bool = False) -> Callable[[Callable
 
     `inline` makes LLVM inline the function where it is called, so that the caller's loop vectorises.
     `inner` is for functions that take bundles and that only kernels call: they get no entry from Python, which would
-    unpack a hundred arrays and takes longer to compile than the function, and are optimised and cached with their
-    callers alone (measured: docs/decisions).
+    unpack a hundred arrays and takes longer to compile than the function.  In any case a kernel that calls a function
+    has it as a part of itself, optimised and cached with it (measured: docs/decisions).
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
+        part = _jit(function, inline, pipeline_class=PartCompiler, no_cpython_wrapper=True)
+        if inner:
+            return as_part(part, part)
         previous = numba.config.CACHE_DIR
         try:
             if CACHE_FOLDER is not None:
                 numba.config.CACHE_DIR = str(CACHE_FOLDER)
-            kernel = numba.njit(
-                function,
-                cache=CACHE_FOLDER is not None and not inner,
-                nogil=True,
-                forceinline=inline,
-                pipeline_class=PartCompiler if inner else None,
-                no_cpython_wrapper=inner,
-                no_cfunc_wrapper=True,
-                _nrt=False,  # no reference counts: an atomic pair for each array read in a loop; and no allocation
-                error_model="numpy",
-                fastmath=False,
-            )
+            return as_part(_jit(function, inline, cache=CACHE_FOLDER is not None), part)
         finally:
             numba.config.CACHE_DIR = previous
-        return of_plain_types(kernel)
 
     return decorate
+
+
+def _jit(function: Callable[..., Any], inline: bool, **more: Any) -> Any:
+    return numba.njit(
+        function,
+        nogil=True,
+        forceinline=inline,
+        no_cfunc_wrapper=True,
+        _nrt=False,  # no reference counts: an atomic pair for each array read in a loop; and no allocation
+        error_model="numpy",
+        fastmath=False,
+        **more,
+    )

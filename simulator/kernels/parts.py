@@ -53,20 +53,21 @@ def _plain(given: types.Type) -> types.Type:
     return types.int64 if found in types.signed_domain else found
 
 
-def of_plain_types(kernel: Any) -> Any:
-    """Let a kernel's callers see it for few types, so that it is compiled for few.
+def as_part(kernel: Any, part: Any) -> Any:
+    """Let a kernel's callers have `part`, the same function compiled as a part of them, and see it for few types.
 
     Numba would compile it for each width of integers that a record's fields have, and for each number that is written
     in a call or with which a variable begins.
     """
     if not isinstance(kernel, Dispatcher):  # numba is switched off
         return kernel
-    found = kernel.get_call_template
+    found = part.get_call_template
 
     def get_call_template(args: Any, kws: Any) -> Any:
         return found([_plain(arg) for arg in args], {name: _plain(arg) for name, arg in kws.items()})
 
     kernel.get_call_template = get_call_template
+    kernel.get_overload = part.get_overload
     return kernel
 
 

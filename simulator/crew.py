@@ -1,4 +1,4 @@
-"""Threads that run kernels without the interpreter's lock, each with scratch of its own, and what each is given."""
+"""Threads that run kernels without the interpreter's lock, and what a kernel is given at a time."""
 
 from __future__ import annotations
 

@@ -51,13 +51,13 @@ from simulator.workouts import build_workouts, quanta_scale
 Floats = NDArray[np.float64]
 
 LOAN_MONTHS_A_BLOCK = 50_000_000
-"""Aim of a block of paths: seconds at most, so that progress shows."""
+"""Aim of a block of paths, if it has several: seconds at most, so that progress shows."""
 
 MOST_PATHS_A_BLOCK = 256
 """However small the book: the sums of a block of paths must stay small beside the results."""
 
 BLOCKS_AT_ONCE = 2
-"""While one block of paths is checked and kept, workers are at the next: no core waits for another at its end."""
+"""While one block of paths is checked and kept, workers are at the next: no core waits for another at a block's end."""
 
 Progress = Callable[[int], None]
 
@@ -230,7 +230,7 @@ def _positions(tape: LoanTape, ids: Iterable[str]) -> NDArray[np.int64]:
 
 
 class Cut(NamedTuple):
-    """How a run is cut up: threads, paths in a kernel call, and whether a worker's scratch holds the whole book."""
+    """How a run is cut up: threads, paths in a block, and whether a worker's scratch holds the whole book."""
 
     threads: int
     path_block: int

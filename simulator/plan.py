@@ -114,10 +114,8 @@ def memory_need(inputs: StudyInputs, size: RunSize, trial: Trial, publishing: Pu
     """Memory that a study takes in a process that has its book and the kernels; the trial is one of this size."""
     run, paths, loans = trial.run, inputs.study.paths, len(inputs.tape)
     sizes, cut = dataset_sizes(run), cut_up(run, size, loans)
-    block, tape = (
-        min(BLOCKS_AT_ONCE * cut.path_block, paths),
-        sum(column.nbytes for column in inputs.tape.columns.values()),
-    )
+    block = min(BLOCKS_AT_ONCE * cut.path_block, paths)  # only one is kept at a time: rather too much than too little
+    tape = sum(column.nbytes for column in inputs.tape.columns.values())
     fixed, by_path = _dataset(inputs, trial, sizes)
     told = publishing.variables * len(inputs.scenarios) * len(inputs.strategies) * Shape((sizes["month"],)).nbytes
     return Need(

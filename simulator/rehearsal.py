@@ -1,7 +1,8 @@
 """A run rehearsed: a study on a few of its paths, on its own book and this machine, with a watch in hand.
 
 Every scenario is run on some blocks of paths. What passes until the first block of a scenario is done, less a block's
-time, is what arranging its book takes, once; the blocks after it tell the seconds of a path.
+time, is what arranging its book takes, once; the blocks after it tell the seconds of a path. A block begins before
+the last one is done, so that single times are rougher than their mean.
 """
 
 from __future__ import annotations

@@ -93,8 +93,8 @@ def car_stock(loans: Loans, scale: float) -> Integers:
 BOOK_BITS = 58
 """Bits of the sum of a book in quanta: five less than an int64 holds, for what principal and cars may grow by."""
 
-LOAN_BITS = 47
-"""Bits of a loan in quanta: four less than `amounts.quanta` takes, for interest and what extensions add."""
+LOAN_BITS = 45
+"""Bits of a loan in quanta: six less than `amounts.quanta` takes, for interest, fees and what extensions add."""
 
 
 def quanta_scale(loans: Loans) -> float:

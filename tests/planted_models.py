@@ -266,9 +266,9 @@ ERRORS = (
     ),
     Planted(
         "writ_before_the_visit", "what a visit reveals counts at the same close", f"{KERNELS}/treatment.py",
-        "if (fits >> np.uint32(number)) & 1 == 0:",
-        "if ((ladder.fits[loan] & ladder.of_bucket[state] & ladder.of_known[effort.revealed])\n"
-        "                >> np.uint32(number)) & 1 == 0:",
+        "fits &= fits - np.uint32(1)\n",
+        "known = ladder.fits[loan] & ladder.of_bucket[state] & ladder.of_known[effort.revealed]\n"
+        "            fits = np.uint32(np.int64(known) & -(np.int64(2) << number))\n",
         ("test_collections_effects.py", *REFERENCE),
     ),
     Planted(

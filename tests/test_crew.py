@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections import Counter
 from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
+from simulator import engine
 from simulator.crew import Crew, portions
+from small_books import mixed_book, run, shipped
 
 WAIT = 10.0
 """Seconds after which a test that waits for a thread fails."""
@@ -36,14 +41,16 @@ def test_no_two_tasks_use_one_workers_scratch_at_a_time() -> None:
 
 
 def test_who_is_free_takes_the_next() -> None:
-    held, done = threading.Event(), list[int]()
+    at_work, held, done = threading.Event(), threading.Event(), list[int]()
 
     def wait(worker: int) -> None:
         done.append(worker)
+        at_work.set()
         assert held.wait(WAIT)
 
     with Crew(2) as crew:
         slow = crew.start(wait)
+        assert at_work.wait(WAIT)
         calls = [crew.start(done.append) for _ in range(5)]
         for call in calls:
             call.result(WAIT)
@@ -68,7 +75,7 @@ def test_an_error_drops_what_has_not_begun() -> None:
             crew.start(wait)
             later.extend(crew.start(begun.append) for _ in range(3))
             assert at_work.wait(WAIT)
-            threading.Timer(0.1, go.set).start()  # the task ends while the crew waits for it
+            later[-1].add_done_callback(lambda _: go.set())  # the task ends once the last of the others is dropped
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -103,3 +110,38 @@ def test_portions_hold_every_row_once(paths: int, loan_months: int, threads: int
     found = portions(paths, loan_months, threads)
     assert [row for rows in found for row in rows] == list(range(paths))
     assert max(len(rows) for rows in found) == most
+
+
+def test_two_blocks_of_paths_are_held_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, alive = list[weakref.ref[object]](), list[int]()
+    empty, kept = engine.empty_result, engine.keep
+
+    def count(*given: Any) -> Any:
+        result = empty(*given)
+        made.append(weakref.ref(result.book))
+        return result
+
+    def look(*given: Any) -> None:
+        gc.collect()
+        alive.append(sum(each() is not None for each in made))
+        kept(*given)
+
+    monkeypatch.setattr(engine, "empty_result", count)
+    monkeypatch.setattr(engine, "keep", look)
+    run(mixed_book(), shipped("us_prime"), paths=12, months=2, seed=1, size=engine.RunSize(2, path_block=3))
+    assert alive == [2, 2, 2, 1]
+
+
+def test_an_error_in_one_block_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, begun = engine.simulate_paths, list[int]()
+
+    def fail(portion: tuple[int, int, int], bundles: Any, *given: Any) -> None:
+        begun.append(int(bundles[-1].first_path))
+        if bundles[-1].first_path == 3:
+            raise RuntimeError("block 3")
+        kernel(portion, bundles, *given)
+
+    monkeypatch.setattr(engine, "simulate_paths", fail)
+    with pytest.raises(RuntimeError, match="block 3"):
+        run(mixed_book(), shipped("us_prime"), paths=30, months=2, seed=1, size=engine.RunSize(1, path_block=3))
+    assert max(begun) <= 6

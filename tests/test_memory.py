@@ -71,8 +71,8 @@ def test_what_a_simulation_holds_beside_its_dataset_does_not_grow_with_paths(tmp
         run_study(inputs.with_run(paths=20), size=SIZE)  # what is kept of the tape is kept already
         found = [_beside(inputs) for _ in range(3)]
         beside.append(min(peak for peak, _ in found))  # chance only adds: garbage that was not yet collected
-    grown = beside[1] - beside[0]  # marks of each path; one variable by path and month would be 5 %
-    assert grown < 0.02 * (MANY - FEW) / MANY * found[0][1], f"{grown / (MANY - FEW):.0f} bytes a path"
+    grown = beside[1] - beside[0]  # 1.1 % as measured; one variable by path and month would be 1.8 %
+    assert grown < 0.014 * (MANY - FEW) / MANY * found[0][1], f"{grown / (MANY - FEW):.0f} bytes a path"
 
 
 def _beside(inputs: StudyInputs) -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""How a function that only kernels call is compiled: as a part of them, and not by itself (docs/decisions/016).
+"""How a function that kernels call is compiled for them: as a part of each, and not by itself (docs/decisions/016).
 
 Numba optimises every function and turns it into machine code before its callers are compiled, and then again as part of
-each of them.  A function without an entry from Python needs only the last.
+each of them.  They need only the last.
 """
 
 from __future__ import annotations

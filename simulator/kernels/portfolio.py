@@ -175,8 +175,9 @@ def simulate_paths(portion, bundles, work, result):  # type: ignore[no-untyped-d
     `portion` is (worker, first row, end): which scratch to use, for which rows.
     `bundles` is (Loans, Hazards, Workouts, Ladder, Clock) here and in all kernels below.
 
-    The kernel runs without the interpreter's lock, so the engine runs one thread a worker.  Each path's sums run over
-    blocks of loans in canonical order, so no bit depends on the number of workers or on the block of paths.
+    The kernel runs without the interpreter's lock, so several threads call it, each with a worker's scratch.  Each
+    path's sums run over blocks of loans in canonical order, so no bit depends on the number of workers or on the block
+    of paths.
     """
     worker, first, end = portion
     chunk = work.path.shape[1]

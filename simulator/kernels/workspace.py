@@ -198,7 +198,8 @@ class Workspace(NamedTuple):
     """[worker, chunk] state by place, as in `path`: what a look at all loans reads."""
     flag: NDArray[np.uint8]
     """[worker, block] by slot, why the dense pass may not book it, FLAG_MOVES, FLAG_DUE, FLAG_LATE of `dense`; 0 where
-    it may. `sift` and `decide_current` set whom they clear to 0, and whom they keep to 1."""
+    it may. `sift` and `decide_current` set whom they clear to 0, and whom they keep to 1. At a close it, `listed` and
+    `mover` are free (`treatment.list_visited`)."""
     listed: NDArray[np.int32]
     """[worker, block] flagged slots, numbered within their block."""
     mover: NDArray[np.int32]

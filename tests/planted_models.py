@@ -266,9 +266,11 @@ ERRORS = (
     ),
     Planted(
         "writ_before_the_visit", "what a visit reveals counts at the same close", f"{KERNELS}/treatment.py",
-        "fits &= fits - np.uint32(1)\n",
-        "known = ladder.fits[loan] & ladder.of_bucket[state] & ladder.of_known[effort.revealed]\n"
-        "            fits = np.uint32(np.int64(known) & -(np.int64(2) << number))\n",
+        "        while fits != 0:\n            number = first_bit(fits)\n            fits &= fits - np.uint32(1)\n",
+        "        number = np.int64(-1)\n        while True:\n"
+        "            known = ladder.fits[loan] & ladder.of_bucket[state] & ladder.of_known[effort.revealed]\n"
+        "            fits = np.uint32(np.int64(known) & -(np.int64(1) << (number + 1)))\n"
+        "            if fits == 0:\n                break\n            number = first_bit(fits)\n",
         ("test_collections_effects.py", *REFERENCE),
     ),
     Planted(

@@ -75,7 +75,8 @@ def _of_collections(run: ScenarioRun, threads: int, chunk: int) -> dict[str, Sha
     pools, queue = run.ladder.pool.size, chunk * int((run.ladder.rung.pool >= 0).sum())
     cares = run.ladder.first_care < run.ladder.rung.size
     return {
-        "effort": Shape((threads, chunk if run.ladder.on else 1), EFFORT),
+        "effort": Shape((threads, 1 + chunk if run.ladder.on else 1), EFFORT),
+        "free": Shape((threads, 1 + chunk if run.ladder.on else 1), np.int32),
         "meant": Shape((threads, chunk if cares else 0), np.uint32),
         "cared": Shape((threads, chunk if cares else 0), np.uint32),
         "waits": Shape((threads, chunk if run.ladder.waits_in_care else 0), np.int8),

@@ -30,13 +30,13 @@ from simulator.kernels.booking import (
 from simulator.kernels.bundles import ENDLESS, NEVER
 from simulator.kernels.collateral import car_is_seized
 from simulator.kernels.compile import compiled
-from simulator.kernels.effort import begin_spell
+from simulator.kernels.effort import end_spell, give_effort_back, take_effort
 from simulator.kernels.items import items_of
 from simulator.kernels.ladder import SEIZURE
 from simulator.kernels.random import event_uniform, unit
 from simulator.kernels.slots import entry_limit, leave_slot, next_due, remember
 from simulator.kernels.workout import book_new_default, charge_off, lose_car
-from simulator.kernels.workspace import OFFERS_SURRENDER
+from simulator.kernels.workspace import NO_EFFORT, OFFERS_SURRENDER
 
 
 @compiled()
@@ -110,7 +110,9 @@ def close_behind(count, spot, bundles, work, result):  # type: ignore[no-untyped
         place, principal = np.uint64(items.place[item]), items.close[item]
         path = work.path[worker, place]
         work.slots.late[worker, np.uint64(items.slot[item])] = 1
-        seize(item, path, work.effort[worker, place * np.uint64(ladder.on)], spot, bundles, items, book)
+        if ladder.on and path.effort == NO_EFFORT:
+            take_effort(bundles[0].fact[np.uint64(spot.origin) + place].entity, path, worker, work)
+        seize(item, path, work.effort[worker, path.effort], spot, bundles, items, book)
         enters = (path.defaulted < 0) & ((items.state[item] >= clock.default_bucket) | (path.seized >= 0))
         path.defaulted = month if enters else path.defaulted
         work.defaulting[worker, defaults] = item
@@ -146,7 +148,7 @@ def close_paid(count, spot, bundles, work, result):  # type: ignore[no-untyped-d
             path.mark = 2 * month + (MODIFIED if extended else CURED)
             slots.late[worker, slot] = 0
             if ladder.on:
-                begin_spell(work.effort[worker, place])
+                end_spell(path, ladder, worker, work)
             slots.limit[worker, slot] = entry_limit(month + 1, path.mark, loans.fact[loan].risk_bound, hazards)
             if extended:
                 slots.track[worker, slot] = items.close[item]
@@ -184,6 +186,8 @@ def close_dead(count, spot, bundles, work, result):  # type: ignore[no-untyped-d
             path.cash += lose_car(loan, place, spot, claim, bundles, work, result)
         else:
             give_back(path, spot.month, result.book[spot.row])
+        if path.effort != NO_EFFORT:
+            give_effort_back(path, worker, work)
         leave_slot(place, spot, bundles, work)
 
 

@@ -5,15 +5,46 @@ from __future__ import annotations
 from simulator.kernels.bundles import NEVER
 from simulator.kernels.compile import compiled
 from simulator.kernels.ladder import EXTENSION, NO_RUNG
+from simulator.kernels.workspace import NO_EFFORT
+
+
+@compiled(inner=True)
+def begin_path(worker, work):  # type: ignore[no-untyped-def]
+    """Nobody has a record yet."""
+    free = work.free[worker]
+    free[0] = free.size - 1
+    for item in range(1, free.size):
+        free[item] = free.size - item
+    begin_spell(work.effort[worker, NO_EFFORT])
 
 
 @compiled(inline=True, inner=True)
-def begin_path(entity, effort):  # type: ignore[no-untyped-def]
-    """What a loan has at the as-of date; ``effort`` is a workspace.EFFORT."""
+def take_effort(entity, path, worker, work):  # type: ignore[no-untyped-def]
+    """Give a record to a loan; the one that was given back last, as it is near at hand."""
+    free = work.free[worker]
+    path.effort = free[free[0]]
+    free[0] -= 1
+    effort = work.effort[worker, path.effort]
     effort.entity = entity
-    effort.cured_with = 0
-    effort.cured_in = NEVER
     begin_spell(effort)
+
+
+@compiled(inline=True, inner=True)
+def give_effort_back(path, worker, work):  # type: ignore[no-untyped-def]
+    """Take a loan's record for others."""
+    free = work.free[worker]
+    free[0] += 1
+    free[free[0]] = path.effort
+    path.effort = NO_EFFORT
+
+
+@compiled(inline=True, inner=True)
+def end_spell(path, ladder, worker, work):  # type: ignore[no-untyped-def]
+    """A loan is in arrears no more; it keeps its record where loans without arrears wait for pools."""
+    if ladder.waits_in_care:
+        begin_spell(work.effort[worker, path.effort])
+    else:
+        give_effort_back(path, worker, work)
 
 
 @compiled(inline=True, inner=True)

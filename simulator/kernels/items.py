@@ -129,7 +129,7 @@ def gather_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-de
         items.modified[item] = hazards.modified_share[tier, bucket] if month < path.term else 0.0
         items.drawn[item] = bucket
         if ladder.on:
-            treat(item, bucket, buckets, work.effort[worker, np.uint64(items.place[item])], month < path.term, items)
+            treat(item, bucket, buckets, work.effort[worker, np.uint64(path.effort)], month < path.term, items)
 
 
 AT_ONCE = 1e12

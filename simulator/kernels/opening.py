@@ -9,9 +9,10 @@ from simulator.kernels.amounts import accrued_interest, principal_behind
 from simulator.kernels.booking import book_opening
 from simulator.kernels.bundles import DRAW_MARK, ENDLESS, GUIDE, NEVER, NO_MARK
 from simulator.kernels.compile import compiled
-from simulator.kernels.effort import act_on_average, begin_path
+from simulator.kernels.effort import act_on_average, take_effort
 from simulator.kernels.random import WORDS, draw_blocks, unit
 from simulator.kernels.slots import entry_limit, next_due, remember
+from simulator.kernels.workspace import NO_EFFORT
 
 
 @compiled()
@@ -61,11 +62,15 @@ def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-unt
     work.path[worker, place].seized = 0 if loans.repossessed[loan] else NEVER
     in_default = bucket >= clock.default_bucket or loans.repossessed[loan]
     work.path[worker, place].defaulted = 0 if in_default else NEVER
+    work.path[worker, place].effort = NO_EFFORT
+    work.path[worker, place].cured_in = NEVER
     if ladder.on:
-        begin_path(loans.fact[loan].entity, work.effort[worker, place])
+        path = work.path[worker, place]
+        if bucket > 0 or ladder.waits_in_care:
+            take_effort(loans.fact[loan].entity, path, worker, work)
+            act_on_average(work.effort[worker, path.effort], ladder.mean[tier, bucket], path.kind)
         if ladder.waits_in_care:
             work.waits[worker, place] = 0
-        act_on_average(work.effort[worker, place], ladder.mean[tier, bucket], work.path[worker, place].kind)
     work.path[worker, place].loss = 0.0
     work.path[worker, place].cash = 0.0
 

@@ -22,21 +22,22 @@ def tell_outcomes(spot, late, count, work, result):  # type: ignore[no-untyped-d
     """Tally cures and rolls by rung, book relapses: the first `late` of `count` items opened the month in arrears."""
     worker, month, items, rungs = spot.worker, spot.month, work.items, result.rung.shape[1]
     for item in range(late):
-        effort = work.effort[worker, items.place[worker, item]]
+        path = work.path[worker, items.place[worker, item]]
+        now = work.effort[worker, path.effort].now
         state, bucket = items.state[worker, item], items.bucket[worker, item]
         if (state == 0) | (state == MATURED):
-            effort.cured_with = effort.now
-            effort.cured_in = month
-            add_bits(effort.now, rungs, work.tally[worker, 0])
+            path.cured_with = now
+            path.cured_in = month
+            add_bits(now, rungs, work.tally[worker, 0])
         elif (state == CHARGED_OFF) | ((state > bucket) & (state <= MAX_BUCKET)):
-            add_bits(effort.now, rungs, work.tally[worker, 1])
+            add_bits(now, rungs, work.tally[worker, 1])
     for item in range(late, count):
         if not 1 <= items.state[worker, item] <= MAX_BUCKET:
             continue
-        effort = work.effort[worker, items.place[worker, item]]
-        if effort.cured_in != NEVER and month - effort.cured_in <= AGAIN_MONTHS:
-            book_relapse(spot, effort.cured_with, effort.cured_in, result)
-            effort.cured_in = NEVER
+        path = work.path[worker, items.place[worker, item]]
+        if path.cured_in != NEVER and month - path.cured_in <= AGAIN_MONTHS:
+            book_relapse(spot, path.cured_with, path.cured_in, result)
+            path.cured_in = NEVER
 
 
 @compiled(inline=True, inner=True)

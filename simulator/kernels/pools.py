@@ -55,7 +55,8 @@ def level_of(pool, rung, state, waiting, principal):  # type: ignore[no-untyped-
 @compiled(inline=True, inner=True)
 def line_up(number, place, asking, principal, worker, ladder, work):  # type: ignore[no-untyped-def]
     """Let a loan ask a rung's pool at its priority (P2): the item `asking` of the queue."""
-    rung, effort, state = ladder.rung[number], work.effort[worker, place], work.state[worker, place]
+    rung, state = ladder.rung[number], work.state[worker, place]
+    effort = work.effort[worker, work.path[worker, place].effort]
     bit = np.uint8(1 << rung.pool)
     waited = effort.waiting[rung.pool] if effort.queued & bit else 0
     level = level_of(ladder.pool[rung.pool], rung, state, waited, principal)
@@ -152,7 +153,7 @@ def book_commissions(spot, late, bundles, work, result):  # type: ignore[no-unty
     _, _, _, ladder, clock = bundles
     worker, month = spot.worker, spot.month
     for item in range(late):
-        agency = work.effort[worker, work.items.place[worker, item]].agency
+        agency = work.effort[worker, work.path[worker, work.items.place[worker, item]].effort].agency
         if agency != NO_RUNG:
             commission = whole(ladder.rung[agency].commission * work.items.cash[worker, item], clock.scale)
             result.rung[spot.row, agency, RUNG_COST, month] += commission

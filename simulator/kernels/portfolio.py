@@ -40,6 +40,7 @@ from simulator.kernels.collateral import car_value, fill_prices, fold_collateral
 from simulator.kernels.compile import compiled
 from simulator.kernels.current import decide_current
 from simulator.kernels.dense import find_movers, pay_on_time
+from simulator.kernels.effort import begin_path
 from simulator.kernels.hazards import fill_entry_intensities
 from simulator.kernels.items import decide_late, fill_lanes, items_of, settle, settle_books
 from simulator.kernels.opening import open_block
@@ -100,8 +101,9 @@ def write_traces(spot, bundles, work, result):  # type: ignore[no-untyped-def]
                 if state == 0 and work.cared.shape[1] > 0:
                     record[7] = work.cared[worker, place]
                 if ladder.on and state > 0:
-                    served = work.effort[worker, place].reached == 1
-                    record[7] = work.effort[worker, place].now
+                    effort = work.effort[worker, work.path[worker, place].effort]
+                    served = effort.reached == 1
+                    record[7] = effort.now
                 in_default = still_in_default(state, since, work.path[worker, place].defaulted, clock.probation_months)
                 seized = work.path[worker, place].seized >= 0
                 record[6] = modified * 1.0 + seized * 2.0 + served * 4.0 + in_default * 8.0
@@ -136,6 +138,8 @@ def simulate_chunk(chunk, bundles, work, result):  # type: ignore[no-untyped-def
     _, _, _, ladder, clock = bundles
     row, worker, origin, end = chunk
     work.fire[worker] = 1.0
+    if ladder.on:
+        begin_path(worker, work)
     for start in range(origin, end, clock.block):
         open_block(Spot(row, 0, worker, origin, start, min(start + clock.block, end)), bundles, work, result)
     if ladder.first_care < ladder.rung.size:

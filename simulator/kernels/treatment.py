@@ -124,7 +124,8 @@ def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-un
     """Carry a rung out for a loan: count it, and if it reaches the borrower let it act (P3), (P4), (P7)."""
     loans, _, _, ladder, clock = bundles
     worker, month, loan = spot.worker, spot.month, spot.origin + place
-    rung, effort, path = ladder.rung[number], work.effort[worker, place], work.path[worker, place]
+    rung, path = ladder.rung[number], work.path[worker, place]
+    effort = work.effort[worker, path.effort]
     address = clock.first_path + spot.row
     told, bit = result.rung[spot.row, number], np.uint32(1) << np.uint32(number)
     told[SERVED, month] += 1.0
@@ -155,7 +156,8 @@ def carry_out(number, place, spot, bundles, work, result):  # type: ignore[no-un
 def reach_borrower(number, backfires, place, spot, bundles, work, result):  # type: ignore[no-untyped-def]
     """Let a rung act on a borrower whom it reaches (P3), (P4), (P7)."""
     ladder, worker = bundles[3], spot.worker
-    rung, effort, path = ladder.rung[number], work.effort[worker, place], work.path[worker, place]
+    rung, path = ladder.rung[number], work.path[worker, place]
+    effort = work.effort[worker, path.effort]
     effort.reached = 1
     kind = path.kind
     act(
@@ -206,8 +208,8 @@ def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[n
     """Try to seize the car of a loan that a truck reaches (8b), and book what follows at the same close."""
     loans, _, workouts, _, clock = bundles
     worker, month, loan = spot.worker, spot.month, spot.origin + place
-    path, effort, book = work.path[worker, place], work.effort[worker, place], result.book[spot.row]
-    fact = loans.fact[loan]
+    path, fact, book = work.path[worker, place], loans.fact[loan], result.book[spot.row]
+    effort = work.effort[worker, path.effort]
     intensity = workouts.seizure[path.tier, path.state] * multiplier * effort.find * fact.find
     u = event_uniform(fact.entity, clock.first_path + spot.row, month, PURPOSE_SEIZE, clock.seed)
     if not car_is_seized(u, intensity):
@@ -236,7 +238,8 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
         if state == 0:
             late, asking = care(place, late, asking, spot, bundles, work)
             continue
-        path, effort, loan = work.path[worker, place], work.effort[worker, place], spot.origin + place
+        path, loan = work.path[worker, place], spot.origin + place
+        effort = work.effort[worker, path.effort]
         work.lined[worker, late] = place
         late += 1
         begin_close(effort, state, ladder.scale[path.tier, state], path.kind)
@@ -289,7 +292,7 @@ def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
             if work.left[worker, pool] < 0.0:
                 work.left[worker, pool] = -1.0  # whoever follows waits, even where few hours would do
                 continue
-        work.effort[worker, place].asked &= ~np.uint8(1 << pool)
+        work.effort[worker, work.path[worker, place].effort].asked &= ~np.uint8(1 << pool)
         if number >= ladder.first_care:
             care_for(number, place, worker, work)
         else:
@@ -306,7 +309,7 @@ def count_waiting(spot, late, ladder, work, result):  # type: ignore[no-untyped-
     worker, month = spot.worker, spot.month
     for item in range(late):
         place, waits = work.lined[worker, item], 0
-        effort = work.effort[worker, place]
+        effort = work.effort[worker, work.path[worker, place].effort]
         for number in range(ladder.pool.size if effort.asked else 0):
             bit = np.uint8(1 << number)
             if effort.asked & bit:

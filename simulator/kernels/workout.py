@@ -122,7 +122,7 @@ def collect_rest(loan, place, rest, spot, bundles, work):  # type: ignore[no-unt
     terms = workouts.terms[loans.fact[loan].tier]
     cash, lag, channel = rest * terms.deficiency_share, terms.deficiency_lag, DEFICIENCY_ROW
     if ladder.on:
-        effort = work.effort[spot.worker, place]
+        effort = work.effort[spot.worker, work.path[spot.worker, place].effort]
         won = False
         if effort.filed >= 0:
             path, suit = clock.first_path + spot.row, ladder.rung[effort.suit]
@@ -146,7 +146,7 @@ def charge_off(loan, place, spot, claim, bundles, work, result):  # type: ignore
     held = spot.month - work.path[spot.worker, place].seized if work.path[spot.worker, place].seized >= 0 else -1
     share = terms.found_share * loans.fact[loan].find
     if ladder.on:
-        share *= ladder.searches * work.effort[spot.worker, place].find
+        share *= ladder.searches * work.effort[spot.worker, work.path[spot.worker, place].effort].find
     path = clock.first_path + spot.row
     if held >= 0 or car_is_found(loans.fact[loan].entity, path, spot.month, clock.seed, share):
         proceeds, cost, lag = sell_car(loan, held, spot, exposure, bundles, work)

@@ -31,9 +31,12 @@ PATH_STATE: Final = np.dtype(
         ("seized", np.int16),
         ("defaulted", np.int16),
         ("tier", np.int16),
+        ("cured_in", np.int16),
+        ("cured_with", np.uint32),
         ("term", np.int32),
         ("last_due", np.int32),
         ("slot", np.int32),
+        ("effort", np.int32),
         ("loss", np.float64),
         ("cash", np.float64),
     ],
@@ -42,9 +45,10 @@ PATH_STATE: Final = np.dtype(
 """What a loan is on a path.
 
 state: bucket or exit.  kind: type of the borrower while in arrears.  mark: see bundles.py.  seized, defaulted: months
-of the car's seizure and of default, or NEVER.  tier: that of the loan.  term: last due date, extensions
-move it; last_due: the same, ENDLESS for a loan that renews.  slot: where the dense pass finds the loan.  loss:
-discounted loss so far; cash: that of the last month in which the loan was an item (for traces).
+of the car's seizure and of default, or NEVER.  tier: that of the loan.  cured_with: rungs carried out at the close
+before its last return to current, in month cured_in, or NEVER.  term: last due date, extensions move it; last_due: the
+same, ENDLESS for a loan that renews.  slot: where the dense pass finds the loan; effort: which EFFORT is its own, or
+NO_EFFORT.  loss: discounted loss so far; cash: that of the last month in which the loan was an item (for traces).
 """
 
 
@@ -73,8 +77,6 @@ EFFORT: Final = of_lines(
         # What follows is in a second line of the cache, and few loans need it in a month.
         ("surrender", np.float64),
         ("find", np.float64),
-        ("cured_with", np.uint32),
-        ("cured_in", np.int16),
         ("filed", np.int16),
         ("suit", np.int8),
         ("sale", np.int8),
@@ -90,12 +92,13 @@ loan with an agency, or NO_RUNG. broken: promises, MOST_BROKEN if more. offers: 
 month, and whether the borrower may hand the car over. asked: pools that the loan asked at the close and that have not
 served it, a bit each; queued: those that it asked in vain at the close before.
 
-surrender: probability of handing the car over, if it is offered. find: multiplier of the chance to find it. cured_with:
-rungs of the close before its last return to current, in month cured_in, or NEVER. filed: month of filing, or NEVER.
-suit, sale: rungs that filed, sell what is unpaid, or NO_RUNG. waiting: closes at which it asked a pool in vain, if it
-is queued there. Of a loan without arrears only `queued` and `waiting` are kept, and `asked` until the pools of that
-close have served.
+surrender: probability of handing the car over, if it is offered. find: multiplier of the chance to find it. filed:
+month of filing, or NEVER. suit, sale: rungs that filed, sell what is unpaid, or NO_RUNG. waiting: closes at which it
+asked a pool in vain, if it is queued there. Of a loan without arrears only `queued` and `waiting` are kept, and `asked`
+until the pools of that close have served.
 """
+NO_EFFORT: Final = 0
+"""The record of all loans for which nothing was ever done: those without arrears, unless such loans wait for pools."""
 MOST_BROKEN: Final = 255
 """Broken promises that are counted."""
 
@@ -217,7 +220,9 @@ class Workspace(NamedTuple):
     word: NDArray[np.uint32]
     """[worker, 4, chunk] dense draws of four months, by slot."""
     effort: Records
-    """[worker, chunk] EFFORT, by place; one record where no strategy acts."""
+    """[worker, 1 + chunk] EFFORT, by the loan's `effort`; one record where no strategy acts."""
+    free: NDArray[np.int32]
+    """[worker, 1 + chunk] the number of unused records of it, then which: the last is the next to be used."""
     meant: NDArray[np.uint32]
     """[worker, chunk] rungs that were for a loan without arrears at the last close, a bit each; by place, and empty
     where the strategy has no such rungs."""

@@ -81,7 +81,7 @@ def _of_collections(run: ScenarioRun, threads: int, chunk: int) -> dict[str, Sha
         "cared": Shape((threads, chunk if cares else 0), np.uint32),
         "waits": Shape((threads, chunk if run.ladder.waits_in_care else 0), np.int8),
         "tally": Shape((threads, 2, MOST_RUNGS), np.int32),
-        "visited": Shape((threads, chunk if run.ladder.on else 1), np.int32),
+        "visited": Shape((threads, LANES + chunk if run.ladder.on else 1), np.int32),
         "lined": Shape((threads, chunk if run.ladder.on else 1), np.int32),
         "queue": Shape((threads, queue), np.int32),
         "queue_rung": Shape((threads, queue), np.int8),

@@ -13,6 +13,7 @@ from simulator.kernels.bundles import NEVER
 from simulator.kernels.care import avert_entries
 from simulator.kernels.compile import compiled
 from simulator.kernels.items import gather
+from simulator.kernels.prefetch import FAR, prefetch
 from simulator.kernels.random import SLOTS_PER_MONTH, WORDS, draw_blocks, unit
 from simulator.kernels.slots import entry_limit
 
@@ -72,6 +73,9 @@ def decide_current(spot, count, late, bundles, work, items, result):  # type: ig
     clock, month, worker, first = bundles[4], spot.month, np.uint64(spot.worker), np.uint64(spot.start - spot.origin)
     movers, slots, found, entered = work.movers, work.slots, late, 0
     for mover in range(count):
+        ahead = np.uint64(slots.place[worker, np.uint64(work.mover[worker, mover + FAR])])
+        prefetch(bundles[0].fact, np.uint64(spot.origin) + ahead)
+        prefetch(work.path[worker], ahead)
         slot = np.uint64(work.mover[worker, mover])
         weigh(mover, slot, np.uint64(slots.place[worker, slot]), spot, bundles, work)
     for mover in range(count):

@@ -34,6 +34,7 @@ from simulator.kernels.booking import book_accruals, book_closing, book_payments
 from simulator.kernels.bundles import ENDLESS
 from simulator.kernels.compile import compiled
 from simulator.kernels.logarithm import waiting
+from simulator.kernels.prefetch import FAR, NEAR, prefetch
 from simulator.kernels.random import SLOTS_PER_MONTH, WORDS, draw_blocks, unit
 from simulator.kernels.workspace import EVENT_WORDS, LANES, OFFERS_WRITE_OFF, Items
 
@@ -112,9 +113,13 @@ def gather_late(spot, late, bundles, work, items):  # type: ignore[no-untyped-de
     """Gather the loans in arrears that ``work.late`` lists and their intensities of every cause (3h)."""
     _, hazards, workouts, ladder, _ = bundles
     month, worker, buckets, cause = spot.month, np.uint64(spot.worker), hazards.arrears.shape[2], items.cause
+    slots, places = work.late[worker], work.slots.place[worker]
     for item in range(late):
-        slot = np.uint64(work.late[worker, item])
-        path = gather(item, slot, np.uint64(work.slots.place[worker, slot]), worker, workouts, work)
+        prefetch(work.path[worker], np.uint64(places[np.uint64(slots[item + FAR])]))
+        if ladder.on:
+            prefetch(work.effort[worker], work.path[worker, np.uint64(places[np.uint64(slots[item + NEAR])])].effort)
+        slot = np.uint64(slots[item])
+        path = gather(item, slot, np.uint64(places[slot]), worker, workouts, work)
         tier, cell, bucket = np.uint64(path.tier), np.uint64(work.slots.cell[worker, slot]), np.uint64(path.state)
         ends = (path.kind == HARDSHIP) & (unit(items.word[PURPOSE_SPELL, item]) < hazards.trait[tier].spell_end)
         path.kind = FORGETFUL if ends else path.kind

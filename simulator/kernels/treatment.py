@@ -39,6 +39,7 @@ from simulator.kernels.dense import list_flagged
 from simulator.kernels.effort import offer_nothing, stop_waiting
 from simulator.kernels.ladder import EXTENSION, SEIZURE
 from simulator.kernels.pools import FOR, REACHED, RUNG_COST, SERVED, WAITED, WAITING, close_pools, hours_of, line_up
+from simulator.kernels.prefetch import FAR, NEAR, prefetch
 from simulator.kernels.random import event_uniform
 from simulator.kernels.workout import book_new_default, whole
 from simulator.kernels.workspace import MOST_BROKEN, OFFERS_SURRENDER, OFFERS_WRITE_OFF
@@ -231,9 +232,11 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Let every rung look at every loan; return how many are in arrears or in a queue, and how many ask a pool."""
     loans, _, _, ladder, clock = bundles
     worker, month, late, asking = spot.worker, spot.month, 0, 0
-    least = 0 if ladder.first_care < ladder.rung.size else 1
+    least, visited = 0 if ladder.first_care < ladder.rung.size else 1, work.visited[worker]
     for item in range(list_visited(worker, count, least, clock.block, work)):
-        place = work.visited[worker, item]
+        prefetch(work.path[worker], visited[item + FAR])
+        prefetch(work.effort[worker], work.path[worker, visited[item + NEAR]].effort)
+        place = visited[item]
         state = work.state[worker, place]
         if state == 0:
             late, asking = care(place, late, asking, spot, bundles, work)

@@ -233,7 +233,7 @@ class Workspace(NamedTuple):
     tally: NDArray[np.int32]
     """[worker, 2, MOST_RUNGS] loans that cured and that got worse this month, by rung carried out at the last close."""
     visited: NDArray[np.int32]
-    """[worker, chunk] places of the loans that a close looks at, in order."""
+    """[worker, chunk + LANES] places of the loans that a close looks at, in order."""
     lined: NDArray[np.int32]
     """[worker, chunk] places of the loans in arrears, and of others that ask a pool or did, in order."""
     queue: NDArray[np.int32]

@@ -83,7 +83,7 @@ def _of_collections(run: ScenarioRun, threads: int, chunk: int) -> dict[str, Sha
         "tally": Shape((threads, 2, MOST_RUNGS), np.int32),
         "visited": Shape((threads, LANES + chunk if run.ladder.on else 1), np.int32),
         "lined": Shape((threads, chunk if run.ladder.on else 1), np.int32),
-        "queue": Shape((threads, queue), np.int32),
+        "queue": Shape((threads, LANES + queue), np.int32),
         "queue_rung": Shape((threads, queue), np.int8),
         "queue_level": Shape((threads, queue), np.int16),
         "ranked": Shape((threads, pools, PRIORITIES)),

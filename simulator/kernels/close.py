@@ -33,6 +33,7 @@ from simulator.kernels.compile import compiled
 from simulator.kernels.effort import end_spell, give_effort_back, take_effort
 from simulator.kernels.items import items_of
 from simulator.kernels.ladder import SEIZURE
+from simulator.kernels.prefetch import NEAR, prefetch
 from simulator.kernels.random import event_uniform, unit
 from simulator.kernels.slots import entry_limit, leave_slot, next_due, remember
 from simulator.kernels.workout import book_new_default, charge_off, lose_car
@@ -111,7 +112,7 @@ def close_behind(count, spot, bundles, work, result):  # type: ignore[no-untyped
         path = work.path[worker, place]
         work.slots.late[worker, np.uint64(items.slot[item])] = 1
         if ladder.on and path.effort == NO_EFFORT:
-            take_effort(bundles[0].fact[np.uint64(spot.origin) + place].entity, path, worker, work)
+            take_effort(bundles[0].fact[np.uint64(spot.origin) + place], path, worker, work)
         seize(item, path, work.effort[worker, path.effort], spot, bundles, items, book)
         enters = (path.defaulted < 0) & ((items.state[item] >= clock.default_bucket) | (path.seized >= 0))
         path.defaulted = month if enters else path.defaulted
@@ -122,6 +123,7 @@ def close_behind(count, spot, bundles, work, result):  # type: ignore[no-untyped
         lately = (path.mark & 1 == MODIFIED) & (month - (path.mark >> 1) < HISTORY_MONTHS)
         modified += principal if lately else 0.0
     for entry in range(defaults):
+        prefetch(bundles[0].contract, spot.origin + items.place[work.defaulting[worker, entry + NEAR]])
         item = work.defaulting[worker, entry]
         exposure = items.close[item] + items.accrued[item]
         book_new_default(spot.origin + items.place[item], spot, exposure, bundles, result)
@@ -176,6 +178,7 @@ def close_dead(count, spot, bundles, work, result):  # type: ignore[no-untyped-d
     """Book the losses of the items that are gone, and take them out of the dense pass."""
     worker, items = spot.worker, work.items
     for entry in range(count):
+        prefetch(bundles[0].contract, spot.origin + items.place[worker, work.dead[worker, entry + NEAR]])
         item = work.dead[worker, entry]
         place, state = items.place[worker, item], items.state[worker, item]
         loan, path = spot.origin + place, work.path[worker, place]

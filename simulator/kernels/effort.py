@@ -19,13 +19,14 @@ def begin_path(worker, work):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline=True, inner=True)
-def take_effort(entity, path, worker, work):  # type: ignore[no-untyped-def]
+def take_effort(fact, path, worker, work):  # type: ignore[no-untyped-def]
     """Give a record to a loan; the one that was given back last, as it is near at hand."""
     free = work.free[worker]
     path.effort = free[free[0]]
     free[0] -= 1
     effort = work.effort[worker, path.effort]
-    effort.entity = entity
+    effort.entity = fact.entity
+    effort.own_find = fact.find
     begin_spell(effort)
 
 

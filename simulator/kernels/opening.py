@@ -67,7 +67,7 @@ def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-unt
     if ladder.on:
         path = work.path[worker, place]
         if bucket > 0 or ladder.waits_in_care:
-            take_effort(loans.fact[loan].entity, path, worker, work)
+            take_effort(loans.fact[loan], path, worker, work)
             act_on_average(work.effort[worker, path.effort], ladder.mean[tier, bucket], path.kind)
         if ladder.waits_in_care:
             work.waits[worker, place] = 0

@@ -209,10 +209,10 @@ def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[n
     """Try to seize the car of a loan that a truck reaches (8b), and book what follows at the same close."""
     loans, _, workouts, _, clock = bundles
     worker, month, loan = spot.worker, spot.month, spot.origin + place
-    path, fact, book = work.path[worker, place], loans.fact[loan], result.book[spot.row]
+    path, book = work.path[worker, place], result.book[spot.row]
     effort = work.effort[worker, path.effort]
-    intensity = workouts.seizure[path.tier, path.state] * multiplier * effort.find * fact.find
-    u = event_uniform(fact.entity, clock.first_path + spot.row, month, PURPOSE_SEIZE, clock.seed)
+    intensity = workouts.seizure[path.tier, path.state] * multiplier * effort.find * effort.own_find
+    u = event_uniform(effort.entity, clock.first_path + spot.row, month, PURPOSE_SEIZE, clock.seed)
     if not car_is_seized(u, intensity):
         return
     path.seized = month
@@ -236,6 +236,8 @@ def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     for item in range(list_visited(worker, count, least, clock.block, work)):
         prefetch(work.path[worker], visited[item + FAR])
         prefetch(work.effort[worker], work.path[worker, visited[item + NEAR]].effort)
+        if ladder.measures:
+            prefetch(loans.contract, spot.origin + visited[item + NEAR])
         place = visited[item]
         state = work.state[worker, place]
         if state == 0:
@@ -285,8 +287,11 @@ def serve(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
             level -= 1
         work.left[worker, number] = left
         work.level[worker, number] = level
+    queue = work.queue[worker]
     for item in range(asking):
-        number, place = work.queue_rung[worker, item], work.queue[worker, item]
+        prefetch(work.path[worker], queue[item + FAR])
+        prefetch(work.effort[worker], work.path[worker, queue[item + NEAR]].effort)
+        number, place = work.queue_rung[worker, item], queue[item]
         pool, rank = ladder.rung[number].pool, work.queue_level[worker, item]
         if rank < work.level[worker, pool]:
             continue

@@ -77,6 +77,7 @@ EFFORT: Final = of_lines(
         # What follows is in a second line of the cache, and few loans need it in a month.
         ("surrender", np.float64),
         ("find", np.float64),
+        ("own_find", np.float64),
         ("filed", np.int16),
         ("suit", np.int8),
         ("sale", np.int8),
@@ -92,7 +93,7 @@ loan with an agency, or NO_RUNG. broken: promises, MOST_BROKEN if more. offers: 
 month, and whether the borrower may hand the car over. asked: pools that the loan asked at the close and that have not
 served it, a bit each; queued: those that it asked in vain at the close before.
 
-surrender: probability of handing the car over, if it is offered. find: multiplier of the chance to find it. filed:
+surrender: probability of handing the car over, if it is offered. find: multiplier of the chance to find it, own_find: that of FACTS. filed:
 month of filing, or NEVER. suit, sale: rungs that filed, sell what is unpaid, or NO_RUNG. waiting: closes at which it
 asked a pool in vain, if it is queued there. Of a loan without arrears only `queued` and `waiting` are kept, and `asked`
 until the pools of that close have served.
@@ -237,7 +238,7 @@ class Workspace(NamedTuple):
     lined: NDArray[np.int32]
     """[worker, chunk] places of the loans in arrears, and of others that ask a pool or did, in order."""
     queue: NDArray[np.int32]
-    """[worker, chunk x rungs with a pool] places of the loans that ask a pool, in order."""
+    """[worker, chunk x rungs with a pool + LANES] places of the loans that ask a pool, in order."""
     queue_rung: NDArray[np.int8]
     """[worker, chunk x rungs with a pool] the rungs for which they ask."""
     queue_level: NDArray[np.int16]

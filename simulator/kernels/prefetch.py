@@ -8,9 +8,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import lower_builtin, type_callable
 
-FAR = 12
+FAR = 16
 """Items of a list by which a loop that prefetches is ahead of what it does: behind a list's end there is room for it."""
-NEAR = 6
+NEAR = 8
 """The same for a record whose place stands in one that was prefetched before."""
 
 READ, KEEP, DATA = 0, 3, 1

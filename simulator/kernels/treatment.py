@@ -228,18 +228,28 @@ def seize_now(multiplier, place, spot, bundles, work, result):  # type: ignore[n
 
 
 @compiled(inline=True, inner=True)
+def see_coming(place, far, near, spot, bundles, work):  # type: ignore[no-untyped-def]
+    """Prefetch what loans in arrears at further places will need; `place` is one that is in the cache."""
+    loans, _, _, ladder, _ = bundles
+    state, path = work.state[spot.worker], work.path[spot.worker]
+    prefetch(path, far if state[far] > 0 else place)
+    near = near if state[near] > 0 else place
+    prefetch(work.effort[spot.worker], path[near].effort)
+    if ladder.measures:
+        prefetch(loans.contract, spot.origin + near)
+        prefetch(loans.fact, spot.origin + near)
+
+
+@compiled(inline=True, inner=True)
 def ask(spot, count, bundles, work, result):  # type: ignore[no-untyped-def]
     """Let every rung look at every loan; return how many are in arrears or in a queue, and how many ask a pool."""
     loans, _, _, ladder, clock = bundles
     worker, month, late, asking = spot.worker, spot.month, 0, 0
     least, visited = 0 if ladder.first_care < ladder.rung.size else 1, work.visited[worker]
     for item in range(list_visited(worker, count, least, clock.block, work)):
-        prefetch(work.path[worker], visited[item + FAR])
-        prefetch(work.effort[worker], work.path[worker, visited[item + NEAR]].effort)
-        if ladder.measures:
-            prefetch(loans.contract, spot.origin + visited[item + NEAR])
         place = visited[item]
         state = work.state[worker, place]
+        see_coming(place, visited[item + FAR], visited[item + NEAR], spot, bundles, work)
         if state == 0:
             late, asking = care(place, late, asking, spot, bundles, work)
             continue

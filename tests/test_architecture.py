@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("scenarios", "simulator", "calibration", "outputs")
 SOURCES = sorted([path for room in ROOMS for path in (ROOT / room).rglob("*.py")] + [*ROOT.glob("cli.py")])
 KERNELS = sorted((ROOT / "simulator" / "kernels").glob("*.py"))
-HANDING_OVER = "by_address.py"
-"""Tells numba how a bundle is handed to kernels: no kernel itself."""
+TO_LLVM = {"by_address.py", "prefetch.py"}
+"""Tell the compiler how a bundle is handed to kernels, and what to prefetch: no kernels themselves."""
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 PEERS = {"jax", "jaxlib"}
 NAMES = [path.relative_to(ROOT).as_posix() for path in SOURCES]
@@ -53,7 +53,7 @@ def test_kernels_import_numpy_numba_and_the_vocabulary_only(path: Path) -> None:
         top = module.split(".")[0]
         allowed = (
             top in {"numpy", "numba"}
-            or (top == "llvmlite" and path.name == HANDING_OVER)
+            or (top == "llvmlite" and path.name in TO_LLVM)
             or top in sys.stdlib_module_names
             or module == "scenarios.vocabulary"
             or module.startswith("simulator.kernels")
@@ -109,7 +109,7 @@ def test_command_imports_heavy_libraries_inside_its_commands() -> None:
     assert not top_level & {"numpy", "numba", "xarray", "scipy", "matplotlib", "pandas", "duckdb", "h5netcdf"}
 
 
-@pytest.mark.parametrize("path", [path for path in KERNELS if path.name != HANDING_OVER], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [path for path in KERNELS if path.name not in TO_LLVM], ids=lambda path: path.name)
 def test_kernels_never_raise_and_draw_from_no_global_generator(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         assert not isinstance(node, ast.Raise | ast.Assert), f"{path.name}:{node.lineno}: check at the door"

@@ -190,10 +190,10 @@ def decided(
         record = path[0, place]
         record.state, record.kind, record.tier = loan.bucket, loan.kind, place
         record.term = record.last_due = loan.term
-        record.mark = DRAW_MARK
+        record.mark, record.effort = DRAW_MARK, place
     slots["place"][0], slots["cell"][0] = np.arange(count), 0
-    late = np.zeros((1, count), np.int32)
-    late[0] = np.arange(count)
+    late = np.zeros((1, count + LANES), np.int32)  # who reads ahead finds loan 0 behind the last
+    late[0, :count] = np.arange(count)
     multipliers = np.broadcast_to(np.array(macro), (month + 1, 1, len(macro))).copy()
     trait = rows(TRAITS, count)
     trait.total_loss, trait.spell_end = total_loss, spell_end

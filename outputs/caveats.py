@@ -11,7 +11,7 @@ from scenarios.checks import month_text
 from scenarios.counted import counted
 from scenarios.schema import MacroScenario, Satellite, Study
 from simulator.effects import effective_pairs, moves, variables_without_effect
-from simulator.ladder import idle_rungs, unmet_rungs
+from simulator.ladder_facts import idle_rungs, unmet_rungs
 
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow

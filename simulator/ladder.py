@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
-from scenarios.care import AnyCare, CareRung
-from scenarios.errors import Fault, InputError
 from scenarios.macro import PERCENT
 from scenarios.rungs import (
     AnyRung,
@@ -25,28 +23,24 @@ from scenarios.rungs import (
 )
 from scenarios.strategy import CollectionStrategy
 from scenarios.vocabulary import ACTION_PURPOSE, INCIDENTS, TEAM_PURPOSE_FACTOR, TYPES
-from simulator.care import averted_shares, care_row, care_tables, no_care, observed_care_faults
+from simulator.care import averted_shares, care_row, care_tables, no_care
 from simulator.entities import named_entity
 from simulator.kernels.bundles import Hazards, Loans, Records, records
 from simulator.kernels.items import AT_ONCE
-from simulator.kernels.ladder import EFFECTS, MOST_POOLS, MOST_RUNGS, POOL, RUNG, Ladder
+from simulator.kernels.ladder import EFFECTS, POOL, RUNG, Ladder
 from simulator.kernels.random import event_uniform
-from simulator.ladder_mean import Rates, buckets_of, by_days_alone, mean_effects, observed_means, rung_effects
+from simulator.ladder_facts import LOANS_BASE, contacts_of, meets, pool_hours
+from simulator.ladder_faults import check_ladder
+from simulator.ladder_groups import group_loans
+from simulator.ladder_mean import Rates, buckets_of, mean_effects, observed_means, rung_effects
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
 from simulator.tape import LoanTape
 
 Floats = NDArray[np.float64]
 
-WEEKS_A_MONTH = 52.0 / 12.0
-LOANS_BASE = 1000.0
-"""Opening loans to which `hours_per_1000_loans` refers, and contacts to which rates of incidents do."""
-ARREARS_BASE = 100.0
-"""Loans past due at the as-of date to which `hours_per_100_in_arrears` refers."""
 TEAM = "collections team"
 """Named entity that incidents belong to."""
-ADDITIVE = (Plan, Surrender, Litigation, Outsourcing, DebtSale, WriteOff)
-"""Rungs that do more than multiply intensities: what they do under the observed strategy is in the set's figures."""
 REVEALED = ("unknown", *TYPES)
 FOR_NOBODY = dict.fromkeys(RUNG.names or (), 0.0) | {"find": 1.0, "reach": 1.0}
 """Fields of a rung that is for no loan in arrears."""
@@ -73,9 +67,11 @@ def build_ladder(
     rates = Rates(hazards.arrears, hazards.trait.total_loss, hazards.modified_share)
     scale = np.ascontiguousarray(1.0 / observed_means(servicing.observed, rates, edges))
     rung, pool, care = _rungs(strategy, edges), _pools(strategy, tape), strategy.while_current
+    fits = _fits(strategy, tape, loans, parameters)
+    groups = group_loans(strategy.ladder, fits, rung, loans, parameters)
     return Ladder(
         on=1,
-        fits=_fits(strategy, tape, loans, parameters),
+        fits=fits,
         rung=rung,
         of_bucket=_masks(len(edges), [buckets_of(item, edges) for item in strategy.ladder]),
         of_known=_masks(
@@ -88,7 +84,8 @@ def build_ladder(
         effect=_effects(strategy),
         accepted=np.array([*map(_accepted, strategy.ladder), *map(averted_shares, care)]).reshape(-1, len(TYPES)),
         scale=scale,
-        mean=np.ascontiguousarray(mean_effects(strategy, servicing.observed, rates, scale, edges)),
+        mean=np.ascontiguousarray(mean_effects(strategy, servicing.observed, rates, scale, edges, groups.rungs)),
+        group=groups.of_loan,
         incident_rate=_incident_rates(strategy),
         incident_cost=np.array([getattr(strategy.incidents.cost, kind) for kind in INCIDENTS], np.float64),
         suspension=int(strategy.incidents.suspension_months),
@@ -99,20 +96,6 @@ def build_ladder(
         fire_power=power,
         baseline_sales=usual,
     )
-
-
-def check_ladder(servicing: Servicing, tape: LoanTape, parameters: Parameters) -> None:
-    """Refuse a strategy that does not go with the book or its parameters, as `build_ladder` says."""
-    if servicing.strategy is None:
-        return
-    faults = list(_faults(servicing.strategy, tape, parameters))
-    seen: set[str] = set()
-    for observed in servicing.observed:
-        if observed is not None and observed.name not in seen:
-            seen.add(observed.name)
-            faults += [*_observed_faults(observed), *observed_care_faults(observed)]
-    if faults:
-        raise InputError(faults)
 
 
 def _no_ladder(power: float, usual: float, cells: int) -> Ladder:
@@ -130,7 +113,8 @@ def _no_ladder(power: float, usual: float, cells: int) -> Ladder:
         effect=table,
         accepted=np.empty((0, len(TYPES))),
         scale=table,
-        mean=table,
+        mean=table[None],
+        group=np.empty(0, np.uint16),
         incident_rate=np.empty((0, 0)),
         incident_cost=np.empty(0),
         suspension=0,
@@ -162,26 +146,6 @@ def couples(ladder: Ladder) -> bool:
 
 
 # --- tables --------------------------------------------------------------------------------------------
-
-
-def idle_rungs(strategy: CollectionStrategy, edges: Iterable[int]) -> tuple[str, ...]:
-    """Rungs that never act on a book with these buckets: none begins within their days."""
-    first = tuple(edges)
-    return tuple(rung.label for rung in strategy.ladder if not buckets_of(rung, first))
-
-
-def unmet_rungs(strategy: CollectionStrategy, tape: LoanTape) -> tuple[str, ...]:
-    """Rungs whose devices and regions no loan has."""
-    return tuple(rung.label for _, _, rung in strategy.rungs() if not _meets(rung, tape).any())
-
-
-def contacts_of(rung: AnyRung | AnyCare) -> float:
-    """Contacts of a loan in a month."""
-    if isinstance(rung, CareRung):
-        return rung.contacts_per_month
-    if rung.contacts_per_week is not None:
-        return rung.contacts_per_week * WEEKS_A_MONTH
-    return 1.0 if rung.contacts_per_month is None else rung.contacts_per_month
 
 
 def _mask(places: Iterable[int]) -> int:
@@ -254,19 +218,6 @@ def _rung(rung: AnyRung, labels: tuple[str, ...], pools: tuple[str, ...], edges:
     }
 
 
-def pool_hours(strategy: CollectionStrategy, name: str, tape: LoanTape) -> float:
-    """Hours a month that a pool has at the start; infinite where it is unlimited."""
-    pool = strategy.pools[name]
-    if pool.hours_per_month is not None:
-        return pool.hours_per_month
-    if pool.hours_per_1000_loans is not None:
-        return pool.hours_per_1000_loans * len(tape) / LOANS_BASE
-    if pool.hours_per_100_in_arrears is not None:
-        late = int(np.count_nonzero(tape["days_past_due"] > 0))
-        return pool.hours_per_100_in_arrears * late / ARREARS_BASE
-    return np.inf
-
-
 def _pools(strategy: CollectionStrategy, tape: LoanTape) -> Records:
     pools, mean_principal = strategy.pools.values(), float(tape["current_balance"].mean())
     hours = np.array([pool_hours(strategy, name, tape) for name in strategy.pools])
@@ -317,83 +268,8 @@ def _fits(strategy: CollectionStrategy, tape: LoanTape, loans: Loans, parameters
     fits = np.zeros(len(tape), np.uint32)
     tier = np.array(parameters.names)[loans.fact.tier]
     for place, rung in enumerate(rung for _, _, rung in strategy.rungs()):
-        meets = _meets(rung, tape)
+        met = meets(rung, tape)
         if rung.who.tiers is not None:
-            meets &= np.isin(tier, rung.who.tiers)
-        fits |= meets.astype(np.uint32) << np.uint32(place)
+            met &= np.isin(tier, rung.who.tiers)
+        fits |= met.astype(np.uint32) << np.uint32(place)
     return fits
-
-
-def _meets(rung: AnyRung | AnyCare, tape: LoanTape) -> NDArray[np.bool_]:
-    """Loans that have the devices and are in the regions that a rung is for."""
-    meets = np.ones(len(tape), bool)
-    for name in ("tracker", "starter_interrupt"):
-        if (wanted := getattr(rung.who, name)) is not None:
-            meets &= tape[name].astype(bool) == wanted
-    if rung.who.regions is not None:
-        names, code = tape.codes("region")
-        meets &= np.isin(names, rung.who.regions)[code]
-    return meets
-
-
-# --- faults --------------------------------------------------------------------------------------------
-
-
-def _faults(strategy: CollectionStrategy, tape: LoanTape, parameters: Parameters) -> Iterator[Fault]:
-    edges = parameters.bucket_edges
-    if strategy.currency is not None and strategy.currency != tape.currency:
-        found = f"strategy {strategy.name} is in {strategy.currency} but the tape is in {tape.currency}"
-        yield Fault(
-            strategy.where("currency"), found, f"a strategy in {tape.currency}", "Costs are amounts: convert them."
-        )
-    for what, held, most in (("ladder", strategy.labels, MOST_RUNGS), ("pools", strategy.pools, MOST_POOLS)):
-        if len(held) > most:
-            yield Fault(strategy.where(what), f"{len(held)} {'rungs' if what == 'ladder' else what}", f"at most {most}")
-    if strategy.ladder and len(idle_rungs(strategy, edges)) == len(strategy.ladder):
-        days = ", ".join(str(day) for day in edges[1:])
-        found = f"no rung of strategy {strategy.name} is for days in which a bucket begins"
-        yield Fault(strategy.where("ladder"), found, f"days that hold one of {days}, as the parameter set has them")
-    for section, place, rung in strategy.rungs():
-        for name, known in (("regions", tape.codes("region")[0]), ("tiers", parameters.names)):
-            for wanted in getattr(rung.who, name) or ():
-                if wanted not in known:
-                    found = f"rung {rung.label} is for {name[:-1]} {wanted}, which no loan belongs to"
-                    shown = ", ".join(sorted({str(item) for item in known})[:20])
-                    yield Fault(strategy.where(section, place, "who", name), found, f"one of {shown}")
-
-
-def check_hours(strategy: CollectionStrategy, tape: LoanTape) -> None:
-    """Refuse pools that have not the hours that one loan takes: a unit mistake, or a book too small for its figures."""
-    faults = []
-    for _, _, rung in strategy.rungs():
-        if rung.pool is None:
-            continue
-        hours, needed = pool_hours(strategy, rung.pool, tape), contacts_of(rung) * (rung.hours_per_contact or 0.0)
-        if hours < needed:
-            has = f"{hours:.3g} hours a month for a book of {len(tape):,} loans"
-            found = f"pool {rung.pool} has {has}, less than one of them takes"
-            expected = f"at least {needed:.3g} hours, as rung {rung.label} takes"
-            remedy = "Write more hours, or try the strategy on a larger book."
-            faults.append(Fault(strategy.where("pools", rung.pool), found, expected, remedy))
-    if faults:
-        raise InputError(faults)
-
-
-def _observed_faults(observed: CollectionStrategy) -> Iterator[Fault]:
-    """What a strategy that parameter sets were observed under may not have (P5)."""
-    for place, rung in enumerate(observed.ladder):
-        where = observed.where("ladder", place)
-        if isinstance(rung, ADDITIVE):
-            found = f"strategy {observed.name}, under which parameters were observed, has rung {rung.label}"
-            yield Fault(where, found, "effects that multiply intensities", "What it brings is in the set's figures.")
-        elif isinstance(rung, Visit) and rung.finds_car != 1.0:
-            found = (
-                f"strategy {observed.name}, under which parameters were observed, has finds_car = {rung.finds_car:g}"
-            )
-            remedy = "What its visits find is in the set's share of cars found."
-            yield Fault(observed.where("ladder", place, "finds_car"), found, "1", remedy)
-        elif not by_days_alone(rung):
-            found = (
-                f"strategy {observed.name}, under which parameters were observed, has conditions in rung {rung.label}"
-            )
-            yield Fault(where, found, "days past due as the only condition")

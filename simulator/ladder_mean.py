@@ -123,8 +123,8 @@ def _some(rungs: Sequence[AnyRung], place: int, absent: float) -> Floats:
     return every - nobody
 
 
-def _for_bucket(strategy: CollectionStrategy, bucket: int, edges: Sequence[int]) -> list[AnyRung]:
-    return [rung for rung in strategy.ladder if by_days_alone(rung) and bucket in buckets_of(rung, edges)]
+def _for_bucket(rungs: Sequence[AnyRung], bucket: int, edges: Sequence[int]) -> list[AnyRung]:
+    return [rung for rung in rungs if bucket in buckets_of(rung, edges)]
 
 
 def _without_racing(rungs: Sequence[AnyRung], absent: float) -> Floats:
@@ -230,7 +230,7 @@ def observed_means(observed: Sequence[CollectionStrategy | None], rates: Rates, 
         if strategy is None:
             continue
         for bucket in range(1, len(edges)):
-            rungs = _for_bucket(strategy, bucket, edges)
+            rungs = _for_bucket(strategy.ladder, bucket, edges)
             cases = _cases(rungs)
             for kind in range(len(TYPES)):
                 found[tier, bucket, :RACING, kind] = _neutral(_month(rates, tier, bucket, kind), cases, kind)
@@ -238,9 +238,11 @@ def observed_means(observed: Sequence[CollectionStrategy | None], rates: Rates, 
     return np.where(found > 0.0, found, 1.0)
 
 
-def same_strategy(one: CollectionStrategy | None, other: CollectionStrategy) -> bool:
-    """Whether two strategies say the same, wherever their text stands."""
-    return one is not None and one.model_dump() == other.model_dump()
+def same_ladder(one: CollectionStrategy | None, other: CollectionStrategy) -> bool:
+    """Whether two strategies do the same to loans in arrears that they reach, whatever they are called."""
+    return one is not None and [rung.model_dump() for rung in one.ladder] == [
+        rung.model_dump() for rung in other.ladder
+    ]
 
 
 def mean_effects(
@@ -249,21 +251,31 @@ def mean_effects(
     rates: Rates,
     scale: Floats,
     edges: Sequence[int],
+    groups: Sequence[Sequence[int]],
 ) -> Floats:
-    """E of (P13): float64[tier, bucket, class, type]; `scale` is 1 / N.
+    """E of (P13): float64[group, tier, bucket, class, type]; `scale` is 1 / N, `groups` hold places of rungs.
 
-    Rungs that tell loans apart by days alone act, with capacity for all.
+    The rungs of a loan's group act on it, with capacity for all.
     """
-    found = np.ones_like(scale)
-    for tier in range(len(found)):
-        if observed and same_strategy(observed[tier], strategy):
+    found, known = np.ones((len(groups), *scale.shape)), dict[tuple[int, int, tuple[int, ...]], Floats]()
+    for group, tier in product(range(len(groups)), range(len(scale))):
+        if observed and same_ladder(observed[tier], strategy):
             continue
         for bucket in range(1, len(edges)):
-            rungs, factor = _for_bucket(strategy, bucket, edges), scale[tier, bucket]
-            cases = _cases(rungs)
-            found[tier, bucket, RACING:] = _without_racing(rungs, absent=0.0) * factor[RACING:]
-            for kind in range(len(TYPES)):
-                month, extension = _month(rates, tier, bucket, kind), found[tier, bucket, EXTENSION, kind]
-                one = _one_multiplier(month, cases, kind, factor[:RACING, kind], extension)
-                found[tier, bucket, :RACING, kind] = one
+            acting = tuple(place for place in groups[group] if bucket in buckets_of(strategy.ladder[place], edges))
+            what = tier, bucket, acting
+            if what not in known:
+                known[what] = _mean([strategy.ladder[place] for place in acting], rates, scale, tier, bucket)
+            found[group, tier, bucket] = known[what]
     return found
+
+
+def _mean(rungs: Sequence[AnyRung], rates: Rates, scale: Floats, tier: int, bucket: int) -> Floats:
+    """E of one tier and bucket where these rungs act: float64[class, type]."""
+    factor, cases = scale[tier, bucket], _cases(rungs)
+    found = np.ones_like(factor)
+    found[RACING:] = _without_racing(rungs, absent=0.0) * factor[RACING:]
+    for kind in range(len(TYPES)):
+        month, extension = _month(rates, tier, bucket, kind), found[EXTENSION, kind]
+        found[:RACING, kind] = _one_multiplier(month, cases, kind, factor[:RACING, kind], extension)
+    return np.asarray(found)

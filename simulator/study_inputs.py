@@ -19,7 +19,7 @@ from scenarios.strategy import CollectionStrategy
 from scenarios.vocabulary import REFERENCE_STRATEGY
 from simulator.effects import run_name, top_runs
 from simulator.horizon import months_needed
-from simulator.ladder import check_hours, check_ladder
+from simulator.ladder_faults import check_hours, check_ladder
 from simulator.offsets import with_reach
 from simulator.parameter_set import ParameterSet
 from simulator.parameters import Parameters, build_parameters

@@ -125,6 +125,7 @@ class Life:
         self.default_month = 0 if self.serious else None
         self.received, self.loss, self.shortfall, self.shortfall_12m = 0.0, 0.0, 0.0, 0.0
         self.recovered: dict[int, float] = {}
+        self.at_start = self.owed, self.ltv(0)
 
     @property
     def alive(self) -> bool:

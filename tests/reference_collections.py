@@ -19,6 +19,7 @@ from reference_strategy import (
     hours,
     is_once,
     label,
+    meets,
     reach,
     treatment_after,
 )
@@ -142,24 +143,13 @@ def gamma_quantile(u: float, shape: float) -> float:
 # --- for whom (P1) -----------------------------------------------------------------------------------------------
 
 
-def within(value: float, low: float | None, high: float | None) -> bool:
-    return (low is None or value >= low) and (high is None or value <= high)
-
-
 def is_for(rung: Plain, life: Life, month: int) -> bool:
     """Whether a rung is for a loan at the close of a month (P1)."""
-    who, contract, spell = rung["who"], life.contract, life.spell
-    ltv = 100.0 * life.ltv(month)
-    features = {"tracker": who["tracker"], "starter_interrupt": who["starter_interrupt"]}
-    lists = {"region": who["regions"], "tier": who["tiers"]}
-    known = {"region": contract["region"], "tier": contract["tier"]["name"]}
+    who, spell = rung["who"], life.spell
     return (
         0 < life.state <= MAX_BUCKET
         and for_days(rung, life.state, life.world)
-        and within(life.owed, who["from_balance"], who["to_balance"])
-        and within(ltv, who["from_ltv_percent"], who["to_ltv_percent"])
-        and all(wanted is None or wanted == contract[name] for name, wanted in features.items())
-        and all(wanted is None or known[name] in wanted for name, wanted in lists.items())
+        and meets(rung, life, life.owed, life.ltv(month))
         and (who["revealed"] is None or spell.revealed in who["revealed"])
         and spell.done.issuperset(who["after"])
         and spell.done.isdisjoint(who["unless"])

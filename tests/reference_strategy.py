@@ -88,10 +88,29 @@ def is_once(rung: Plain) -> bool:
     return bool(rung["once"] or rung["action"] == "litigation")
 
 
-def by_days_alone(rung: Plain) -> bool:
-    """Whether a rung tells loans apart by nothing but days past due."""
-    conditions = {name: value for name, value in rung["who"].items() if name not in ("from_days", "to_days")}
-    return not is_once(rung) and all(value in (None, (), 0) for value in conditions.values())
+def is_usual(rung: Plain, life: Life) -> bool:
+    """Whether a rung acts on a loan on average (P13): but for days, all it asks for holds whatever the spell saw."""
+    who = rung["who"]
+    asks = is_once(rung) or who["revealed"] is not None or who["after"] or who["unless"] or who["broken_promises"]
+    return not asks and meets(rung, life, *life.at_start)
+
+
+def within(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def meets(rung: Plain, life: Life, owed: float, ltv: float) -> bool:
+    """Whether a loan with such amounts meets a rung's conditions on them and on what never changes of it."""
+    who, contract = rung["who"], life.contract
+    features = {"tracker": who["tracker"], "starter_interrupt": who["starter_interrupt"]}
+    lists = {"region": who["regions"], "tier": who["tiers"]}
+    known = {"region": contract["region"], "tier": contract["tier"]["name"]}
+    return (
+        within(owed, who["from_balance"], who["to_balance"])
+        and within(100.0 * ltv, who["from_ltv_percent"], who["to_ltv_percent"])
+        and all(wanted is None or wanted == contract[name] for name, wanted in features.items())
+        and all(wanted is None or known[name] in wanted for name, wanted in lists.items())
+    )
 
 
 # --- what a strategy does on average (P5), (P13) -------------------------------------------------------------------
@@ -191,7 +210,7 @@ def base_of(life: Life) -> dict[str, float]:
         base = solved_base(life.contract["tier"], life.state, life.type, rungs)
         return {**base, **{cause: mean_of_action(rungs, cause, 1.0) for cause in BY_ACTION}}
 
-    return once_solved(life, "base", solve)
+    return once_solved(life, ("base",), solve)
 
 
 def usual_treatment(life: Life) -> Plain:
@@ -200,16 +219,16 @@ def usual_treatment(life: Life) -> Plain:
     if strategy is None:
         return UNCHANGED
     base = base_of(life)
-    rungs = [rung for rung in strategy["ladder"] if by_days_alone(rung) and for_days(rung, life.state, life.world)]
+    rungs = [rung for rung in strategy["ladder"] if is_usual(rung, life) and for_days(rung, life.state, life.world)]
 
     def solve() -> dict[str, float]:
         effects = solved_effects(life.contract["tier"], life.state, life.type, rungs, base)
         return {**effects, **{cause: mean_of_action(rungs, cause, 0.0) / base[cause] for cause in BY_ACTION}}
 
-    return {**UNTREATED, **once_solved(life, "usual", solve)}
+    return {**UNTREATED, **once_solved(life, ("usual", *map(label, rungs)), solve)}
 
 
-def once_solved(life: Life, what: str, solve: Callable[[], dict[str, float]]) -> dict[str, float]:
+def once_solved(life: Life, what: tuple[str, ...], solve: Callable[[], dict[str, float]]) -> dict[str, float]:
     """Factors by tier, bucket and type, solved when they are first asked for."""
     known = life.world.setdefault("factors", {})
     place = what, life.contract["tier"]["name"], life.state, life.type

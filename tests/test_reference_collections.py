@@ -28,8 +28,8 @@ LOAN: dict[str, Any] = {
 }
 """One instalment past due; its principal stays, and 1 % of it accrues a month."""
 
-SOME: dict[str, Any] = {"from_balance": 0.01}
-"""A condition that holds for all, so that a rung does not go by days alone."""
+SOME: dict[str, Any] = {"revealed": ["unknown"]}
+"""A condition that holds for all, and asks what the spell has shown: such a rung acts in no mean (P13)."""
 
 FALSE_ALARM = 1e-4
 SAMPLE = 2_000

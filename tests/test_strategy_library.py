@@ -18,7 +18,7 @@ from scenarios.rule_checks import rule_problems
 from scenarios.rungs import AnyRung, Extension, Letter, PhoneCall, Repossession, Sms, Visit
 from scenarios.strategy import STRATEGIES, CollectionStrategy
 from scenarios.vocabulary import ACTIONS, REFERENCE_STRATEGY
-from simulator.ladder import buckets_of
+from simulator.ladder_mean import buckets_of
 
 NAMES = library_names("strategies")
 REFERENCES = ("reference_cn", "reference_us")

@@ -71,7 +71,8 @@ def seize(item, path, effort, spot, bundles, items, book):  # type: ignore[no-un
     state, month = items.state[item], spot.month
     most = workouts.seizure[np.uint64(path.tier), np.uint64(state)]
     if ladder.on:
-        most *= after_horizon(path, state, effort, ladder, month > clock.months)
+        late, loan = month > clock.months, np.uint64(spot.origin) + np.uint64(items.place[item])
+        most *= after_horizon(loan, path, state, effort, ladder) if late else 0.0
     drawn, u = items.bucket[item] > 0, unit(items.word[PURPOSE_SEIZE, item])
     if (path.seized < 0) & (most > 0.0) & (~drawn | (u < most * workouts.find_bound)):
         fact = loans.fact[spot.origin + items.place[item]]
@@ -85,9 +86,9 @@ def seize(item, path, effort, spot, bundles, items, book):  # type: ignore[no-un
 
 
 @compiled(inline=True, inner=True)
-def after_horizon(path, state, effort, ladder, late):  # type: ignore[no-untyped-def]
+def after_horizon(loan, path, state, effort, ladder):  # type: ignore[no-untyped-def]
     """What collections do to the intensity of seizure after the horizon (P13); before it the ladder seizes."""
-    return ladder.mean[path.tier, state, SEIZURE, path.kind] * effort.find if late else 0.0
+    return ladder.mean[ladder.group[loan], path.tier, state, SEIZURE, path.kind] * effort.find
 
 
 @compiled(inline=True, inner=True)

@@ -135,7 +135,9 @@ class Ladder(NamedTuple):
     scale: Floats
     """[tier, K+1, class of EFFECTS, type] 1 / N of (P5)."""
     mean: Floats
-    """[tier, K+1, class of EFFECTS, type] E of (P13)."""
+    """[group, tier, K+1, class of EFFECTS, type] E of (P13)."""
+    group: NDArray[np.uint16]
+    """[n] group of the loan, by the rungs that are for it on average."""
     incident_rate: Floats
     """[R, kind] incidents a contact, conduct standard included."""
     incident_cost: Floats

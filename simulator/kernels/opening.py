@@ -68,7 +68,7 @@ def open_loan(loan, place, worker, words, bundles, work):  # type: ignore[no-unt
         path = work.path[worker, place]
         if bucket > 0 or ladder.waits_in_care:
             take_effort(loans.fact[loan], path, worker, work)
-            act_on_average(work.effort[worker, path.effort], ladder.mean[tier, bucket], path.kind)
+            act_on_average(work.effort[worker, path.effort], ladder.mean[ladder.group[loan], tier, bucket], path.kind)
         if ladder.waits_in_care:
             work.waits[worker, place] = 0
     work.path[worker, place].loss = 0.0

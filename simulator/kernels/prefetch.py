@@ -9,7 +9,7 @@ from numba.core import cgutils, types
 from numba.extending import lower_builtin, type_callable
 
 FAR = 16
-"""Items of a list by which a loop that prefetches is ahead of what it does: behind a list's end there is room for it."""
+"""Items of a list by which a loop that prefetches is ahead of what it does: behind a list's end is room for them."""
 NEAR = 8
 """The same for a record whose place stands in one that was prefetched before."""
 

@@ -50,7 +50,8 @@ def stay_in_run_off(spot, listed, ladder, work, result):  # type: ignore[no-unty
         elif state <= MAX_BUCKET:
             if ladder.on:
                 path = work.path[worker, place]
-                act_on_average(work.effort[worker, path.effort], ladder.mean[path.tier, state], path.kind)
+                mean = ladder.mean[ladder.group[spot.origin + place], path.tier, state]
+                act_on_average(work.effort[worker, path.effort], mean, path.kind)
             work.listed[worker, left] = place
             work.late[worker, left] = slot
             left += 1

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Discriminator, Field, Tag
 
 from scenarios.checks import Problem
+from scenarios.counted import counted
 from scenarios.spec import Spec
 
 Method = Literal["shifted", "shifted_sobol", "sobol", "control"]
@@ -25,6 +26,10 @@ DIMENSIONS: Final = 8
 """What a study has that states no other."""
 
 MOST_DIMENSIONS: Final = 9
+FEWEST_STRATA: Final = 10
+"""Of a control variate: fewer explain little."""
+PATHS_A_STRATUM: Final = 50
+"""Paths that a stratum holds at least, in expectation: its weights then cost the estimates 2 % of their variance."""
 FEWEST_SCRAMBLES: Final = 16
 MOST_SCRAMBLES: Final = 1024
 
@@ -43,8 +48,8 @@ class Tail(Spec):
 
     method: Method = "shifted"
     """`shifted`: factors moved towards bad times, paths weighted. `sobol`: leading factors from scrambled Sobol points,
-    for means and moderate tails. `shifted_sobol`: both. `control`: paths as without, only their weights are corrected
-    by the control variate."""
+    for means and moderate tails. `shifted_sobol`: both. `control`: nothing is moved, and paths
+    weigh what the control variate gives them."""
 
     level_percent: Annotated[float, Field(ge=90, le=99.99)] | None = None
     """Probability of the quantile that the shift aims at, percent; left out: 99.9. Of methods that shift."""
@@ -55,7 +60,8 @@ class Tail(Spec):
 
     control: bool | None = None
     """Control variate: strata of the factors' leading direction, whose probabilities are known, correct the weights.
-    Left out: where the pilot says that it helps; true or false: always or never. Of `shifted` and `control`."""
+    Left out: where the pilot says that it helps and there are 500 paths; true or false: always or never. Of `shifted`
+    and `control`, which want 500 paths then."""
 
     scrambles: Annotated[int, Field(ge=FEWEST_SCRAMBLES, le=MOST_SCRAMBLES)] | None = None
     """Independent scrambles of the Sobol points, and batches from which errors come; left out: 16. The number of paths
@@ -126,6 +132,11 @@ def tail_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(("tail", "control"), "method control with control: false", "one of the two", remedy)
     if method in SOBOL:
         yield from _sobol_problems(data, fields)
+    paths, wanted = data.get("paths"), method == "control" or fields.get("control") is True
+    if wanted and isinstance(paths, int) and 0 < paths < FEWEST_STRATA * PATHS_A_STRATUM:
+        found = f"a control variate with {counted(paths, 'path')}"
+        expected = f"at least {FEWEST_STRATA * PATHS_A_STRATUM}: {FEWEST_STRATA} strata of {PATHS_A_STRATUM} paths"
+        yield Problem(("paths",), found, expected, "Write more paths, or leave the control variate out.")
 
 
 def _strangers(fields: Mapping[str, Any], method: str) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from scenarios.tail import FEWEST_STRATA, PATHS_A_STRATUM
 from scenarios.vocabulary import RNG_SCHEME
 from simulator.entities import named_entity
 from simulator.kernels.random import draw_normals
@@ -36,12 +37,8 @@ SHIFT_ENTITY: Final = "tail:shift"
 HALVINGS: Final = 60
 """Steps of the bisection that inverts the mixture: its bracket is as wide as the shift, so what is left is rounding."""
 
-PATHS_A_STRATUM: Final = 50
-"""Paths that a stratum holds at least, in expectation: its weights then cost the estimates 2 % of their variance."""
-
-STRATA: Final = (10, 100)
-"""Fewest and most strata. Fewer explain little; finer ones tell nothing more, as within one of a hundred the factors'
-leading direction hardly varies."""
+MOST_STRATA: Final = 100
+"""Finer strata tell nothing more: within one of a hundred the factors' leading direction hardly varies."""
 
 
 PATHS_AT_ONCE: Final = 65_536
@@ -199,8 +196,8 @@ def with_strata(proposal: Proposal, paths: int, seed: int) -> Proposal:
     paths : int
         Of the study, all of which make the correction; the proposal is returned as it is where they are too few.
     """
-    count = min(STRATA[1], paths // PATHS_A_STRATUM)
-    if count < STRATA[0]:
+    count = min(MOST_STRATA, paths // PATHS_A_STRATUM)
+    if count < FEWEST_STRATA:
         return proposal
     inner = np.asarray(ndtri(np.arange(1, count) / count), dtype=np.float64)
     edges = mixture_normal(inner, proposal.shift, proposal.unshifted)

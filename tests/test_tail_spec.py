@@ -81,6 +81,12 @@ def test_figures_of_each_method() -> None:
             "not told by a few scrambles: take it out, or write method: shifted.",
         ),
         (
+            "tail: control\n",
+            "study.yaml:7:8: a control variate with 100 paths; expected at least 500: 10 strata of 50 paths. Write more "
+            "paths, or leave the control variate out.",
+        ),
+        ("tail: {control: true}\n", "a control variate with 100 paths; expected at least 500"),
+        (
             "tail: {levels: 3}\n",
             "unknown key tail.levels; expected one of control, dimensions, level_percent, method, pilot_paths, "
             "scrambles, unshifted_percent.",

@@ -18,6 +18,7 @@ from outputs.manifest import RunFacts, run_facts
 from outputs.report import ReportInputs, write_report
 from outputs.run_folder import FIGURES, REPORT, TABLES
 from outputs.start_levels import foreign_starts
+from outputs.starved_pools import starved_pools
 from outputs.store import write_run
 from outputs.strategies_view import compared
 from outputs.study_view import study_rows
@@ -65,6 +66,7 @@ def publish_run(
     results = with_measures(results)
     warnings = (
         *arrears_warnings(results),
+        *starved_pools(results),
         *thin_tails(results),
         *foreign_starts(inputs),
         *str(results.attrs["notes"]).splitlines(),

@@ -32,6 +32,7 @@ from outputs.regime_view import regime_view
 from outputs.report_views import arrears_view, by_run, cut_tables, difference_label, differences, rate_matrix
 from outputs.run_folder import write_text
 from outputs.sensitivity import top_of_range, why_lower
+from outputs.starved_pools import starved_pools
 from outputs.strategies_report import strategies_context
 from outputs.strategies_view import Comparison
 from outputs.tail_view import method_words, number_of_paths, tail_table
@@ -248,7 +249,7 @@ def _regime_context(results: xr.Dataset) -> dict[str, Any]:
 
 def _remarks(inputs: ReportInputs) -> list[str]:
     """What stands in the box at the top, worst first: arrears that do not fit, then the largest assumptions."""
-    return [*arrears_warnings(inputs.results), *inputs.caveats]
+    return [*arrears_warnings(inputs.results), *starved_pools(inputs.results), *inputs.caveats]
 
 
 def _provenance_context(rows: Sequence[ProvenanceRow]) -> dict[str, Any]:

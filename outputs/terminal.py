@@ -21,6 +21,7 @@ from outputs.periods import WHOLE
 from outputs.provision import ALL_STAGES, credit_loss
 from outputs.sensitivity import top_of_range, why_lower
 from outputs.start_levels import foreign_starts
+from outputs.starved_pools import starved_pools
 from outputs.strategies_view import Comparison, comparison_document, ranking_lines
 from outputs.study_view import study_document
 from outputs.tail_view import tail_document, tail_lines, thin_tails
@@ -75,6 +76,7 @@ def measures_document(
         "balance_sheet": str(dataset.attrs["balance_sheet"]),
         "warnings": [
             *arrears_warnings(dataset),
+            *starved_pools(dataset),
             *thin_tails(dataset),
             *(() if inputs is None else foreign_starts(inputs)),
         ],

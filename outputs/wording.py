@@ -13,6 +13,7 @@ import xarray as xr
 
 from outputs.arrears import early_jumps
 from outputs.measures import has_costs, has_weights
+from outputs.starved_pools import starved_pools
 from scenarios.counted import counted
 
 SHORT_LABELS: Final = {
@@ -174,7 +175,7 @@ def format_summary(table: pandas.DataFrame, dataset: xr.Dataset) -> str:
     lines = [summary_heading(table, dataset), "", align(rows, text_columns=2)]
     if bool(table["unreliable"].any()):
         lines.append(f"* {unreliable_note(dataset)}")
-    for warning in arrears_warnings(dataset):
+    for warning in (*arrears_warnings(dataset), *starved_pools(dataset)):
         lines += ["", textwrap.fill(f"Warning: {warning}", TERMINAL_WIDTH, break_on_hyphens=False)]
     return "\n".join(lines)
 

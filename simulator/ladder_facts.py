@@ -60,6 +60,10 @@ def pool_hours(strategy: CollectionStrategy, name: str, tape: LoanTape) -> float
     if pool.hours_per_1000_loans is not None:
         return pool.hours_per_1000_loans * len(tape) / LOANS_BASE
     if pool.hours_per_100_in_arrears is not None:
-        late = int(np.count_nonzero(tape["days_past_due"] > 0))
-        return pool.hours_per_100_in_arrears * late / ARREARS_BASE
+        return pool.hours_per_100_in_arrears * loans_past_due(tape) / ARREARS_BASE
     return np.inf
+
+
+def loans_past_due(tape: LoanTape) -> int:
+    """Loans past due at the as-of date."""
+    return int(np.count_nonzero(tape["days_past_due"] > 0))

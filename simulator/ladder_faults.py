@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scenarios.counted import counted
 from scenarios.errors import Fault, InputError
 from scenarios.rungs import DebtSale, Litigation, Outsourcing, Plan, Surrender, Visit, WriteOff
 from scenarios.strategy import CollectionStrategy
 from simulator.care import observed_care_faults
 from simulator.kernels.ladder import MOST_POOLS, MOST_RUNGS
-from simulator.ladder_facts import contacts_of, idle_rungs, pool_hours
+from simulator.ladder_facts import contacts_of, idle_rungs, loans_past_due, pool_hours
 from simulator.ladder_mean import by_days_alone
 from simulator.parameters import Parameters
 from simulator.servicing import Servicing
@@ -59,18 +60,32 @@ def _faults(strategy: CollectionStrategy, tape: LoanTape, parameters: Parameters
 def check_hours(strategy: CollectionStrategy, tape: LoanTape) -> None:
     """Refuse pools that have not the hours that one loan takes: a unit mistake, or a book too small for its figures."""
     faults = []
-    for _, _, rung in strategy.rungs():
-        if rung.pool is None:
+    for name in strategy.pools:
+        rungs = [rung for _, _, rung in strategy.rungs() if rung.pool == name]
+        taken = {rung.label: contacts_of(rung) * (rung.hours_per_contact or 0.0) for rung in rungs}
+        hours, most = pool_hours(strategy, name, tape), max(taken, key=lambda label: taken[label], default=None)
+        if most is None or hours >= taken[most]:
             continue
-        hours, needed = pool_hours(strategy, rung.pool, tape), contacts_of(rung) * (rung.hours_per_contact or 0.0)
-        if hours < needed:
-            has = f"{hours:.3g} hours a month for a book of {len(tape):,} loans"
-            found = f"pool {rung.pool} has {has}, less than one of them takes"
-            expected = f"at least {needed:.3g} hours, as rung {rung.label} takes"
-            remedy = "Write more hours, or try the strategy on a larger book."
-            faults.append(Fault(strategy.where("pools", rung.pool), found, expected, remedy))
+        found = (
+            f"pool {name} has {hours:.3g} hours a month for {_basis(strategy, name, tape)}, less than one of them takes"
+        )
+        expected = f"at least {taken[most]:.3g} hours, as rung {most} takes"
+        faults.append(Fault(strategy.where("pools", name), found, expected, _more_hours(strategy, name)))
     if faults:
         raise InputError(faults)
+
+
+def _basis(strategy: CollectionStrategy, name: str, tape: LoanTape) -> str:
+    """The loans by whose number a pool has its hours."""
+    if strategy.pools[name].hours_per_100_in_arrears is None:
+        return f"a book of {len(tape):,} loans"
+    return f"{counted(loans_past_due(tape), 'loan')} past due at the as-of date"
+
+
+def _more_hours(strategy: CollectionStrategy, name: str) -> str:
+    if strategy.pools[name].hours_per_100_in_arrears is None:
+        return "Write more hours, or try the strategy on a larger book."
+    return "Write hours_per_month or hours_per_1000_loans: arrears of a young book are still to come."
 
 
 def _observed_faults(observed: CollectionStrategy) -> Iterator[Fault]:

@@ -18,8 +18,10 @@ from scenarios.load import spec_from_text
 from scenarios.schema import Study
 from scenarios.vocabulary import INCIDENTS, TYPES
 from simulator.engine import RunSize
+from simulator.ladder_faults import check_hours
 from simulator.servicing import Servicing, merged, study_servicing
 from simulator.study import StudyInputs, inputs_from_store, inputs_to_store, load_inputs, run_study
+from small_books import equal_loans
 from strategy_texts import spoilt
 
 STUDY = """\
@@ -267,6 +269,19 @@ def test_a_strategy_that_the_book_or_its_parameters_contradict(
     (found,) = faults_of(tmp_path, "strategies: [reference, own.yaml]\n", own=spoilt(OWN, old, new))
     assert found.startswith(begins)
     assert [words for words in said if words not in found] == []
+
+
+def test_a_book_without_arrears_gives_no_hours_by_arrears() -> None:
+    """One fault a pool, whatever rungs ask it, with the reason and what to write instead."""
+    agents = {"agents": {"hours_per_100_in_arrears": 20, "cost_per_hour": 30}}
+    rungs = [rung(action, pool="agents", hours_per_contact=0.5) for action in ("phone", "sms")]
+    with pytest.raises(InputError) as caught:
+        check_hours(ladder(*rungs, pools=agents), equal_loans(300))
+    (fault,) = caught.value.faults
+    assert "pool agents has 0 hours a month for 0 loans past due at the as-of date, less than one of" in str(fault)
+    assert str(fault).endswith(
+        "Write hours_per_month or hours_per_1000_loans: arrears of a young book are still to come."
+    )
 
 
 def test_a_pool_that_suffices_for_one_loan_is_enough(tmp_path: Path) -> None:

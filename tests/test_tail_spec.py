@@ -82,8 +82,8 @@ def test_figures_of_each_method() -> None:
         ),
         (
             "tail: control\n",
-            "study.yaml:7:8: a control variate with 100 paths; expected at least 500: 10 strata of 50 paths. Write more "
-            "paths, or leave the control variate out.",
+            "study.yaml:7:8: a control variate with 100 paths; expected at least 500: 10 strata of 50 paths. Write "
+            "more paths, or leave the control variate out.",
         ),
         ("tail: {control: true}\n", "a control variate with 100 paths; expected at least 500"),
         (

@@ -95,8 +95,8 @@ served it, a bit each; queued: those that it asked in vain at the close before.
 
 surrender: probability of handing the car over, if it is offered. find: multiplier of the chance to find it, own_find:
 that of FACTS. filed: month of filing, or NEVER. suit, sale: rungs that filed, sell what is unpaid, or NO_RUNG. waiting:
-closes at which it asked a pool in vain, if it is queued there. Of a loan without arrears only `queued` and `waiting` are
-kept, and `asked` until the pools of that close have served.
+closes at which it asked a pool in vain, if it is queued there. Of a loan without arrears only `queued` and `waiting`
+are kept, and `asked` until the pools of that close have served.
 """
 NO_EFFORT: Final = 0
 """The record of all loans for which nothing was ever done: those without arrears, unless such loans wait for pools."""

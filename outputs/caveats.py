@@ -12,8 +12,10 @@ from scenarios.counted import counted
 from scenarios.schema import MacroScenario, Satellite, Study
 from simulator.effects import effective_pairs, moves, variables_without_effect
 from simulator.ladder_facts import idle_rungs, unmet_rungs
+from simulator.ladder_groups import asks_of_the_spell
 
 if TYPE_CHECKING:
+    from scenarios.strategy import CollectionStrategy
     from simulator.provenance import ProvenanceRow
     from simulator.study import StudyInputs
 
@@ -53,6 +55,7 @@ def caveats(inputs: StudyInputs, rows: Sequence[ProvenanceRow]) -> tuple[str, ..
         *_satellites(inputs.scenarios),
         *_pools(inputs),
         *_idle_rungs(inputs),
+        *_rungs_of_the_spell(inputs.strategies),
         *_weights(inputs.study),
         *_idle(inputs),
         *_assumed(rows, drawn=drawn),
@@ -106,6 +109,18 @@ def _idle_rungs(inputs: StudyInputs) -> Iterator[str]:
             yield (
                 f"No loan of the book meets the conditions of {', '.join(unmet)} of strategy {strategy.name} (tracker, "
                 "starter interrupt, region): nobody is on these rungs."
+            )
+
+
+def _rungs_of_the_spell(strategies: Sequence[CollectionStrategy | None]) -> Iterator[str]:
+    for strategy in strategies:
+        rungs = () if strategy is None else tuple(rung.label for rung in strategy.ladder if asks_of_the_spell(rung))
+        if strategy is not None and rungs:
+            ask, act = ("asks", "acts") if len(rungs) == 1 else ("ask", "act")
+            yield (
+                f"{', '.join(rungs)} of strategy {strategy.name} {ask} what a spell of arrears has shown, and so {act} "
+                "on nobody before the first close and after the horizon (P13): a short horizon says little of such a "
+                "ladder."
             )
 
 

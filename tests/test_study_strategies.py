@@ -404,3 +404,20 @@ def test_rungs_for_devices_that_no_car_has_are_told(tmp_path: Path) -> None:
     said = [text for text in caveats(inputs, ()) if text.startswith("No loan of the book meets the conditions of")]
     assert len(said) == 1
     assert "of strategy tracker_repossession" in said[0]
+
+
+def test_rungs_that_ask_what_the_spell_has_shown_are_named(tmp_path: Path) -> None:
+    """Such a rung acts neither before the first close nor after the horizon (P13); one by amounts does."""
+    from outputs.caveats import caveats
+
+    large = spoilt(OWN, "{to_days: 89}", "{to_days: 89, from_balance: 5000}")
+    again = large.replace("- {action: repossession}", "- {action: repossession, who: {after: [phone]}}")
+    said = {
+        name: [
+            text for text in caveats(inputs_of(tmp_path, "strategies: [own.yaml]\n", own=own), ()) if "(P13)" in text
+        ]
+        for name, own in {"large": large, "again": again}.items()
+    }
+    assert said["large"] == []
+    (text,) = said["again"]
+    assert text.startswith("repossession of strategy own asks what a spell of arrears has shown, and so acts on nobody")

@@ -299,6 +299,23 @@ ERRORS = (
         "        stop_waiting(effort)  # it may", "        pass  # it may", REFERENCE,
     ),
     Planted(
+        "record_goes_to_the_grave", "a loan that dies takes its record of collections with it", f"{KERNELS}/close.py",
+        "        if path.effort != NO_EFFORT:\n            give_effort_back", "        if path.effort < 0:\n            give_effort_back",
+        ("test_kernels_effort.py",),
+    ),
+    Planted(
+        "record_of_another", "a loan goes on with what was done for the last that had its record", f"{KERNELS}/effort.py",
+        "    effort.own_find = fact.find\n    begin_spell(effort)", "    effort.own_find = fact.find",
+        ("test_kernels_effort.py", *REFERENCE),
+    ),
+    Planted(
+        "usual_by_days_alone", "on average a rung is for nobody who has to meet more than days",
+        "simulator/ladder_groups.py",
+        "        if asks_of_the_spell(item):\n",
+        "        if asks_of_the_spell(item) or fits.min() == 0 or np.isfinite(rung[place].from_balance):\n",
+        ("test_collections_mean.py", *REFERENCE),
+    ),
+    Planted(
         "macro_known_at_once", "predictions use macro variables that nobody knows yet", "simulator/care.py",
         "np.maximum(np.arange(hazards.threshold.shape[0]) - lag, 0)", "np.arange(hazards.threshold.shape[0])",
         REFERENCE,

@@ -300,11 +300,13 @@ ERRORS = (
     ),
     Planted(
         "record_goes_to_the_grave", "a loan that dies takes its record of collections with it", f"{KERNELS}/close.py",
-        "        if path.effort != NO_EFFORT:\n            give_effort_back", "        if path.effort < 0:\n            give_effort_back",
+        "        if path.effort != NO_EFFORT:\n            give_effort_back",
+        "        if path.effort < 0:\n            give_effort_back",
         ("test_kernels_effort.py",),
     ),
     Planted(
-        "record_of_another", "a loan goes on with what was done for the last that had its record", f"{KERNELS}/effort.py",
+        "record_of_another", "a loan goes on with what was done for the last that had its record",
+        f"{KERNELS}/effort.py",
         "    effort.own_find = fact.find\n    begin_spell(effort)", "    effort.own_find = fact.find",
         ("test_kernels_effort.py", *REFERENCE),
     ),

@@ -34,6 +34,7 @@ MODEL_TESTS = (
     "test_kernels_*.py",
     "test_engine_*.py",
     "test_collections_effects.py",
+    "test_collections_mean.py",
     "test_collections_pools.py",
     "test_targets.py",
     "test_seasoned.py",

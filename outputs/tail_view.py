@@ -19,7 +19,17 @@ import xarray as xr
 from outputs import estimators
 from outputs.estimators import Estimate, Sample
 from outputs.measures import as_records, estimate_columns, loss_estimates, path_loss, runs, sample_of
-from outputs.wording import NOT_AVAILABLE, TERMINAL_WIDTH, align, measure_label, percent, percent_level, run_label
+from outputs.style import run_labels
+from outputs.wording import (
+    NOT_AVAILABLE,
+    TERMINAL_WIDTH,
+    align,
+    measure_label,
+    percent,
+    percent_level,
+    run_label,
+    varying,
+)
 from scenarios.counted import counted
 from scenarios.tail import SHIFTED
 from scenarios.vocabulary import MEASURE_VARIABLES, RUN_DIMS
@@ -126,15 +136,15 @@ def plain_paths(sample: Sample, influence: np.ndarray[Any, Any]) -> float:
 
 
 def explained_by_strata(dataset: xr.Dataset) -> dict[str, float]:
-    """Share of the variance of the loss that strata of the leading factor explain in the run, by scenario."""
+    """Share of the variance of the loss that strata of the leading factor explain in the run, by the run's label."""
     losses = path_loss(dataset)
     found = {}
-    for run in runs(dataset):
+    for label, run in zip(run_labels(dataset), runs(dataset), strict=True):
         sample = sample_of(losses.sel(run), dataset)
         deviation = sample.value - float(sample.weight @ sample.value)
         rest = estimators.beyond_strata(sample, deviation)
         total = float(sample.weight @ deviation**2)
-        found[run["scenario"]] = 1.0 - float(sample.weight @ rest**2) / total if total > 0.0 else 0.0
+        found[label] = 1.0 - float(sample.weight @ rest**2) / total if total > 0.0 else 0.0
     return found
 
 
@@ -225,7 +235,11 @@ def thin_tails(dataset: xr.Dataset) -> tuple[str, ...]:
     few = farthest[farthest["effective_paths"] < THIN]
     if few.empty:
         return ()
-    cases = ", ".join(f"{row.effective_paths:.0f} under {row.scenario}" for row in few.itertuples())
+    vary = varying(table)
+    cases = ", ".join(
+        f"{row.effective_paths:.0f} under {run_label(row.scenario, row.strategy, row.programme, vary=vary)}"
+        for row in few.itertuples()
+    )
     return (
         f"Few paths carry the tail although its factors were shifted: the effective number of paths beyond the "
         f"{percent_level(float(few['level'].iloc[0]))} quantile is {cases}. Below {THIN:.0f} intervals cover less than "
@@ -238,16 +252,18 @@ def tail_lines(dataset: xr.Dataset) -> list[str]:
     if not has_method(dataset):
         return []
     head = ("scenario", "measure", "% of opening", "+/- s.e.", "effective paths", "plain paths for the same error")
+    table = tail_table(dataset)
+    vary = varying(table)
     rows = [
         (
-            run_label(row.scenario, row.strategy, row.programme),
+            run_label(row.scenario, row.strategy, row.programme, vary=vary),
             measure_label(row.measure, row.level),
             percent(row.percent_of_opening),
             percent(row.percent_standard_error),
             number_of_paths(row.effective_paths),
             number_of_paths(row.plain_paths),
         )
-        for row in tail_table(dataset).itertuples()
+        for row in table.itertuples()
     ]
     told = [textwrap.fill(method_words(dataset), TERMINAL_WIDTH, break_on_hyphens=False)]
     warned = [textwrap.fill(f"Warning: {text}", TERMINAL_WIDTH, break_on_hyphens=False) for text in thin_tails(dataset)]

@@ -16,6 +16,7 @@ from outputs.tail import tail_of
 from outputs.tail_view import has_method, plain_paths, tail_document, tail_lines, tail_table, thin_tails, with_measures
 from outputs.weighted import weighted_summary
 from sample_results import sample_results
+from strategy_samples import LADDERS, strategy_results
 from simulator.tail_proposal import log_ratio, mixture_normal
 
 SEED = 12
@@ -206,6 +207,24 @@ def test_parts_of_a_shortfall_mind_the_weights_beside_the_quantile() -> None:
     influence = tail.part_influence(np.where(heavy, 0.0, values.to_numpy()))
     below = influence[:300]
     assert np.abs(below).max() < 1e-2
+
+
+def test_of_several_strategies_each_figure_and_warning_names_its_own() -> None:
+    told = {"tail_method": "shifted", "tail_level": 0.999, "tail_shift": 2.0, "tail_unshifted": 0.2}
+    told |= {"tail_pilot_paths": 200, "tail_scrambles": 0, "tail_strata": 8}
+    plain = strategy_results(60, 3, ladders={name: LADDERS[name] for name in ("none", "field_first")})
+    dataset = plain.assign(pilot_explained=("scenario", [0.5, 0.6])).assign_attrs(told)
+    labels = [f"{scenario} / {name}" for scenario in dataset["scenario"].values for name in ("none", "field_first")]
+    lines = tail_lines(dataset)
+    assert [line.split("  ")[0] for line in "\n".join(lines).split("\n") if "  EL  " in line] == labels
+    (warning,) = thin_tails(dataset)
+    for label in labels:
+        assert f"under {label}" in warning
+    document = tail_document(dataset)
+    assert list(document["strata_explain"]) == labels
+    alone = dataset.isel(strategy=[0])
+    assert list(tail_document(alone)["strata_explain"]) == list(alone["scenario"].values)
+    assert "none" not in thin_tails(alone)[0]
 
 
 def test_a_plain_result_has_nothing_to_tell() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ from outputs import (
     compare,
     contributions,
     income,
+    limits,
     measures,
     provision,
     rates,
@@ -85,7 +86,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "parameter_bands": uncertainty.parameter_bands(results),
         "parameter_drivers": uncertainty.parameter_drivers(results),
         "loss_by_cut": contributions.loss_by_cut(results),
-        "limits": _rows([asdict(limit) for limit in inputs.limits], "scenario", "label", "at_most_percent"),
+        "limits": _rows([limit.record() for limit in inputs.limits], *limits.COLUMNS),
         "incident_limits": _rows([limit.record() for limit in inputs.incident_limits], *LIMIT_COLUMNS),
         "parameters": _rows([_parameter(row) for row in inputs.provenance], "parameter_set", "field", "value"),
         "assumptions": _assumptions(inputs),

@@ -163,7 +163,7 @@ def inputs(results: xr.Dataset, pictures: tuple[Picture, ...]) -> ReportInputs:
         ],
         assumptions={"baseline": (), "severely_adverse": ("The used-car index is a satellite of unemployment.",)},
         notes=("The age of 12 cars is not stated.",),
-        limits=(LimitResult("severely_adverse", "VaR 99 %", 15.0, 19.6, 0.2, False, True),),
+        limits=(LimitResult("severely_adverse", "reference", "none", "VaR 99 %", 15.0, 19.6, 0.2, False, True),),
     )
 
 
@@ -301,7 +301,7 @@ def with_text(text: str, inputs: ReportInputs, results: xr.Dataset) -> Page:
         provenance=[row],
         assumptions={text: (text,)},
         notes=(text,),
-        limits=(LimitResult(text, text, 1.0, 2.0, 0.1, False, False),),
+        limits=(LimitResult(text, text, text, text, 1.0, 2.0, 0.1, False, False),),
         limitations=(text,),
         caveats=(text,),
         book=book,

@@ -14,6 +14,7 @@ import xarray as xr
 
 from outputs import strategies, strategies_report
 from outputs.incident_limits import check_incidents
+from outputs.limits import check_limits
 from outputs.manifest import run_facts
 from outputs.report import ReportInputs, render_report
 from outputs.strategies_report import action_costs
@@ -21,6 +22,7 @@ from outputs.strategies_view import compared
 from outputs.tables import report_tables
 from outputs.wording import amount, percent
 from sample_results import sample_results
+from scenarios.schema import Limit
 from scenarios.strategy import CollectionStrategy
 from strategy_samples import LADDERS, strategy_results
 
@@ -191,3 +193,19 @@ def test_what_the_best_declines_is_told(scenario: str, least: str) -> None:
     assert said == f" It declines 30.0 % of the book before the loan; of what each lends, {least}."
     loose = SimpleNamespace(scenario=scenario, strategy="loose", programme="none")
     assert strategies_report._of_what_is_lent(loose, business) == ""
+
+
+def test_a_declared_limit_names_the_strategy_where_several_ran(results: xr.Dataset, inputs: ReportInputs) -> None:
+    bound = Limit(measure="expected_loss", scenario="baseline", at_most_percent=0.1)
+    verdicts = check_limits(results, [bound])
+    assert [str(verdict).split(": ")[1] for verdict in verdicts] == [f"baseline / {name}" for name in LADDERS]
+    assert [verdict.record()["strategy"] for verdict in verdicts] == list(LADDERS)
+    table = report_tables(replace(inputs, limits=verdicts))["limits"]
+    assert list(table["strategy"]) == list(LADDERS)
+    text = " ".join(re.sub(r"<[^>]+>", " ", render_report(replace(inputs, limits=verdicts))).split())
+    for name in LADDERS:
+        assert f"A declared limit fails: baseline / {name}, EL is " in text
+        assert f"baseline / {name} EL " in text
+    (alone,) = check_limits(results.isel(strategy=[0]), [bound])
+    assert str(alone).startswith("limit FAILS: baseline: EL = ")
+    assert "vary" not in alone.record()

@@ -16,8 +16,8 @@ from outputs.tail import tail_of
 from outputs.tail_view import has_method, plain_paths, tail_document, tail_lines, tail_table, thin_tails, with_measures
 from outputs.weighted import weighted_summary
 from sample_results import sample_results
-from strategy_samples import LADDERS, strategy_results
 from simulator.tail_proposal import log_ratio, mixture_normal
+from strategy_samples import LADDERS, strategy_results
 
 SEED = 12
 

@@ -17,7 +17,7 @@ from outputs.care import care_rungs
 from outputs.figure_data import labelled_runs, quantile_column
 from outputs.measures import FAN_LEVELS, Loss, path_loss, path_mean, path_weight, quantile_fan, sample_of
 from outputs.strategies import IN_LOANS, INCIDENT_COUNT, NET_CASH, total_cost
-from outputs.strategies_verdicts import NOT_TOLD_APART
+from outputs.strategies_verdicts import TOLD_APART
 from outputs.wording import measure_label, run_label
 
 SHORTFALL_LEVEL: Final = 0.99
@@ -63,7 +63,7 @@ def difference_points(differences: pandas.DataFrame, dataset: xr.Dataset) -> pan
             "measure": measure_label(row["measure"], row["level"]),
             **{name: scale * row[name] for name in ("value", "low", "high")},
             **{name: row[name] for name in ("adjusted_p", "verdict", "unreliable")},
-            "told_apart": row["verdict"] != NOT_TOLD_APART,
+            "told_apart": row["verdict"] in TOLD_APART,
         }
         for row in table.to_dict(orient="records")
     ]

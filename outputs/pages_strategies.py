@@ -11,7 +11,7 @@ from outputs import figure_strategies, plots_strategies
 from outputs.measures import Loss
 from outputs.page import Page
 from outputs.picture import Picture
-from outputs.plots_strategies import MARK_SIZE, strategy_handles, strategy_styles
+from outputs.plots_strategies import MARK_SIZE, SMALL_MARK, strategy_handles, strategy_styles
 from outputs.strategies import several_strategies, strategy_differences
 from outputs.style import GREY, PANELS_A_ROW, RunStyle, Sheet, new_sheet, panel_rows, panel_width, panels, wrap
 from outputs.wording import percent, percent_level
@@ -23,7 +23,7 @@ ROW_HEIGHT: Final = 0.155
 """Inches of a row of the forest."""
 FRONTIER_HEIGHT: Final = 2.9
 FAR_WORDS: Final = "the difference and its interval are written beside it"
-TOLD_APART, OPEN = "told apart from the baseline", "not told apart"
+TOLD_APART, OPEN, UNTESTED = "told apart from the baseline", "not told apart", "not tested: too few paths"
 
 
 def strategy_pictures(
@@ -55,7 +55,7 @@ def differences_picture(page: Page, differences: pandas.DataFrame) -> Picture:
     scenarios = list(dict.fromkeys(data["run"]))
     rows = data["measure"].nunique() * (len(styles) + plots_strategies.GAP)
     height = panel_rows(len(scenarios)) * (0.55 + ROW_HEIGHT * rows)
-    sheet = new_sheet(title, subtitle, page.marks, height, legend=[*styles, TOLD_APART, OPEN])
+    sheet = new_sheet(title, subtitle, page.marks, height, legend=[*styles, TOLD_APART, OPEN, UNTESTED])
     axes_list = panels(sheet.figure, len(scenarios), share=(False, True))
     for axes, scenario in zip(axes_list, scenarios, strict=True):
         plots_strategies.plot_differences(axes, data[data["run"] == scenario], styles)
@@ -66,7 +66,8 @@ def differences_picture(page: Page, differences: pandas.DataFrame) -> Picture:
     caption = (
         "Loss with the costs of collection and of incidents, each strategy less the baseline on the same paths. A full "
         "mark is a difference that stands when all measures and strategies of its scenario are judged together (Holm, "
-        "5 %); each interval is that of its row alone. With fewer than ten paths beyond a quantile there is no verdict."
+        "5 %); each interval is that of its row alone. Small hollow marks are not tested: fewer "
+        "than ten paths lie beyond the quantile."
         + (f" An arrow stands for what lies far outside the axis: {FAR_WORDS}." if beyond else "")
     )
     words = "; ".join(
@@ -78,15 +79,15 @@ def differences_picture(page: Page, differences: pandas.DataFrame) -> Picture:
 
 
 def _forest_legend(sheet: Sheet, styles: dict[str, tuple[RunStyle, str]]) -> None:
-    """Marks of the strategies, then what full and hollow ones mean."""
+    """Marks of the strategies, then what full, hollow and small ones mean."""
     from matplotlib.lines import Line2D
 
     handles, labels = strategy_handles(styles)
     handles += [
-        Line2D([], [], color=GREY, marker="o", markerfacecolor=face, markersize=MARK_SIZE, linestyle="none")
-        for face in (GREY, "white")
+        Line2D([], [], color=GREY, marker="o", markerfacecolor=face, markersize=size, linestyle="none")
+        for face, size in ((GREY, MARK_SIZE), ("white", MARK_SIZE), ("white", SMALL_MARK))
     ]
-    sheet.legend(handles, [*labels, TOLD_APART, OPEN])
+    sheet.legend(handles, [*labels, TOLD_APART, OPEN, UNTESTED])
 
 
 def frontier_picture(page: Page, loss: Loss = "ultimate_loss") -> Picture:

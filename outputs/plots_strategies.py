@@ -11,6 +11,7 @@ import pandas
 from outputs.figure_data import quantile_column
 from outputs.figure_strategies import QUANTITIES
 from outputs.measures import FAN_LEVELS
+from outputs.strategies_verdicts import NOT_TESTED
 from outputs.style import BLACK, GREY, PALE, RunStyle, plain, run_styles
 from outputs.wording import percent
 
@@ -21,7 +22,8 @@ MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
 """By place of the strategy, so that it is known without its colour."""
 GAP: Final = 1.0
 """Room between groups of rows, in rows."""
-MARK_SIZE: Final = 6.0
+MARK_SIZE, SMALL_MARK = 6.0, 4.0
+"""Of a mark, and of one that too few paths stand behind to be tested."""
 FUNNEL_COLOURS: Final = (PALE, "#8f8f8f", "#0072B2")
 FUNNEL_BARS: Final = (0.74, 0.52, 0.30)
 """Heights of the bars of a rung, one in the other, as shares of its place."""
@@ -55,8 +57,8 @@ def strategy_handles(styles: Mapping[str, tuple[RunStyle, str]]) -> tuple[list[A
 def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
     """Differences to the baseline with their 95 % intervals, a group of rows a measure.
 
-    Full marks: told apart from the baseline by Holm's procedure; hollow ones: not. What `far_strategies` names would
-    press all others together: it stands at the edge, with an arrow and its figure and interval.
+    Full marks: told apart from the baseline by Holm's procedure; hollow ones: not; small ones: not tested. What
+    `far_strategies` names would press all others together: it stands at the edge, with an arrow and its figures.
 
     Parameters
     ----------
@@ -80,10 +82,7 @@ def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, t
             continue
         if np.isfinite(row.low):
             axes.plot([row.low, row.high], [place, place], color=style.colour, linewidth=1.6, solid_capstyle="butt")
-        face = style.colour if row.told_apart else "white"
-        axes.plot(
-            row.value, place, marker, color=style.colour, markerfacecolor=face, markersize=MARK_SIZE, linestyle="none"
-        )
+        axes.plot(row.value, place, marker, color=style.colour, linestyle="none", **_verdict_mark(row, style))
     axes.axvline(0.0, color=BLACK, linewidth=0.9)
     centres = [-(number * step + (len(names) - 1) / 2.0) for number in range(len(measures))]
     axes.set_yticks(centres, measures)
@@ -94,6 +93,12 @@ def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, t
     axes.tick_params(axis="y", length=0)
     axes.locator_params(axis="x", nbins=6)
     return axes
+
+
+def _verdict_mark(row: Any, style: RunStyle) -> dict[str, Any]:
+    """Face and size of a mark: full where told apart, hollow where not, small where nothing was tested."""
+    face = style.colour if row.told_apart else "white"
+    return {"markerfacecolor": face, "markersize": SMALL_MARK if row.verdict == NOT_TESTED else MARK_SIZE}
 
 
 def far_strategies(table: pandas.DataFrame) -> frozenset[str]:
@@ -135,17 +140,8 @@ def _plot_beyond(axes: Axes, row: Any, place: float, style: RunStyle, marker: st
     inwards = -1.0 if row.value > 0.0 else 1.0
     edge, at = float(row.value > 0.0), axes.get_yaxis_transform()
     beside = at + ScaledTranslation(inwards * EDGE_MARK / 72.0, 0.0, axes.figure.dpi_scale_trans)
-    face = style.colour if row.told_apart else "white"
-    axes.plot(
-        edge,
-        place,
-        marker,
-        color=style.colour,
-        markerfacecolor=face,
-        markersize=MARK_SIZE,
-        transform=beside,
-        linestyle="none",
-    )
+    mark = _verdict_mark(row, style)
+    axes.plot(edge, place, marker, color=style.colour, transform=beside, linestyle="none", **mark)
     arrow = {"arrowstyle": "->", "color": style.colour, "shrinkA": 0.0, "shrinkB": 0.0}
     start = inwards * (EDGE_MARK - MARK_SIZE / 2.0), 0.0
     axes.annotate("", (edge, place), start, xycoords=at, textcoords="offset points", arrowprops=arrow)

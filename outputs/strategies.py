@@ -168,7 +168,8 @@ def strategy_differences(dataset: xr.Dataset, loss: Loss = "ultimate_loss") -> p
         scenario, strategy, programme, less (the baseline), loss, measure, level (NaN where it has none), value,
         standard_error, low, high (95 % interval of this row alone; currency, or a number of incidents),
         percent_of_opening and percent_standard_error (missing for incidents), unreliable, p_value and adjusted_p (by
-        Holm over all strategies and measures of a scenario), verdict (`strategies_verdicts.VERDICTS`), fewer_paths
+        Holm over all strategies and measures of a scenario; missing where nothing was tested), verdict
+        (`strategies_verdicts.VERDICTS`), fewer_paths
         (only for the expected loss: how many times as many independent paths would tell the difference as sharply). No
         row where there is one strategy.
     """

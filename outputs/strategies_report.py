@@ -29,7 +29,7 @@ from outputs.strategies import (
 from outputs.strategies_costs import COST_LABELS, strategy_costs
 from outputs.strategies_view import Comparison, comparison_notes, ranking
 from outputs.weighted import ALL_SCENARIOS, with_mixture
-from outputs.wording import NOT_AVAILABLE, amount, measure_label, percent, run_label
+from outputs.wording import NOT_AVAILABLE, amount, measure_label, p_value, percent, run_label
 from scenarios.vocabulary import AGAIN_MONTHS
 
 SHOWN: Final = ("expected_loss", "expected_shortfall", NET_CASH, INCIDENTS)
@@ -213,7 +213,7 @@ def _difference(row: Any) -> DifferenceRow:
         told[0],
         interval,
         "" if count else amount(row.value),
-        "< 0.001" if row.adjusted_p < 0.001 else f"{row.adjusted_p:.3f}",
+        p_value(row.adjusted_p),
         row.verdict,
         bool(row.unreliable),
     )

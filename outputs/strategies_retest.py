@@ -132,6 +132,6 @@ def _columns(parts: list[xr.Dataset], contest: Contest, loss: Loss) -> dict[str,
 
 
 def _outcome(row: dict[str, Any], adjusted: float) -> str:
-    if row["p_value"] > FAMILY_ERROR:
+    if not row["p_value"] <= FAMILY_ERROR:  # NaN where the run does not tell the error
         return OPEN
     return HOLDS if adjusted <= FAMILY_ERROR and row["fresh_value"] < 0.0 else FAILS

@@ -19,19 +19,20 @@ from outputs.estimators import CONFIDENCE, Estimate, Sample
 FAMILY_ERROR: Final = 1.0 - CONFIDENCE
 """Probability of one false verdict or more among all of a scenario, where no strategy differs from the baseline."""
 
-BETTER, WORSE, NOT_TOLD_APART = "better", "worse", "not told apart"
-VERDICTS: Final = (BETTER, WORSE, NOT_TOLD_APART)
+BETTER, WORSE, NOT_TOLD_APART, NOT_TESTED = "better", "worse", "not told apart", "not tested"
+VERDICTS: Final = (BETTER, WORSE, NOT_TOLD_APART, NOT_TESTED)
+TOLD_APART: Final = frozenset({BETTER, WORSE})
 
 
 def two_sided(found: Estimate, sample: Sample) -> float:
     """Probability of a difference as large or larger by chance alone, by the normal or, for few batches, Student's law.
 
-    1, so never told apart, where the sample does not tell the error or too few paths lie beyond a quantile. A
-    difference without error is certain: 0, or 1 if it is none.
+    NaN, so not tested, where the sample does not tell the error or too few paths lie beyond a quantile. A difference
+    without error is certain: 0, or 1 if it is none.
     """
     error = found.standard_error
     if found.unreliable or not math.isfinite(error) or not math.isfinite(found.value):
-        return 1.0
+        return math.nan
     if error == 0.0:
         return 1.0 if found.value == 0.0 else 0.0
     distance = -abs(found.value) / error
@@ -45,19 +46,20 @@ def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
     Parameters
     ----------
     p_values : sequence of float
-        Of m tests, in any order.
+        Of m tests, in any order; NaN of one that was not made, which counts among the m all the same.
 
     Returns
     -------
     float64[m]
-        With p(1) <= ... <= p(m): the largest of (m - j + 1) p(j) over j <= i, at most 1.
+        With p(1) <= ... <= p(m): the largest of (m - j + 1) p(j) over j <= i, at most 1; NaN where p is.
     """
-    plain = np.asarray(p_values, dtype=np.float64)
+    given = np.asarray(p_values, dtype=np.float64)
+    plain = np.where(np.isnan(given), 1.0, given)
     order = np.argsort(plain, kind="stable")
     steps = np.maximum.accumulate((plain.size - np.arange(plain.size)) * plain[order])
     adjusted = np.empty_like(plain)
     adjusted[order] = np.minimum(steps, 1.0)
-    return adjusted
+    return np.where(np.isnan(given), math.nan, adjusted)
 
 
 def judge(family: Sequence[dict[str, Any]], more_is_better: Collection[str]) -> list[dict[str, Any]]:
@@ -78,6 +80,8 @@ def judge(family: Sequence[dict[str, Any]], more_is_better: Collection[str]) -> 
 
 
 def _verdict(row: dict[str, Any], adjusted: float, more_is_better: Collection[str]) -> str:
+    if math.isnan(adjusted):
+        return NOT_TESTED
     if adjusted > FAMILY_ERROR:
         return NOT_TOLD_APART
     gains = row["value"] if row["measure"] in more_is_better else -row["value"]

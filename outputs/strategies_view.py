@@ -20,7 +20,7 @@ from outputs.strategies import IN_LOANS, several_strategies, strategy_difference
 from outputs.strategies_best import REPLICATES, best_strategies
 from outputs.strategies_costs import COST_LABELS, RATIOS, strategy_costs
 from outputs.strategies_verdicts import FAMILY_ERROR
-from outputs.wording import LOSS_LABELS, TERMINAL_WIDTH, align, amount, measure_label, path_count, percent
+from outputs.wording import LOSS_LABELS, TERMINAL_WIDTH, align, amount, measure_label, p_value, path_count, percent
 from scenarios.counted import counted
 from scenarios.vocabulary import REFERENCE_STRATEGY
 
@@ -167,7 +167,7 @@ def _difference_lines(found: Comparison, measures: Collection[str]) -> list[str]
         shown = ("" if run[0] == before[0] else run[0], "" if run == before else run[1])
         mark = " *" if row.unreliable else ""
         rows.append(
-            (*shown, measure_label(row.measure, row.level), *_cells(row), _p_text(row.adjusted_p), row.verdict + mark)
+            (*shown, measure_label(row.measure, row.level), *_cells(row), p_value(row.adjusted_p), row.verdict + mark)
         )
         before = run
     told = _columns_right([head, *rows], text_columns=3)
@@ -175,7 +175,7 @@ def _difference_lines(found: Comparison, measures: Collection[str]) -> list[str]
     several = (
         f"Verdicts: at most {percent(100 * FAMILY_ERROR, 0)} % false ones in a scenario, all rows together (Holm)."
     )
-    notes = [several, *(["* fewer than 10 paths lie beyond it: no verdict"] if bool(table["unreliable"].any()) else [])]
+    notes = [several, *(["* not tested: fewer than 10 paths lie beyond it"] if bool(table["unreliable"].any()) else [])]
     return ["", title, told, *notes]
 
 
@@ -185,10 +185,6 @@ def _cells(row: Any) -> tuple[str, str, str]:
         return amount(row.value), amount(row.low, row.value), amount(row.high, row.value)
     scale = row.percent_of_opening / row.value if row.value else 0.0
     return percent(row.percent_of_opening), percent(scale * row.low), percent(scale * row.high)
-
-
-def _p_text(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _columns_right(rows: Sequence[Sequence[str]], text_columns: int) -> str:

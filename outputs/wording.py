@@ -121,6 +121,13 @@ def percent(value: float, decimals: int = PERCENT_DECIMALS) -> str:
     return rounded.lstrip("-") if float(rounded.replace(",", "")) == 0.0 else rounded
 
 
+def p_value(value: float) -> str:
+    """A p-value; that of a test that was not made is none."""
+    if not math.isfinite(value):
+        return NOT_AVAILABLE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def run_label(scenario: str, strategy: str, programme: str, *, vary: Sequence[str] = ()) -> str:
     """Name of a run: its scenario, then strategy and programme where the Dataset has more than one."""
     parts = {"strategy": strategy, "programme": programme}

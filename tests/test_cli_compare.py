@@ -143,7 +143,10 @@ def test_json_has_what_the_measures_say(there: Path) -> None:
         if row["measure"] == "expected_loss":
             pair = [float(losses.sel(scenario=row["scenario"], strategy=name)) for name in (row["strategy"], "nothing")]
             assert row["value"] == pytest.approx(pair[0] - pair[1], rel=1e-6)
-    assert {row["verdict"] for row in document["differences"]} <= {"better", "worse", "not told apart"}
+    assert {row["verdict"] for row in document["differences"]} <= {"better", "worse", "not told apart", "not tested"}
+    untested = [row for row in document["differences"] if row["verdict"] == "not tested"]
+    assert untested
+    assert all(row["p_value"] is row["adjusted_p"] is None for row in untested)
     assert document["bootstrap"]["replicates"] == 2_000
 
 

@@ -161,7 +161,8 @@ def test_twins_differ_by_nothing_and_are_not_told_apart() -> None:
     losses = np.random.default_rng(3).gamma(2.0, size=500)
     table = strategies.strategy_differences(bare_results({"one": losses, "two": losses.copy()}))
     assert (table["value"] == 0.0).all()
-    assert set(table["verdict"]) == {"not told apart"}
+    assert set(table["verdict"]) == {"not told apart", "not tested"}
+    assert set(table.loc[table["verdict"] == "not tested", "level"]) == {0.99, 0.999}, "500 paths: five beyond 99 %"
 
 
 def test_a_path_of_weight_two_counts_as_two_paths() -> None:
@@ -219,16 +220,19 @@ def test_more_cash_and_less_loss_are_better() -> None:
             ("incidents", 1.0, 0.9),
         )
     ]
-    verdicts = [row["verdict"] for row in judge(rows, strategies.MORE_IS_BETTER)]
-    assert verdicts == ["better", "worse", "better", "worse", "not told apart"]
+    rows.append({"measure": "expected_shortfall", "value": -1.0, "p_value": math.nan})
+    found = judge(rows, strategies.MORE_IS_BETTER)
+    assert [row["verdict"] for row in found] == ["better", "worse", "better", "worse", "not told apart", "not tested"]
+    assert found[0]["adjusted_p"] == pytest.approx(6 * 0.001), "what was not tested counts in the family"
+    assert math.isnan(found[-1]["adjusted_p"])
 
 
 def test_too_few_paths_give_no_verdict_and_certainty_does() -> None:
     sample = measures.sample_of(xr.DataArray(np.arange(5.0), dims="path"), bare_results({"a": np.arange(5.0)}))
     sure = estimators.Estimate(-1.0, 0.0, -1.0, -1.0)
     assert two_sided(sure, sample) == 0.0
-    assert two_sided(replace(sure, unreliable=True), sample) == 1.0
-    assert two_sided(replace(sure, standard_error=math.nan), sample) == 1.0
+    assert math.isnan(two_sided(replace(sure, unreliable=True), sample))
+    assert math.isnan(two_sided(replace(sure, standard_error=math.nan), sample))
     assert two_sided(replace(sure, standard_error=1.0), sample) == pytest.approx(2 * norm.cdf(-1.0))
 
 

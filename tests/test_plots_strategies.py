@@ -123,7 +123,9 @@ def test_marks_of_the_forest_are_those_of_the_table(results: xr.Dataset, picture
     assert len(data) == 2 * 3 * 7, "two scenarios, three strategies, EL and three levels of VaR and ES"
     means = table[table["measure"] == "expected_loss"]
     np.testing.assert_allclose(data[data["measure"] == "EL"]["value"], means["percent_of_opening"])
-    assert (data["told_apart"] == (data["verdict"] != "not told apart")).all()
+    assert (data["told_apart"] == data["verdict"].isin(["better", "worse"])).all()
+    assert set(data.loc[data["unreliable"], "verdict"]) == {"not tested"}
+    assert data["adjusted_p"].isna().equals(data["unreliable"])
     first = data[data["run"] == "baseline"]
     with style.look():
         axes = Figure().subplots()
@@ -133,6 +135,10 @@ def test_marks_of_the_forest_are_those_of_the_table(results: xr.Dataset, picture
     assert [float(line.get_xdata()[0]) for line in marks] == pytest.approx(list(first["value"]))
     full = [line.get_markerfacecolor() != "white" for line in marks]
     assert full == list(first["told_apart"])
+    small = [line.get_markersize() < plots_strategies.MARK_SIZE for line in marks]
+    assert small == list(first["verdict"] == "not tested")
+    labels = [text.get_text() for text in pictures["strategy_differences"].figure.legends[0].get_texts()]
+    assert labels[-3:] == ["told apart from the baseline", "not told apart", "not tested: too few paths"]
 
 
 def test_the_used_car_index_is_shown_once_a_scenario() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas
 
@@ -14,7 +14,19 @@ from outputs.figure_data import quantile_column
 from outputs.measures import FAN_LEVELS, has_weights
 from outputs.page import Page, fan_page, legend_from, panel_a_run
 from outputs.picture import Picture
-from outputs.style import PANELS_A_ROW, new_sheet, panel_rows, panel_width, panels, wrap
+from outputs.style import (
+    BLACK,
+    PANELS_A_ROW,
+    Sheet,
+    handle,
+    new_sheet,
+    panel_rows,
+    panel_width,
+    panels,
+    plain,
+    scenario_line,
+    wrap,
+)
 from outputs.wording import LOSS_LABELS, percent
 from scenarios.counted import counted
 
@@ -24,6 +36,7 @@ if TYPE_CHECKING:
 MOST_RUNS_WITH_CHANGES: Final = 4
 """Runs up to which differences of roll rates to the first run are drawn; the table has all rates."""
 HEADROOM: Final = 1.06
+HOLLOW: Final[dict[str, Any]] = {"markersize": 5.0, "markerfacecolor": "white"}
 
 
 def macro_picture(page: Page) -> Picture:
@@ -90,10 +103,9 @@ def exceedance_picture(page: Page) -> Picture:
         f"% of opening balance as of {page.marks.as_of}, over {counted(page.dataset.sizes['month'], 'month')} and "
         "run-off; probability on a log axis"
     )
-    sheet = new_sheet(title, subtitle, page.marks, 4.3, legend=list(page.styles))
+    sheet = _exceedance_sheet(page, (title, subtitle))
     axes = sheet.figure.subplots()
     plots.plot_exceedance(axes, data, page.styles)
-    legend_from(sheet, [axes])
     caption = (
         "Read upwards from a loss to its curve, then left for its probability or right for its return period. A curve "
         "reaches the line of a VaR at that VaR's loss. The horizon is that of the run, not a year. Dots and a thin "
@@ -109,6 +121,22 @@ def exceedance_picture(page: Page) -> Picture:
         words.append(f"{run}: with a probability of at most 1 % the loss is more than {loss} %")
     alternative = f"Falling staircases of probability against loss; {'; '.join(words)}."
     return Picture("exceedance_curve", title, caption, alternative, sheet.figure, data)
+
+
+def _exceedance_sheet(page: Page, words: tuple[str, str]) -> Sheet:
+    """A sheet (title, subtitle) with its legend: a line a run, or colours of strategies and lines of scenarios."""
+    scenarios, several = list(page.scenario_styles), len(page.styles) // len(page.scenario_styles)
+    if several == 1:
+        handles = [handle(color=style.colour, linestyle=style.line) for style in page.styles.values()]
+        labels = list(page.styles)
+    else:
+        first = dict(list(page.styles.items())[:several])
+        handles = [handle(color=style.colour, marker=style.marker, **HOLLOW) for style in first.values()]
+        handles += [handle(color=BLACK, linestyle=scenario_line(place)) for place in range(len(scenarios))]
+        labels = [label.removeprefix(f"{scenarios[0]} / ") for label in first] + scenarios
+    sheet = new_sheet(*words, page.marks, 4.3, legend=labels)
+    sheet.legend(handles, [plain(label) for label in labels])
+    return sheet
 
 
 def net_loss_picture(page: Page) -> Picture:

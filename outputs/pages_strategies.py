@@ -13,7 +13,7 @@ from outputs.page import Page
 from outputs.picture import Picture
 from outputs.plots_strategies import MARK_SIZE, SMALL_MARK, strategy_handles, strategy_styles
 from outputs.strategies import several_strategies, strategy_differences
-from outputs.style import GREY, PANELS_A_ROW, RunStyle, Sheet, new_sheet, panel_rows, panel_width, panels, wrap
+from outputs.style import GREY, PANELS_A_ROW, RunStyle, Sheet, handle, new_sheet, panel_rows, panel_width, panels, wrap
 from outputs.wording import percent, percent_level
 
 if TYPE_CHECKING:
@@ -80,11 +80,9 @@ def differences_picture(page: Page, differences: pandas.DataFrame) -> Picture:
 
 def _forest_legend(sheet: Sheet, styles: dict[str, tuple[RunStyle, str]]) -> None:
     """Marks of the strategies, then what full, hollow and small ones mean."""
-    from matplotlib.lines import Line2D
-
     handles, labels = strategy_handles(styles)
     handles += [
-        Line2D([], [], color=GREY, marker="o", markerfacecolor=face, markersize=size, linestyle="none")
+        handle(color=GREY, marker="o", markerfacecolor=face, markersize=size, linestyle="none")
         for face, size in ((GREY, MARK_SIZE), ("white", MARK_SIZE), ("white", SMALL_MARK))
     ]
     sheet.legend(handles, [*labels, TOLD_APART, OPEN, UNTESTED])

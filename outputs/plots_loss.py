@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from outputs.figure_data import quantile_column
 from outputs.measures import FAN_LEVELS, LEVELS
-from outputs.style import BLACK, GREY, RunStyle, date_axis, plain
+from outputs.style import BLACK, GREY, MARKERS, RunStyle, date_axis, plain
 from outputs.wording import UNRELIABLE, percent, percent_level
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ MARK_LINES: Final = ("solid", (0, (5, 2)), (0, (1, 1.2)))
 """Lines of EL, VaR and ES, in this order."""
 MARGIN: Final = 0.03
 """Room right of the largest loss, as a share of the axis: a mark at that loss is a line, not the frame's edge."""
+CURVE_MARKS: Final = 4
+"""Markers of a strategy on a curve."""
+CURVE_MARK: Final[dict[str, Any]] = {"linestyle": "none", "markersize": 5.0, "markerfacecolor": "white"}
 TAIL_HATCH: Final = "//////"
 FLOOR_OF_ONE_STEP: Final = 0.1
 """Lower end of the probability axis where every curve is one step from 1 to 0."""
@@ -154,9 +157,19 @@ def _plot_steps(axes: Axes, curve: pandas.DataFrame, style: RunStyle, lowest: fl
     firm = np.append(start, losses[: first + 1]), np.append(1.0, probability[: first + 1])
     steps: dict[str, Any] = {"color": style.colour, "drawstyle": "steps-post"}
     axes.plot(*firm, linestyle=style.line, label=label, **steps)
+    if style.marker:
+        places = _mark_places(probability[: first + 1], style.marker)
+        axes.plot(losses[places], probability[places], style.marker, **CURVE_MARK, color=style.colour)
     axes.plot(losses[first:], probability[first:], linewidth=0.7, **steps)
     dots = curve["unreliable"].to_numpy() & (curve["probability"].to_numpy() > 0.0)
     axes.plot(losses[dots], probability[dots], ".", color=style.colour, markersize=3.5)
+
+
+def _mark_places(probability: np.ndarray[Any, Any], marker: str) -> np.ndarray[Any, Any]:
+    """Steps of a curve that carry its strategy's marker, evenly in log probability; each marker begins elsewhere."""
+    last = float(probability[-1]) if probability[-1] > 0.0 else float(probability[probability > 0.0].min(initial=1.0))
+    depth = (np.arange(CURVE_MARKS) + MARKERS.index(marker) / len(MARKERS)) / CURVE_MARKS
+    return np.unique(np.minimum(np.searchsorted(-probability, -(last**depth)), len(probability) - 1))
 
 
 def _return_period_axis(axes: Axes) -> None:

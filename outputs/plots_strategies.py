@@ -12,14 +12,12 @@ from outputs.figure_data import quantile_column
 from outputs.figure_strategies import QUANTITIES
 from outputs.measures import FAN_LEVELS
 from outputs.strategies_verdicts import NOT_TESTED
-from outputs.style import BLACK, GREY, PALE, RunStyle, plain, run_styles
+from outputs.style import BLACK, GREY, PALE, RunStyle, handle, plain, run_styles
 from outputs.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
-"""By place of the strategy, so that it is known without its colour."""
 GAP: Final = 1.0
 """Room between groups of rows, in rows."""
 MARK_SIZE, SMALL_MARK = 6.0, 4.0
@@ -39,16 +37,13 @@ BOX_LINES: Final = (1.2, 4.5)
 
 def strategy_styles(names: Sequence[str]) -> dict[str, tuple[RunStyle, str]]:
     """Style and marker by strategy; they depend on the order of strategies alone."""
-    styles = run_styles(names)
-    return {name: (styles[name], MARKERS[place % len(MARKERS)]) for place, name in enumerate(styles)}
+    return {name: (style, style.marker) for name, style in run_styles(names, max(2, len(names))).items()}
 
 
 def strategy_handles(styles: Mapping[str, tuple[RunStyle, str]]) -> tuple[list[Any], list[str]]:
     """Handles and labels of a legend of strategies."""
-    from matplotlib.lines import Line2D
-
     handles = [
-        Line2D([], [], color=style.colour, marker=marker, markersize=MARK_SIZE, linewidth=1.6)
+        handle(color=style.colour, marker=marker, markersize=MARK_SIZE, linewidth=1.6)
         for style, marker in styles.values()
     ]
     return handles, [plain(name) for name in styles]

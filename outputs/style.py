@@ -31,7 +31,17 @@ GREY: Final = "#767676"
 PALE: Final = "#d9d9d9"
 RUN_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", BLACK)
 """Okabe and Ito's eight without yellow, which vanishes on white."""
-RUN_LINES: Final = ("solid", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+Line = str | tuple[int, tuple[float, ...]]
+RUN_LINES: Final[tuple[Line, ...]] = (
+    "solid",
+    (0, (5, 1.5)),
+    (0, (1, 1)),
+    (0, (6, 1.5, 1, 1.5)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "*", "h")
+"""By place of the strategy. There are more of them than colours, and no multiple: a colour that comes again has another
+marker."""
 
 WIDTH: Final = 9.0
 """Inches; a report's column."""
@@ -56,10 +66,11 @@ CJK_FAMILIES: Final = ("Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei"
 
 @dataclass(frozen=True, slots=True)
 class RunStyle:
-    """Colour and line of a run, the same in every picture."""
+    """Colour and line of a run, the same in every picture, and the marker of its strategy where there are several."""
 
     colour: str
-    line: str | tuple[int, tuple[float, ...]]
+    line: Line
+    marker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +109,30 @@ def run_labels(dataset: xr.Dataset) -> list[str]:
 def run_styles(labels: Sequence[str], strategies: int = 1) -> dict[str, RunStyle]:
     """Colour and line by run label; they depend on nothing but the order of runs in the Dataset.
 
-    Where each scenario is run under several strategies, a strategy has its colour in all of them, and its line tells
-    its scenarios apart; unless there are more strategies than colours, or more scenarios than lines.
+    Where each scenario is run under several strategies, colour and marker are the strategy, the same in all scenarios,
+    and the line is the scenario, the same for all strategies.
     """
     colours, lines, styles = len(RUN_COLOURS), len(RUN_LINES), {}
-    each = dict.fromkeys(labels)
-    by_strategy = 1 < strategies <= colours and len(each) <= strategies * lines
-    for number, label in enumerate(each):
-        place, again = (number % strategies, number // strategies) if by_strategy else (number, 0)
-        styles[label] = RunStyle(RUN_COLOURS[place % colours], RUN_LINES[(place + place // colours + again) % lines])
+    for number, label in enumerate(dict.fromkeys(labels)):
+        if strategies > 1:
+            scenario, place = divmod(number, strategies)
+            style = RunStyle(RUN_COLOURS[place % colours], scenario_line(scenario), MARKERS[place % len(MARKERS)])
+        else:
+            style = RunStyle(RUN_COLOURS[number % colours], RUN_LINES[(number + number // colours) % lines])
+        styles[label] = style
     return styles
+
+
+def scenario_line(place: int) -> Line:
+    """Line of a scenario among several strategies: of those beyond `RUN_LINES` a dash and more and more dots."""
+    return RUN_LINES[place] if place < len(RUN_LINES) else (0, (6, 1, *(1, 1) * (place - 2)))
+
+
+def handle(**look: Any) -> Any:
+    """A line of a legend that stands for no line of the picture."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], **look)
 
 
 @contextmanager

@@ -254,22 +254,17 @@ def test_a_run_has_one_colour_and_line_everywhere(pictures: dict[str, Picture]) 
         np.testing.assert_allclose(axes.collections[0].get_facecolor()[0][:3], to_rgb(run.colour))
 
 
-def test_a_strategy_has_its_colour_in_every_scenario_and_a_line_of_its_own_in_each() -> None:
-    labels = [f"{scenario} / {strategy}" for scenario in ("good", "bad", "worse") for strategy in "abcd"]
-    chosen = style.run_styles(labels, strategies=4)
-    for strategy in "abcd":
-        own = [chosen[f"{scenario} / {strategy}"] for scenario in ("good", "bad", "worse")]
-        assert len({item.colour for item in own}) == 1
-        assert len({str(item.line) for item in own}) == 3
-    for scenario in ("good", "bad", "worse"):
-        assert len({str(chosen[f"{scenario} / {strategy}"].line) for strategy in "abcd"}) == 4
-    assert len({item.colour for item in chosen.values()}) == 4
-
-
-@pytest.mark.parametrize(("strategies", "scenarios"), [(2, 5), (2, 6), (7, 5), (8, 3), (10, 3)])
-def test_no_two_runs_of_several_strategies_look_alike(strategies: int, scenarios: int) -> None:
-    chosen = style.run_styles([f"run {number}" for number in range(strategies * scenarios)], strategies)
-    assert len({(item.colour, str(item.line)) for item in chosen.values()}) == strategies * scenarios
+@pytest.mark.parametrize(("strategies", "scenarios"), [(2, 5), (4, 3), (9, 2), (12, 9)])
+def test_a_strategy_is_a_colour_and_a_marker_and_a_scenario_is_a_line(strategies: int, scenarios: int) -> None:
+    labels = [f"{scenario} / {strategy}" for scenario in range(scenarios) for strategy in range(strategies)]
+    chosen = style.run_styles(labels, strategies)
+    for strategy in range(strategies):
+        own = [chosen[f"{scenario} / {strategy}"] for scenario in range(scenarios)]
+        assert len({(item.colour, item.marker) for item in own}) == 1
+    for scenario in range(scenarios):
+        assert len({str(chosen[f"{scenario} / {strategy}"].line) for strategy in range(strategies)}) == 1
+    assert len({item.marker for item in chosen.values()}) == strategies
+    assert len({(item.colour, item.marker, str(item.line)) for item in chosen.values()}) == strategies * scenarios
 
 
 def test_no_two_of_twenty_runs_look_alike_even_in_grey() -> None:

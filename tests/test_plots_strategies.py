@@ -17,7 +17,7 @@ from outputs.csv_text import to_csv
 from outputs.figure_strategies import efficient
 from outputs.figures import Picture, draw_comparison, draw_pictures, write_figures
 from outputs.money_views import hours_words, pool_view
-from outputs.pages import used_car_picture
+from outputs.pages import exceedance_picture, used_car_picture
 from outputs.strategies_view import compare_strategies
 from outputs.wording import percent
 from sample_results import LOANS, sample_results
@@ -342,8 +342,31 @@ def test_texts_neither_overlap_nor_leave_the_page(case: str, name: str, request:
 
 
 def test_strategies_are_told_apart_without_colour() -> None:
-    styles = plots_strategies.strategy_styles([f"strategy {number}" for number in range(7)])
-    assert len({marker for _, marker in styles.values()}) == 7
+    styles = plots_strategies.strategy_styles([f"strategy {number}" for number in range(12)])
+    assert len({marker for _, marker in styles.values()}) == 12
+
+
+def test_no_two_of_many_strategies_look_alike() -> None:
+    styles = plots_strategies.strategy_styles([f"strategy {number}" for number in range(40)])
+    assert len({(look.colour, marker) for look, marker in styles.values()}) == 40
+
+
+def test_exceedance_curves_of_a_strategy_have_its_colour_and_marker_and_those_of_a_scenario_its_line() -> None:
+    """Nine strategies of two scenarios: two more than there are colours."""
+    ladders = {f"ladder_{number}": Ladder(1.0 + 0.05 * number) for number in range(9)}
+    with style.look():
+        picture = exceedance_picture(figures._page(strategy_results(60, 3, ladders=ladders), "nine"))
+    (axes,) = picture.figure.axes
+    curves = {str(line.get_label()): line for line in axes.lines if " / " in str(line.get_label())}
+    chosen = plots_strategies.strategy_styles(list(ladders))
+    for name, (look, marker) in chosen.items():
+        own = [curves[f"{scenario} / {name}"] for scenario in ("baseline", "severely_adverse")]
+        assert [line.get_color() for line in own] == [look.colour] * 2
+        assert [line.get_linestyle() for line in own] == ["-", "--"]
+        marks = [line for line in axes.lines if line.get_marker() == marker and line.get_color() == look.colour]
+        assert len(marks) == 2
+    labels = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert labels == [*ladders, "baseline", "severely_adverse"]
 
 
 def test_a_strategy_that_costs_and_changes_nothing_is_drawn() -> None:

@@ -44,13 +44,13 @@ class Page:
     scenario_styles: dict[str, RunStyle]
 
 
-def legend_from(sheet: Sheet, axes_list: Sequence[Axes]) -> None:
+def legend_from(sheet: Sheet, axes_list: Sequence[Axes]) -> Any:
     """One legend for all panels, whichever of them shows a label first."""
     handles: dict[Any, Any] = {}
     for axes in axes_list:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    sheet.legend(list(handles.values()), list(handles))
+    return sheet.legend(list(handles.values()), list(handles))
 
 
 def fan_page(page: Page, data: pandas.DataFrame, name: str, words: tuple[str, str, str], unit: str) -> Picture:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas
+import xarray as xr
 
 from outputs import figure_money, figure_strategies, plots, plots_strategies
 from outputs.figure_money import QUANTITIES
 from outputs.money_views import hours_words
-from outputs.page import FAN_LABELS, Page, grey_bands
+from outputs.page import FAN_LABELS, Page, grey_bands, legend_from
 from outputs.picture import Picture
 from outputs.plots_strategies import strategy_styles
 from outputs.servicing import has_pool
@@ -77,9 +78,13 @@ def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool
         below = range(number * across, len(axes_list), across * len(quantities))
         part = [axes for first in below for axes in axes_list[first : first + across]]
         _queue_panels(part, data[data["quantity"] == label], styles, across)
-        for axes in part[::across]:
-            axes.set_ylabel(label)
-    grey_bands(sheet.legend(*axes_list[0].get_legend_handles_labels()))
+        for row in range(0, len(part), across):
+            for axes in _shown(part[row : row + across])[:1]:
+                axes.set_ylabel(label)
+    for column in range(across):
+        for axes in _shown(axes_list[column::across])[-1:]:
+            axes.tick_params(labelbottom=True)
+    grey_bands(legend_from(sheet, axes_list))
     what = "loans wait" if waits else "hours are asked for"
     told = data[data["quantity"] == QUANTITIES["waiting" if waits else "demand"]]
     most = told.groupby("run", sort=False)["mean"].max()
@@ -90,21 +95,29 @@ def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool
     )
 
 
+def _shown(axes_list: Sequence[Axes]) -> list[Axes]:
+    """Those panels that are neither removed nor empty."""
+    return [axes for axes in axes_list if axes.axison and axes.figure is not None]
+
+
 def _queue_panels(axes_list: Sequence[Axes], data: pandas.DataFrame, styles: dict[str, RunStyle], across: int) -> None:
-    """One quantity, a panel a run on one scale; panels that are left over go, and where nobody waits it says so."""
-    runs, drawn = list(styles), []
+    """One quantity, a panel a run on one scale; panels that are left over go.
+
+    Where nobody waits the title says so, and where there are far more hours than anybody asks for, how many.
+    """
+    runs, top = list(styles), plots.queue_top(data)
     width = panel_width(len(runs), across)
     for axes, run in zip(axes_list, runs, strict=False):
         own = data[data["run"] == run]
-        axes.set_title(wrap(run if not own.empty else f"{run}: serves everybody", width))
         if own.empty:
+            axes.set_title(wrap(f"{run}: serves everybody", width))
             axes.set_axis_off()
             continue
         plots.plot_queue(axes, own, styles[run])
-        drawn.append(axes)
-    top = max(float(axes.get_ylim()[1]) for axes in drawn)
-    for axes in drawn:
         axes.set_ylim(0.0, top)
+        above = own["capacity"].max() > top
+        hours = hours_words(xr.DataArray(own["capacity"].to_numpy(), dims="month"))
+        axes.set_title(wrap(f"{run}: has {hours}, above the axis" if above else run, width))
     for axes in axes_list[len(runs) :]:
         axes.remove()
 

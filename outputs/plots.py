@@ -15,7 +15,7 @@ from outputs.plots_loss import (
     shown_end,
 )
 from outputs.plots_market import plot_macro
-from outputs.plots_money import plot_cash, plot_credit_loss, plot_queue, plot_recoveries
+from outputs.plots_money import plot_cash, plot_credit_loss, plot_queue, plot_recoveries, queue_top
 
 __all__ = [
     "SHOWN_PROBABILITY",
@@ -32,5 +32,6 @@ __all__ = [
     "plot_recoveries",
     "plot_roll_rate_changes",
     "plot_roll_rates",
+    "queue_top",
     "shown_end",
 ]

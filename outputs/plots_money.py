@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas
 
+from outputs.figure_data import quantile_column
+from outputs.measures import FAN_LEVELS
 from outputs.plots_book import BUCKET_HATCHES
 from outputs.plots_loss import plot_bands
 from outputs.provision import ALL_STAGES
@@ -26,6 +28,9 @@ STAGE_COLOURS: Final = ("#d9d9d9", "#8f8f8f", "#404040")
 LIFE_LABEL: Final = "lifetime loss of all loans (CECL)"
 ROOM: Final = 1.42
 """Width of the axis over its largest value: room for the figures beside the bars."""
+FAR_ABOVE: Final = 3.0
+"""Times the most that is asked for, beyond which the hours that there are would flatten all panels."""
+QUEUE_ROOM: Final = 1.06
 BAR: Final = 0.62
 """Height of a bar, as a share of its place."""
 
@@ -131,6 +136,20 @@ def plot_credit_loss(axes: Axes, table: pandas.DataFrame, labels: Sequence[str])
     axes.set_ylim(-0.6, len(runs) - 0.4)
     axes.grid(visible=False, axis="y")
     return axes
+
+
+def queue_top(table: pandas.DataFrame) -> float:
+    """Upper end of the axis of all runs' queues: what is asked for, and hours there are that are not far above it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One pool and quantity of `figure_money.queues`.
+    """
+    asked = float(table[[quantile_column(FAN_LEVELS[-1]), "mean"]].max(axis=None))
+    there = table["capacity"].fillna(0.0)
+    near = there[there <= FAR_ABOVE * asked] if asked > 0.0 else there
+    return QUEUE_ROOM * max(asked, float(near.max()) if len(near) else 0.0) or 1.0
 
 
 def plot_queue(axes: Axes, table: pandas.DataFrame, style: RunStyle) -> Axes:

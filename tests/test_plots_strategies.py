@@ -209,6 +209,35 @@ def test_waiting_loans_stand_under_the_hours_of_their_run(pictures: dict[str, Pi
         assert sorted(other for title, other in shown if title == run) in ([row, row + 1], [row - 1, row])
 
 
+def test_a_pool_unlimited_under_the_first_strategy_has_its_legend_and_labels(results: xr.Dataset) -> None:
+    changed = results.isel(strategy=[0, 2]).copy(deep=True)
+    first = {"strategy": "reference_us", "pool": "phone"}
+    changed["pool_capacity"].loc[first] = np.inf
+    changed["pool_waiting"].loc[first] = 0
+    figure = drawn(changed)["pool_queue_phone"].figure
+    assert "hours there are" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {axes.get_ylabel() for axes in figure.axes if axes.axison} >= {"hours asked for", "loans not served"}
+    assert all(not axes.get_ylabel() for axes in figure.axes if not axes.axison)
+    figure.draw_without_rendering()
+    dated = [axes for axes in figure.axes if any(label.get_visible() for label in axes.get_xticklabels())]
+    columns = {axes.get_subplotspec().colspan.start for axes in dated if axes.axison}
+    assert columns == {0, 1}, "a date stands under both columns, though the last panel of the first is empty"
+
+
+def test_hours_far_above_what_is_asked_for_flatten_no_panel(results: xr.Dataset) -> None:
+    changed = results.copy(deep=True)
+    changed["pool_capacity"].loc[{"strategy": "field_first", "pool": "phone"}] = 1e7
+    picture = drawn(changed)["pool_queue_phone"]
+    asked = picture.data[picture.data["quantity"] == "hours asked for"]
+    panels = [axes for axes in picture.figure.axes if axes.get_ylim()[1] > 1.0 and axes.get_title("left")]
+    hours = [axes for axes in panels if any(line.get_linestyle() == "--" for line in axes.lines)]
+    assert len(hours) == 4
+    for axes in hours:
+        assert axes.get_ylim()[1] == pytest.approx(1.06 * max(asked["q95"].max(), HOURS["phone"]))
+        title = axes.get_title("left").replace("\n", " ")
+        assert ("has 10,000,000 hours a month, above the axis" in title) == ("field_first" in title)
+
+
 def test_a_strategy_has_one_colour_in_the_queues_of_all_scenarios(pictures: dict[str, Picture]) -> None:
     colours: dict[str, set[str]] = {}
     for axes in pictures["pool_queue_phone"].figure.axes:

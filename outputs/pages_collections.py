@@ -16,7 +16,7 @@ from outputs.picture import Picture
 from outputs.plots_strategies import strategy_styles
 from outputs.servicing import has_pool
 from outputs.strategies import INCIDENT_COUNT
-from outputs.style import RunStyle, even_columns, new_sheet, panel_rows, panel_width, panels, wrap
+from outputs.style import WIDTH, RunStyle, even_columns, new_sheet, panel_rows, panel_width, panels, wrap
 from outputs.wording import amount
 from scenarios.counted import counted
 
@@ -130,17 +130,21 @@ def ladder_picture(page: Page, data: pandas.DataFrame) -> Picture:
         f"{page.marks.as_of} on, mean over paths; a loan counts anew in every month"
     )
     by_run = {str(run): part for run, part in data.groupby("run", sort=False)}
-    longest = max(len(part) for part in by_run.values())
-    height = panel_rows(len(by_run), LADDERS_A_ROW) * (0.75 + 0.27 * longest)
+    longest, letters = max(len(part) for part in by_run.values()), int(data["rung"].str.len().max())
+    across, letters = min(len(by_run), LADDERS_A_ROW), min(letters, plots_strategies.RUNG_CHARACTERS)
+    heads = [wrap(run, panel_width(len(by_run), LADDERS_A_ROW) - letters) for run in by_run]
+    lines = max(head.count("\n") for head in heads)
+    height = panel_rows(len(by_run), LADDERS_A_ROW) * (0.75 + 0.27 * longest + 0.16 * lines)
     sheet = new_sheet(title, subtitle, page.marks, height, legend=list(figure_strategies.QUANTITIES.values()))
     axes_list = panels(sheet.figure, len(by_run), columns=LADDERS_A_ROW, share=(True, False))
-    for axes, (run, part) in zip(axes_list, by_run.items(), strict=True):
+    for axes, head, part in zip(axes_list, heads, by_run.values(), strict=True):
         plots_strategies.plot_rungs(axes, part)
-        axes.set_title(wrap(run, panel_width(len(by_run), LADDERS_A_ROW)))
+        axes.set_title(head)
         axes.set_ylim(-longest + 0.4, 0.6)
-    axes_list[0].set_xlim(0.0, plots_strategies.FUNNEL_ROOM * float(data["asked"].max()))
+    room = plots_strategies.funnel_room(letters, WIDTH / across)
+    plots_strategies.end_funnel(axes_list, float(data["asked"].max()), room)
     for axes in axes_list[-LADDERS_A_ROW:]:
-        axes.set_xlabel("of each 1,000 opening loans")
+        axes.set_xlabel("of each 1,000 opening loans", loc="left")
     sheet.legend(*axes_list[0].get_legend_handles_labels())
     caption = (
         "Rungs for loans in arrears in the order in which the study's strategies first name them: the loans that each "

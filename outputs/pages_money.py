@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SCALES: Final = ((1e9, "billion"), (1e6, "million"), (1e3, "thousand"), (1.0, ""))
 """Units of amounts on an axis, the largest first."""
+SMALLEST_AMOUNT: Final = 0.005
+"""Currency: no axis is stretched to show less than a cent."""
 LABEL_WIDTH: Final = 24
 """Characters of a run's name beside a bar."""
 
@@ -76,6 +78,8 @@ def recovery_picture(page: Page) -> Picture:
         plots.plot_recoveries(axes, data[data["run"] == run], divisor)
 
     sheet, axes_list = panel_a_run(page, (title, subtitle), labels, unit, draw)
+    if float(data["value"].abs().max()) < SMALLEST_AMOUNT:
+        axes_list[0].set_ylim(-1.0, 1.0)
     sheet.legend(*axes_list[0].get_legend_handles_labels())
     caption = (
         "The stack is cash from sales of cars, from the cars' own insurance after a total loss, and from what sales "

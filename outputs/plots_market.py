@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas
@@ -51,9 +51,10 @@ def plot_macro(
         axes.plot(past["date"].to_numpy(), past["value"], color=GREY, linewidth=1.3, label="history")
     for scenario, path in table[table["scenario"] != "history"].groupby("scenario", sort=False):
         style = styles[str(scenario)]
-        axes.plot(
-            path["date"].to_numpy(), path["value"], color=style.colour, linestyle=style.line, label=plain(str(scenario))
-        )
+        look: dict[str, Any] = {"color": style.colour, "linestyle": style.line, "label": plain(str(scenario))}
+        if len(path) == 1:  # a line needs two points
+            look |= {"marker": "o", "clip_on": False}
+        axes.plot(path["date"].to_numpy(), path["value"], **look)
     axes.axvline(np.datetime64(as_of), color=BLACK, linewidth=0.8)  # type: ignore[arg-type]  # a date axis takes dates
     date_axis(axes, np.append(table["date"].to_numpy().astype("datetime64[D]"), np.datetime64(as_of, "D")))
     title = VARIABLE_TITLES.get(variable, plain(variable.replace("_", " ")))

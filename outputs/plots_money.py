@@ -14,7 +14,7 @@ from outputs.plots_book import BUCKET_HATCHES
 from outputs.plots_loss import plot_bands
 from outputs.provision import ALL_STAGES
 from outputs.recoveries import BOOKED, CHANNELS, COST
-from outputs.style import BLACK, GREY, PALE, RunStyle, date_axis, plain
+from outputs.style import BLACK, GREY, PALE, RunStyle, date_axis, plain, whole_month
 from outputs.wording import percent
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ ROOM: Final = 1.42
 """Width of the axis over its largest value: room for the figures beside the bars."""
 FAR_ABOVE: Final = 3.0
 """Times the most that is asked for, beyond which the hours that there are would flatten all panels."""
-QUEUE_ROOM: Final = 1.06
+HEADROOM: Final = 1.06
+"""Upper end of an axis over the largest of what it shows."""
 BAR: Final = 0.62
 """Height of a bar, as a share of its place."""
 
@@ -51,13 +52,15 @@ def plot_cash(axes: Axes, table: pandas.DataFrame, style: RunStyle, divisor: flo
     -------
     Axes
     """
+    table = whole_month(table)
     dates = table["month_end"].to_numpy()
     plot_bands(axes, table, style, divisor)
     lines = {"scheduled": ("contractual schedule", SCHEDULE_LINE, GREY), "due": ("still due, mean", DUE_LINE, BLACK)}
     for name, (label, line, colour) in lines.items():
         axes.plot(dates, table[name] / divisor, color=colour, linestyle=line, linewidth=1.5, label=label)
     date_axis(axes, dates)
-    axes.set_ylim(bottom=0.0)
+    largest = float(table[[quantile_column(FAN_LEVELS[-1]), *lines]].max(axis=None)) / divisor
+    axes.set_ylim(0.0, max(axes.get_ylim()[1], HEADROOM * largest))
     return axes
 
 
@@ -76,7 +79,7 @@ def plot_recoveries(axes: Axes, table: pandas.DataFrame, divisor: float) -> Axes
     -------
     Axes
     """
-    wide = table.pivot(index="month_end", columns="channel", values="value") / divisor
+    wide = whole_month(table).pivot(index="month_end", columns="channel", values="value") / divisor
     dates = wide.index.to_numpy()
     names = [name for name in CHANNELS if name != COST and name in wide]
     stacks = axes.stackplot(
@@ -149,7 +152,7 @@ def queue_top(table: pandas.DataFrame) -> float:
     asked = float(table[[quantile_column(FAN_LEVELS[-1]), "mean"]].max(axis=None))
     there = table["capacity"].fillna(0.0)
     near = there[there <= FAR_ABOVE * asked] if asked > 0.0 else there
-    return QUEUE_ROOM * max(asked, float(near.max()) if len(near) else 0.0) or 1.0
+    return HEADROOM * max(asked, float(near.max()) if len(near) else 0.0) or 1.0
 
 
 def plot_queue(axes: Axes, table: pandas.DataFrame, style: RunStyle) -> Axes:
@@ -166,6 +169,7 @@ def plot_queue(axes: Axes, table: pandas.DataFrame, style: RunStyle) -> Axes:
     -------
     Axes
     """
+    table = whole_month(table)
     dates = table["month_end"].to_numpy()
     plot_bands(axes, table, style)
     capacity = table["capacity"].to_numpy()

@@ -12,7 +12,7 @@ from outputs.figure_data import quantile_column
 from outputs.figure_strategies import QUANTITIES
 from outputs.measures import FAN_LEVELS
 from outputs.strategies_verdicts import NOT_TESTED
-from outputs.style import BLACK, GREY, PALE, RunStyle, handle, plain, run_styles
+from outputs.style import BLACK, GREY, PALE, RunStyle, handle, plain, run_styles, shorten
 from outputs.wording import percent
 
 if TYPE_CHECKING:
@@ -29,8 +29,12 @@ FAR: Final = 3.0
 """How many times as far as all others a strategy lies that is not on the axis, but at its edge, with its figure."""
 EDGE_MARK, EDGE_TEXT = 14.0, 20.0
 """Points from the edge to the mark and to the figure of such a strategy."""
-FUNNEL_ROOM: Final = 2.5
-"""Width of the axis over its longest bar: room for the figures beside it."""
+RUNG_CHARACTERS: Final = 22
+"""Of a rung's name beside its bar; the table has all of it."""
+RUNG_LETTER, FIGURES = 0.065, 0.85
+"""Inches of a letter of a rung's name, and of the figures beside the longest bar."""
+LEAST_REACH: Final = 0.001
+"""Percent of opening balance: what no figure shows is no difference, and no axis is stretched to show it."""
 BOX_LINES: Final = (1.2, 4.5)
 """Widths of the lines from 5 to 95 % and from 25 to 75 %."""
 
@@ -87,6 +91,8 @@ def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, t
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.locator_params(axis="x", nbins=6)
+    if not float(table[["value", "low", "high"]].abs().max(axis=None)) >= LEAST_REACH:
+        axes.set_xlim(-LEAST_REACH, LEAST_REACH)
     return axes
 
 
@@ -121,7 +127,7 @@ def far_above(table: pandas.DataFrame) -> frozenset[str]:
 
 def _far(reach: pandas.Series) -> frozenset[str]:
     """Labels from the first on that reaches `FAR` times as far as the one before it, in ascending order."""
-    reach = reach.sort_values()
+    reach = reach.where(reach >= LEAST_REACH, 0.0).sort_values()
     for place in range(len(reach) - 1, 0, -1):
         if reach.iloc[place] > FAR * reach.iloc[place - 1] > 0.0:
             return frozenset(str(name) for name in reach.index[place:])
@@ -248,14 +254,39 @@ def plot_rungs(axes: Axes, table: pandas.DataFrame) -> Axes:
     for place, row in zip(places, table.itertuples(), strict=True):
         shares = f"{_share(row.served, row.asked)} % done"
         if row.served > 0.0:
-            shares += f", {_share(row.reached, row.served)} % reached"
+            shares += f"\n{_share(row.reached, row.served)} % reached"
         axes.annotate(
-            shares, (row.asked, place), (4, 0), textcoords="offset points", va="center", fontsize=7.5, color="#404040"
+            shares, (row.asked, place), (4, 0), textcoords="offset points", va="center", fontsize=6.5, color="#404040"
         )
-    axes.set_yticks(places, [plain(name) for name in table["rung"]])
+    axes.set_yticks(places, [plain(shorten(name, RUNG_CHARACTERS)) for name in table["rung"]])
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(visible=False, axis="y")
     return axes
+
+
+def end_funnel(axes_list: Sequence[Axes], longest: float, room: float) -> None:
+    """End the common axis of funnels at their longest bar; what is right of it belongs to the figures."""
+    from matplotlib.ticker import FixedLocator, MaxNLocator
+
+    ticks = [tick for tick in MaxNLocator(nbins=3).tick_values(0.0, longest) if 0.0 <= tick <= longest]
+    axes_list[0].set_xlim(0.0, room * longest)
+    for axes in axes_list:
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.spines["bottom"].set_bounds(0.0, longest)
+
+
+def funnel_room(characters: int, inches: float) -> float:
+    """Width of a funnel's axis over its longest bar, so that the figures beside it have their room.
+
+    Parameters
+    ----------
+    characters : int
+        Of the longest name of a rung.
+    inches : float
+        Width of a panel with its names.
+    """
+    inner = inches - RUNG_LETTER * min(characters, RUNG_CHARACTERS) - 0.25
+    return inner / (inner - FIGURES)
 
 
 def _share(part: float, whole: float) -> str:

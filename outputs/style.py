@@ -192,6 +192,14 @@ def wrap(text: str, width: int) -> str:
     return plain("\n".join(line.strip() for line in lines))
 
 
+def shorten(text: str, width: int) -> str:
+    """Text of at most `width` characters: of a longer one beginning and end, an ellipsis between."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 3
+    return f"{text[: width - 1 - tail]}\N{HORIZONTAL ELLIPSIS}{text[len(text) - tail :]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """An empty page: a figure with title, subtitle and footer, and room for a legend under the subtitle.
@@ -299,6 +307,14 @@ def panel_rows(count: int, columns: int = PANELS_A_ROW) -> int:
 def panel_width(count: int, columns: int = PANELS_A_ROW) -> int:
     """Characters that fit over one of `count` panels."""
     return int(118 / min(count, columns)) - 5
+
+
+def whole_month(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Flows by `month_end`; of a single month from its beginning to its end, since a point has no width."""
+    if table["month_end"].nunique() > 1:
+        return table
+    begin = table["month_end"].to_numpy().astype("datetime64[M]").astype("datetime64[D]") - np.timedelta64(1, "D")
+    return pandas.concat([table.assign(month_end=begin.astype("datetime64[ns]")), table], ignore_index=True)
 
 
 def date_axis(axes: Axes, dates: pandas.Series | np.ndarray[Any, Any]) -> None:

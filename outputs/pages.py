@@ -16,6 +16,7 @@ from outputs.page import Page, fan_page, legend_from, panel_a_run
 from outputs.picture import Picture
 from outputs.style import (
     BLACK,
+    GREY,
     PANELS_A_ROW,
     Sheet,
     handle,
@@ -77,7 +78,9 @@ def distribution_picture(page: Page) -> Picture:
     subtitle = (
         f"Loss by path, % of opening balance as of {page.marks.as_of}; {LOSS_LABELS['ultimate_loss']}; run-off included"
     )
-    sheet = new_sheet(title, subtitle, page.marks, 1.75 * len(page.styles) + 0.4)
+    told = [plots.TAIL_WORDS, plots.ERROR_WORDS]
+    sheet = new_sheet(title, subtitle, page.marks, 1.75 * len(page.styles) + 0.4, legend=told)
+    sheet.legend([plots.tail_handle(), handle(linestyle="none")], told)
     axes_list = panels(sheet.figure, len(page.styles), columns=1, share=(True, False))
     for axes, (run, style) in zip(axes_list, page.styles.items(), strict=True):
         plots.plot_loss_distribution(axes, data[data["run"] == run], style)
@@ -134,6 +137,8 @@ def _exceedance_sheet(page: Page, words: tuple[str, str]) -> Sheet:
         handles = [handle(color=style.colour, marker=style.marker, **HOLLOW) for style in first.values()]
         handles += [handle(color=BLACK, linestyle=scenario_line(place)) for place in range(len(scenarios))]
         labels = [label.removeprefix(f"{scenarios[0]} / ") for label in first] + scenarios
+    handles.append(handle(color=GREY, **plots.THIN_LINE, **plots.THIN_DOT))
+    labels.append(f"unreliable: fewer than ten{' effective' if has_weights(page.dataset) else ''} paths beyond")
     sheet = new_sheet(*words, page.marks, 4.3, legend=labels)
     sheet.legend(handles, [plain(label) for label in labels])
     return sheet

@@ -13,7 +13,7 @@ from outputs.figure_money import QUANTITIES
 from outputs.money_views import hours_words
 from outputs.page import FAN_LABELS, Page, grey_bands, legend_from
 from outputs.picture import Picture
-from outputs.plots_strategies import strategy_styles
+from outputs.plots_strategies import BOX_WORDS, strategy_styles
 from outputs.servicing import has_pool
 from outputs.strategies import INCIDENT_COUNT
 from outputs.style import WIDTH, RunStyle, even_columns, new_sheet, panel_rows, panel_width, panels, wrap
@@ -171,13 +171,14 @@ def incident_picture(page: Page) -> Picture:
     )
     rows = (len(styles) + plots_strategies.GAP) * data["scenario"].nunique()
     height = panel_rows(len(kinds), LADDERS_A_ROW) * (0.75 + 0.16 * rows)
-    sheet = new_sheet(title, subtitle, page.marks, height, legend=list(styles))
+    sheet = new_sheet(title, subtitle, page.marks, height, legend=[*styles, *BOX_WORDS])
     axes_list = panels(sheet.figure, len(kinds), columns=LADDERS_A_ROW, share=(False, True))
     for axes, kind in zip(axes_list, kinds, strict=True):
         plots_strategies.plot_incidents(axes, data[data["incident"] == kind], styles)
         axes.set_title(wrap(kind.replace("_", " "), panel_width(len(kinds), LADDERS_A_ROW)))
         axes.set_xlabel("number of incidents")
-    sheet.legend(*plots_strategies.strategy_handles(styles))
+    handles, labels = plots_strategies.strategy_handles(styles)
+    sheet.legend([*handles, *plots_strategies.box_handles()], [*labels, *BOX_WORDS])
     caption = (
         "The mark is the mean over paths, the thick line holds the middle 50 % and the thin one the middle 90 %. Paths "
         "differ by the teams' own factor as well as by chance and by how much work there was. The data say on how many "

@@ -11,7 +11,14 @@ from outputs import figure_strategies, plots_strategies
 from outputs.measures import Loss
 from outputs.page import Page
 from outputs.picture import Picture
-from outputs.plots_strategies import MARK_SIZE, SMALL_MARK, strategy_handles, strategy_styles
+from outputs.plots_strategies import (
+    FRONTIER_WORDS,
+    MARK_SIZE,
+    SMALL_MARK,
+    frontier_handles,
+    strategy_handles,
+    strategy_styles,
+)
 from outputs.strategies import several_strategies, strategy_differences
 from outputs.style import GREY, PANELS_A_ROW, RunStyle, Sheet, handle, new_sheet, panel_rows, panel_width, panels, wrap
 from outputs.wording import percent, percent_level
@@ -100,7 +107,7 @@ def frontier_picture(page: Page, loss: Loss = "ultimate_loss") -> Picture:
     styles = strategy_styles([str(name) for name in page.dataset["strategy"].values])
     scenarios = list(dict.fromkeys(data["run"]))
     height = FRONTIER_HEIGHT * panel_rows(len(scenarios))
-    sheet = new_sheet(title, subtitle, page.marks, height, legend=list(styles))
+    sheet = new_sheet(title, subtitle, page.marks, height, legend=[*styles, *FRONTIER_WORDS])
     axes_list = panels(sheet.figure, len(scenarios), share=(False, False))
     for axes, scenario in zip(axes_list, scenarios, strict=True):
         plots_strategies.plot_frontier(axes, data[data["run"] == scenario], styles)
@@ -108,7 +115,8 @@ def frontier_picture(page: Page, loss: Loss = "ultimate_loss") -> Picture:
         axes.set_xlabel("cost, % of opening balance")
     _left_labels(axes_list, f"ES {level}, % of opening balance")
     above = {name for _, part in data.groupby("run") for name in plots_strategies.far_above(part)}
-    sheet.legend(*strategy_handles(styles))
+    handles, labels = strategy_handles(styles)
+    sheet.legend([*handles, *frontier_handles()], [*labels, *FRONTIER_WORDS])
     caption = (
         "Down and to the left is better. The dashed line joins the strategies that no other beats on both axes. Lines "
         "through the marks are one standard error each way of each figure by itself: strategies share their paths, so "

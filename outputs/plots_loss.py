@@ -25,6 +25,11 @@ CURVE_MARKS: Final = 4
 """Markers of a strategy on a curve."""
 CURVE_MARK: Final[dict[str, Any]] = {"linestyle": "none", "markersize": 5.0, "markerfacecolor": "white"}
 TAIL_HATCH: Final = "//////"
+TAIL_WORDS: Final = "paths beyond VaR 99 %, whose mean is ES 99 %"
+ERROR_WORDS: Final = "\N{PLUS-MINUS SIGN}: one standard error of the simulation"
+THIN_LINE: Final[dict[str, Any]] = {"linewidth": 0.7}
+THIN_DOT: Final[dict[str, Any]] = {"marker": ".", "markersize": 3.5}
+"""Of a curve, and of its steps, where too few paths lie beyond."""
 FLOOR_OF_ONE_STEP: Final = 0.1
 """Lower end of the probability axis where every curve is one step from 1 to 0."""
 SHOWN_PROBABILITY: Final = 1e-5
@@ -77,6 +82,13 @@ def plot_loss_distribution(axes: Axes, table: pandas.DataFrame, style: RunStyle)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0.0, **heading)
     axes.grid(visible=False, axis="x")
     return axes
+
+
+def tail_handle() -> Any:
+    """Handle of a legend that says what is hatched on grey: `TAIL_WORDS`."""
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor="#efefef", edgecolor=BLACK, hatch=TAIL_HATCH, linewidth=0.4)
 
 
 def shown_end(table: pandas.DataFrame) -> float:
@@ -160,9 +172,9 @@ def _plot_steps(axes: Axes, curve: pandas.DataFrame, style: RunStyle, lowest: fl
     if style.marker:
         places = _mark_places(probability[: first + 1], style.marker)
         axes.plot(losses[places], probability[places], style.marker, **CURVE_MARK, color=style.colour)
-    axes.plot(losses[first:], probability[first:], linewidth=0.7, **steps)
+    axes.plot(losses[first:], probability[first:], **steps, **THIN_LINE)
     dots = curve["unreliable"].to_numpy() & (curve["probability"].to_numpy() > 0.0)
-    axes.plot(losses[dots], probability[dots], ".", color=style.colour, markersize=3.5)
+    axes.plot(losses[dots], probability[dots], color=style.colour, linestyle="none", **THIN_DOT)
 
 
 def _mark_places(probability: np.ndarray[Any, Any], marker: str) -> np.ndarray[Any, Any]:

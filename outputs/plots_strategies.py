@@ -37,6 +37,14 @@ LEAST_REACH: Final = 0.001
 """Percent of opening balance: what no figure shows is no difference, and no axis is stretched to show it."""
 BOX_LINES: Final = (1.2, 4.5)
 """Widths of the lines from 5 to 95 % and from 25 to 75 %."""
+BOX_WORDS: Final = ("5 % to 95 % of paths", "25 % to 75 % of paths", "mean")
+BEST_LINE: Final[dict[str, Any]] = {"color": GREY, "linewidth": 1.2, "linestyle": (0, (4, 2))}
+FRONTIER_WORDS: Final = (
+    "beaten by no other on both axes",
+    "one standard error each way",
+    "ES unreliable: few paths",
+)
+"""What the line, the bars and hollow marks of the frontier are."""
 
 
 def strategy_styles(names: Sequence[str]) -> dict[str, tuple[RunStyle, str]]:
@@ -51,6 +59,19 @@ def strategy_handles(styles: Mapping[str, tuple[RunStyle, str]]) -> tuple[list[A
         for style, marker in styles.values()
     ]
     return handles, [plain(name) for name in styles]
+
+
+def box_handles() -> list[Any]:
+    """Handles of a legend that says what thin and thick lines and marks of incidents are: `BOX_WORDS`."""
+    lines = [handle(color=GREY, linewidth=width, solid_capstyle="butt") for width in BOX_LINES]
+    return [*lines, handle(color=GREY, marker="o", markerfacecolor="white", markersize=MARK_SIZE, linestyle="none")]
+
+
+def frontier_handles() -> list[Any]:
+    """Handles of a legend that says what line, bars and hollow marks of a frontier are: `FRONTIER_WORDS`."""
+    cross = handle(color=GREY, marker="+", markersize=11.0, markeredgewidth=1.2, linestyle="none")
+    hollow = handle(color=GREY, marker="o", markerfacecolor="white", markersize=MARK_SIZE, linestyle="none")
+    return [handle(**BEST_LINE), cross, hollow]
 
 
 def plot_differences(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tuple[RunStyle, str]]) -> Axes:
@@ -180,7 +201,7 @@ def plot_frontier(axes: Axes, table: pandas.DataFrame, styles: Mapping[str, tupl
     Axes
     """
     best = table[table["efficient"]].sort_values("cost")
-    axes.plot(best["cost"], best["shortfall"], color=GREY, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
+    axes.plot(best["cost"], best["shortfall"], zorder=1, **BEST_LINE)
     far = far_above(table)
     for row in table.itertuples():
         style, marker = styles[row.strategy]

@@ -155,6 +155,18 @@ def test_distribution_holds_every_path_and_the_measures_of_the_summary(results: 
     assert marks["severely_adverse", "ES 99 %"] == pytest.approx(table["severely_adverse", "expected_shortfall", 0.99])
 
 
+def test_histograms_and_curves_alone_say_what_is_hatched_and_what_is_thin(pictures: dict[str, Picture]) -> None:
+    (told,) = pictures["loss_distribution"].figure.legends
+    assert [text.get_text() for text in told.get_texts()] == [
+        "paths beyond VaR 99 %, whose mean is ES 99 %",
+        "\N{PLUS-MINUS SIGN}: one standard error of the simulation",
+    ]
+    assert told.get_patches()[0].get_hatch()
+    (told,) = pictures["exceedance_curve"].figure.legends
+    assert told.get_texts()[-1].get_text() == "unreliable: fewer than ten paths beyond"
+    assert told.get_lines()[-1].get_linewidth() < 1.0
+
+
 def test_exceedance_keeps_first_and_last_path_and_marks_thin_tails(results: xr.Dataset) -> None:
     data = figure_data.exceedance(results)
     for _, curve in data.groupby("run"):

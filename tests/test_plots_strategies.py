@@ -395,7 +395,28 @@ def test_exceedance_curves_of_a_strategy_have_its_colour_and_marker_and_those_of
         marks = [line for line in axes.lines if line.get_marker() == marker and line.get_color() == look.colour]
         assert len(marks) == 2
     labels = [text.get_text() for text in picture.figure.legends[0].get_texts()]
-    assert labels == [*ladders, "baseline", "severely_adverse"]
+    assert labels[:-1] == [*ladders, "baseline", "severely_adverse"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("incidents", ["5 % to 95 % of paths", "25 % to 75 % of paths", "mean"]),
+        (
+            "strategy_frontier",
+            ["beaten by no other on both axes", "one standard error each way", "ES unreliable: few paths"],
+        ),
+    ],
+)
+def test_a_picture_alone_says_what_its_lines_and_marks_are(
+    name: str, words: list[str], pictures: dict[str, Picture]
+) -> None:
+    (legend,) = pictures[name].figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*LADDERS, *words]
+    shown = legend.get_lines()[len(LADDERS) :]
+    if name == "incidents":
+        assert [line.get_linewidth() for line in shown[:2]] == list(plots_strategies.BOX_LINES)
+    assert shown[-1].get_markerfacecolor() == "white"
 
 
 def test_a_strategy_that_costs_and_changes_nothing_is_drawn() -> None:

@@ -236,6 +236,13 @@ def test_too_few_paths_give_no_verdict_and_certainty_does() -> None:
     assert two_sided(replace(sure, standard_error=1.0), sample) == pytest.approx(2 * norm.cdf(-1.0))
 
 
+def test_a_winner_that_was_not_tested_was_open() -> None:
+    untested = {"p_value": math.nan, "fresh_value": -1.0}
+    assert strategies_retest._outcome(untested, 0.001) == "was open"
+    assert strategies_retest._outcome({**untested, "p_value": 0.01}, 0.001) == "holds"
+    assert strategies_retest._outcome({**untested, "p_value": 0.01}, math.nan) == "does not hold"
+
+
 def test_strategies_that_do_not_differ_are_seldom_told_apart() -> None:
     """300 studies of three strategies whose losses have one law: at most 5 % may have a verdict.
 

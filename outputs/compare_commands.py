@@ -192,5 +192,5 @@ def _written(
     with new_folder(out, force=False) as building:
         for name, table in tables.items():
             write_text(building / TABLES / f"{name}.csv", to_csv(table))
-        write_figures(building / FIGURES, draw_comparison(found, run_id))
+        write_figures(building / FIGURES, draw_comparison(found, run_id, rendered=True))
     return tuple(sorted(path for path in out.absolute().rglob("*") if path.is_file()))

@@ -6,7 +6,8 @@ Neither leaves a trace in matplotlib's state, and the same result gives the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Picture", "draw_comparison", "draw_pictures", "write_figures"]
 
 
-def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> tuple[Picture, ...]:
+def draw_pictures(
+    dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None, *, rendered: bool = False
+) -> tuple[Picture, ...]:
     """Draw all pictures of a result.
 
     Parameters
@@ -41,6 +44,8 @@ def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None =
         Shown in every footer.
     history : xr.Dataset, optional
         Macro history, as `outputs.figure_data.macro_paths` takes it.
+    rendered : bool
+        Render each picture as soon as it is drawn and empty its figure: one figure is in memory at a time.
 
     Returns
     -------
@@ -51,25 +56,28 @@ def draw_pictures(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None =
         each where there are any.
     """
     page = _page(dataset, run_id, history)
-    with look():
-        pictures = (
-            *(build(page) for build in (*BUILDERS, *MONEY_BUILDERS)),
-            *strategy_pictures(page),
-            *collection_pictures(page),
-        )
-        for picture in pictures:
-            _settle(picture.figure)
-    return pictures
+    plain = (build(page) for build in (*BUILDERS, *MONEY_BUILDERS))
+    return tuple(_drawn(chain(plain, strategy_pictures(page), collection_pictures(page)), rendered=rendered))
 
 
-def draw_comparison(found: Comparison, run_id: str) -> tuple[Picture, ...]:
+def draw_comparison(found: Comparison, run_id: str, *, rendered: bool = False) -> tuple[Picture, ...]:
     """Draw the pictures of a comparison of strategies: those of `draw_pictures` that tell strategies apart."""
     page = _page(found.dataset, run_id)
-    with look():
-        pictures = (*strategy_pictures(page, found.differences, found.loss), *collection_pictures(page))
-        for picture in pictures:
+    pictures = chain(strategy_pictures(page, found.differences, found.loss), collection_pictures(page))
+    return tuple(_drawn(pictures, rendered=rendered))
+
+
+def _drawn(pictures: Iterator[Picture], *, rendered: bool) -> Iterator[Picture]:
+    """Pictures one after the other, each laid out, and rendered before the next is begun if it is to be."""
+    while True:
+        with look():
+            picture = next(pictures, None)
+            if picture is None:
+                return
             _settle(picture.figure)
-    return pictures
+        if rendered:
+            picture.render()
+        yield picture
 
 
 def _page(dataset: xr.Dataset, run_id: str, history: xr.Dataset | None = None) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas
@@ -37,26 +37,24 @@ LADDERS_A_ROW: Final = 2
 """Panels of ladders in a row: names of rungs and figures need room."""
 
 
-def collection_pictures(page: Page) -> tuple[Picture, ...]:
+def collection_pictures(page: Page) -> Iterator[Picture]:
     """Queues of pools, what rungs do, incidents: each where the result tells of it."""
+    yield from queue_pictures(page)
     ladders = figure_strategies.rung_totals(page.dataset) if "rung_asked_mean" in page.dataset else pandas.DataFrame()
-    hurt = INCIDENT_COUNT in page.dataset and bool((page.dataset[INCIDENT_COUNT] > 0).any())
-    return (
-        *queue_pictures(page),
-        *(() if ladders.empty else (ladder_picture(page, ladders),)),
-        *((incident_picture(page),) if hurt else ()),
-    )
+    if not ladders.empty:
+        yield ladder_picture(page, ladders)
+    if INCIDENT_COUNT in page.dataset and bool((page.dataset[INCIDENT_COUNT] > 0).any()):
+        yield incident_picture(page)
 
 
-def queue_pictures(page: Page) -> tuple[Picture, ...]:
+def queue_pictures(page: Page) -> Iterator[Picture]:
     """A picture a pool; none where no run has a pool that anybody could ask."""
     if not has_pool(page.dataset):
-        return ()
+        return
     data = figure_money.queues(page.dataset)
-    if data.empty:
-        return ()
-    pools = list(dict.fromkeys(data["pool"]))
-    return tuple(_queue_picture(page, pool, data[data["pool"] == pool], alone=len(pools) == 1) for pool in pools)
+    pools = [] if data.empty else list(dict.fromkeys(data["pool"]))
+    for pool in pools:
+        yield _queue_picture(page, pool, data[data["pool"] == pool], alone=len(pools) == 1)
 
 
 def _queue_picture(page: Page, pool: str, data: pandas.DataFrame, *, alone: bool) -> Picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas
@@ -35,7 +35,7 @@ TOLD_APART, OPEN, UNTESTED = "told apart from the baseline", "not told apart", "
 
 def strategy_pictures(
     page: Page, differences: pandas.DataFrame | None = None, loss: Loss = "ultimate_loss"
-) -> tuple[Picture, ...]:
+) -> Iterator[Picture]:
     """Differences to the baseline and the frontier of costs; none where there is one strategy.
 
     Parameters
@@ -44,9 +44,10 @@ def strategy_pictures(
         Of `strategies.strategy_differences`, where the caller has it already.
     """
     if not several_strategies(page.dataset):
-        return ()
+        return
     table = strategy_differences(page.dataset, loss) if differences is None else differences
-    return differences_picture(page, table), frontier_picture(page, loss)
+    yield differences_picture(page, table)
+    yield frontier_picture(page, loss)
 
 
 def differences_picture(page: Page, differences: pandas.DataFrame) -> Picture:

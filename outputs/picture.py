@@ -56,3 +56,8 @@ class Picture:
             buffer = io.BytesIO()
             self.figure.savefig(buffer, format="png", metadata=PNG_METADATA)
         return buffer.getvalue()
+
+    def render(self) -> None:
+        """Keep the figure as SVG and PNG and empty it: its lines and letters take many times as much memory."""
+        _ = self.svg, self.png
+        self.figure.clear()

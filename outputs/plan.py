@@ -28,7 +28,7 @@ from simulator.rehearsal import Rehearsal, Span, simulation_span
 if TYPE_CHECKING:
     from simulator.engine import RunSize
     from simulator.study import StudyInputs
-    from simulator.trial import Kernels, Trial
+    from simulator.trial import Kernels
 
 MOST_PATHS: Final = 2048
 """Paths of which the files are rehearsed at the most."""
@@ -80,14 +80,14 @@ class Plan:
 
 
 def make_plan(
-    inputs: StudyInputs, size: RunSize, need: Need, *, kernels: Kernels, trial: Trial, rehearsal: Rehearsal, book: float
+    inputs: StudyInputs, size: RunSize, need: Need, *, kernels: Kernels, rehearsal: Rehearsal, book: float
 ) -> Plan:
     """Put together what was measured, and rehearse the files; see `Plan` for what is what."""
     simulation = simulation_span(inputs, rehearsal)
-    return Plan(inputs, size, need, kernels, book, simulation, _files(inputs, trial, rehearsal), rehearsal)
+    return Plan(inputs, size, need, kernels, book, simulation, _files(inputs, rehearsal), rehearsal)
 
 
-def _files(inputs: StudyInputs, trial: Trial, rehearsal: Rehearsal) -> Files:
+def _files(inputs: StudyInputs, rehearsal: Rehearsal) -> Files:
     """Time and size of the files of all paths, from those of some."""
     paths = inputs.study.paths
     many = min(paths, MOST_PATHS)
@@ -95,7 +95,8 @@ def _files(inputs: StudyInputs, trial: Trial, rehearsal: Rehearsal) -> Files:
     if paths >= 2 * many:
         fewer, _, _ = _published(rehearsal, FEW_PATHS)
         seconds += (paths - many) * max(seconds - fewer, 0.0) / (many - FEW_PATHS)
-    return Files(seconds, Output(round(results + paths * stored_a_path(inputs, trial)), documents))
+    a_path = sum(stored_a_path(rehearsal.results).values())
+    return Files(seconds, Output(round(results + paths * a_path), documents))
 
 
 def _published(rehearsal: Rehearsal, paths: int) -> tuple[float, int, int]:
@@ -110,7 +111,7 @@ def _published(rehearsal: Rehearsal, paths: int) -> tuple[float, int, int]:
         seconds = time.perf_counter() - started
         sizes = {path: path.stat().st_size for path in written}
         (file,) = (path for path in written if path.name == RESULTS)
-        return seconds, sizes[file] - stored_by_path(file), sum(sizes.values()) - sizes[file]
+        return seconds, sizes[file] - sum(stored_by_path(file).values()), sum(sizes.values()) - sizes[file]
 
 
 def _repeated(results: xr.Dataset, paths: int) -> xr.Dataset:

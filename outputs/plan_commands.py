@@ -160,7 +160,7 @@ def show_plan(inputs: StudyInputs, size: RunSize, folder: Path, limit: int | Non
     VOICE.say("Rehearsing some paths, then pictures, report and files ...")
     with progress_bars(few[0].runs()) as advance:
         rehearsal = interruptible(lambda: rehearse(inputs, few, advance))
-    plan = make_plan(inputs, size, need, kernels=kernels, trial=trial, rehearsal=rehearsal, book=book)
+    plan = make_plan(inputs, size, need, kernels=kernels, rehearsal=rehearsal, book=book)
     faults = shortages(inputs, need, trial, size, folder, limit)
     checked = _allowed(limit)
     told = (checked, folder, free_disk(folder), faults)

@@ -116,7 +116,7 @@ def report_inputs(
         title=inputs.study.title or inputs.study.name,
         results=results,
         facts=facts,
-        pictures=draw_pictures(results, facts.run_id, history),
+        pictures=draw_pictures(results, facts.run_id, history, rendered=True),
         load_report=inputs.tape.report,
         provenance=rows,
         assumptions={macro.name: macro.assumptions for macro in inputs.macro_paths()},

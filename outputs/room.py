@@ -7,24 +7,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import xarray as xr
+
 from outputs.quantities import bytes_text
 from outputs.store import PORTION_BYTES, stored_by_path, write_results
 from scenarios.errors import Fault
 from scenarios.schema import Study, SyntheticPortfolio
 from simulator.machine import Room, free_disk
 from simulator.plan import Need, Publishing
+from simulator.shapes import by_run
 
 if TYPE_CHECKING:
     from simulator.engine import RunSize
     from simulator.study import StudyInputs
     from simulator.trial import Trial
 
-PUBLISHING: Final = Publishing(nbytes=125 << 20, variables=3.0, table=PORTION_BYTES)
-"""Memory of matplotlib, pictures, tables and the report, measured; `tests/test_plan.py` holds a run to it. Tables by
-month hold three arrays as large as a variable of the book at once."""
+PUBLISHING: Final = Publishing(nbytes=90 << 20, run=5 << 19, variables=3.0, table=PORTION_BYTES)
+"""Memory of matplotlib, pictures, tables and the report, measured; `tests/test_plan.py` holds runs to it. Of a scenario
+under a strategy it is a panel's pixels in the tallest picture, and its share of what is drawn and kept until it is
+written. Tables by month hold three arrays as large as a variable of the book at once."""
 
-DOCUMENTS: Final = 6 << 20
-"""Bytes of report, pictures and tables: 4 to 5 MiB as measured; they hardly depend on the study."""
+DOCUMENTS: Final = 4 << 20
+"""Bytes of report, pictures and tables whatever the number of scenarios and strategies, rather too many."""
+
+DOCUMENTS_A_RUN: Final = 1 << 20
+"""Bytes more of them for each scenario under each strategy, which has a panel of its own in most pictures; measured on
+runs of one strategy to eight."""
 
 TAPE_SHARE: Final = 0.125
 """Share of a tape's bytes in memory that it takes in a file, compressed: a tenth as measured."""
@@ -134,13 +142,24 @@ class Output:
 
 def most_output(inputs: StudyInputs, need: Need) -> int:
     """Bytes that the files cannot exceed: nothing is compressed."""
-    return need.dataset + tape_bytes(inputs) + DOCUMENTS
+    return need.dataset + tape_bytes(inputs) + documents_bytes(inputs)
 
 
 def output_size(inputs: StudyInputs, trial: Trial) -> Output:
-    """Size of a run's files, from a trial."""
-    by_path = inputs.study.paths * stored_a_path(inputs, trial)
-    return Output(round(by_path + TAPE_SHARE * tape_bytes(inputs)), DOCUMENTS)
+    """Size of a run's files, from a trial, which is of one scenario under one strategy."""
+    runs = number_of_runs(inputs)
+    a_path = sum(nbytes * (runs if by_run(name) else 1) for name, nbytes in stored_a_path(trial.results).items())
+    return Output(round(inputs.study.paths * a_path + TAPE_SHARE * tape_bytes(inputs)), documents_bytes(inputs))
+
+
+def number_of_runs(inputs: StudyInputs) -> int:
+    """Scenarios times strategies: panels of most pictures."""
+    return len(inputs.scenarios) * len(inputs.strategies)
+
+
+def documents_bytes(inputs: StudyInputs) -> int:
+    """Bytes of report, pictures and tables, roughly and rather too many."""
+    return DOCUMENTS + number_of_runs(inputs) * DOCUMENTS_A_RUN
 
 
 def tape_bytes(inputs: StudyInputs) -> int:
@@ -148,12 +167,12 @@ def tape_bytes(inputs: StudyInputs) -> int:
     return sum(int(column.nbytes) for column in inputs.tape.columns.values())
 
 
-def stored_a_path(inputs: StudyInputs, trial: Trial) -> float:
-    """Bytes that a path of all scenarios takes in a results file, compressed as it is there."""
+def stored_a_path(results: xr.Dataset) -> dict[str, float]:
+    """Bytes that a path of each variable takes in a results file, compressed as it is there."""
     with tempfile.TemporaryDirectory(prefix="carstress-") as folder:
         file = Path(folder) / "trial.nc"
-        write_results(file, trial.results)
-        return float(len(inputs.scenarios) * stored_by_path(file) / trial.results.sizes["path"])
+        write_results(file, results)
+        return {name: nbytes / results.sizes["path"] for name, nbytes in stored_by_path(file).items()}
 
 
 def disk_shortage(nbytes: int, folder: Path) -> Fault | None:

@@ -131,11 +131,11 @@ def write_results(path: Path, results: xr.Dataset) -> None:
     described.to_netcdf(path, group="/results", engine=ENGINE, encoding=_encoding(described))
 
 
-def stored_by_path(path: Path) -> int:
-    """Bytes that the variables by path of a results file take, compressed."""
+def stored_by_path(path: Path) -> dict[str, int]:
+    """Bytes that each variable by path of a results file takes, compressed."""
     with h5py.File(path) as file:
         group = file["results"]
-        return sum(item.id.get_storage_size() for item in group.values() if _has_path(item))
+        return {str(name): item.id.get_storage_size() for name, item in group.items() if _has_path(item)}
 
 
 def _has_path(item: Any) -> bool:

@@ -36,6 +36,8 @@ class Publishing:
     ----------
     nbytes : int
         Whatever the study.
+    run : int
+        For each scenario under each strategy: its panels.
     variables : float
         For each path as much as so many variables of the book over all months and scenarios.
     table : int
@@ -43,6 +45,7 @@ class Publishing:
     """
 
     nbytes: int
+    run: int
     variables: float
     table: int
 
@@ -117,7 +120,8 @@ def memory_need(inputs: StudyInputs, size: RunSize, trial: Trial, publishing: Pu
     block = min(BLOCKS_AT_ONCE * cut.path_block, paths)  # only one is kept at a time: rather too much than too little
     tape = sum(column.nbytes for column in inputs.tape.columns.values())
     fixed, by_path = _dataset(inputs, trial, sizes)
-    told = publishing.variables * len(inputs.scenarios) * len(inputs.strategies) * Shape((sizes["month"],)).nbytes
+    runs = len(inputs.scenarios) * len(inputs.strategies)
+    told = publishing.variables * runs * Shape((sizes["month"],)).nbytes
     return Need(
         program=PROGRAM + tape if process.held is None else process.held,
         told=process.held is not None,
@@ -129,7 +133,8 @@ def memory_need(inputs: StudyInputs, size: RunSize, trial: Trial, publishing: Pu
         further=_further(inputs, sizes),
         # What the book took before is free again by then, but the allocator keeps it.
         publishing=round(trial.book.kept + trial.stored + min(tape, publishing.table) + paths * told)
-        + publishing.nbytes,
+        + publishing.nbytes
+        + runs * publishing.run,
         so_far=process.peak or 0,
         paths=paths,
         path=by_path + told,

@@ -65,7 +65,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take most of a small run's time; tests that look at other things leave them out."""
-    monkeypatch.setattr(outputs.publish, "draw_pictures", lambda *_: ())
+    monkeypatch.setattr(outputs.publish, "draw_pictures", lambda *_, **__: ())
 
 
 def nothing_left(folder: Path) -> bool:

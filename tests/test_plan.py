@@ -261,6 +261,17 @@ def test_files_without_room_on_the_disk_are_refused(here: Path, monkeypatch: pyt
     assert "expected at most 1.0 MiB, what is free on that disk. Choose a folder on another disk" in answer.err
 
 
+def test_the_files_of_each_strategy_count(here: Path) -> None:
+    """What varies with the run is stored once a strategy, the factors' draws once a study."""
+    one, two = (inputs_of(here, text) for text in (POOLED, POOLED.replace("_us]", "_us, phone_first]")))
+    trial = try_out(two, SIZE)
+    stored, factors = room.stored_a_path(trial.results), room.stored_a_path(trial.results)["global_factor"]
+    a_run = sum(stored.values()) - factors
+    more = room.output_size(two, trial).results - room.output_size(one, trial).results
+    assert more == pytest.approx(2 * one.study.paths * a_run, abs=2)
+    assert room.output_size(two, trial).documents > room.output_size(one, trial).documents
+
+
 def test_compression_counts_before_a_disk_is_called_full(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Room for the files as they will be, though not for all that they hold: the run goes on."""
     inputs = inputs_of(here, SMALL_STUDY.replace("paths: 100", "paths: 3000"))
@@ -275,7 +286,7 @@ def test_where_nobody_knows_what_is_free_the_run_says_so_and_starts(
     here: Path, monkeypatch: pytest.MonkeyPatch, limit: str, said: bool
 ) -> None:
     monkeypatch.setattr(machine, "free_memory", lambda: None)
-    monkeypatch.setattr(outputs.publish, "draw_pictures", lambda *_: ())
+    monkeypatch.setattr(outputs.publish, "draw_pictures", lambda *_, **__: ())
     study_file(here, SMALL_STUDY.replace("paths: 100", "paths: 10"))
     words = ("--memory-limit", limit) if limit else ()
     answer = carstress("run", "study.yaml", "--out", "r", *words)
@@ -323,8 +334,11 @@ RUNS = {
     "many paths": SMALL_STUDY.replace("paths: 100", "paths: 6000").replace("months: 6", "months: 24"),
     "pooled": POOLED.replace("loans: 200", "loans: 60000").replace("paths: 100", "paths: 4"),
     "uncertain": UNCERTAIN.replace("paths: 100", "paths: 2000").replace("months: 6", "months: 36"),
+    "strategies": SMALL_STUDY.replace("us_near_prime", "us_subprime").replace("months: 6", "months: 18")
+    + "strategies: [reference_us, phone_first, early_warning, none, outsource_and_sell, restructure_first]\n",
 }
-"""Where the Dataset is large; where two workers hold the whole of a large book; where many parts become one."""
+"""Where the Dataset is large; where two workers hold the whole of a large book; where many parts become one; where
+pictures have many panels."""
 
 
 @pytest.fixture(scope="module")
@@ -345,5 +359,5 @@ def test_a_run_takes_what_its_plan_says(tmp_path: Path, kernels: Mapping[str, st
     sizes = {name: len(content) for name, content in files_below(tmp_path / "r").items()}
     assert output["bytes"] == pytest.approx(sum(sizes.values()), rel=FILES_BAND)
     assert output["results_bytes"] == pytest.approx(sizes["results.nc"], rel=FILES_BAND)
-    assert sum(sizes.values()) - sizes["results.nc"] < room.DOCUMENTS
+    assert sum(sizes.values()) - sizes["results.nc"] < room.documents_bytes(inputs_of(tmp_path, RUNS[kind]))
     assert plan["seconds"]["compile_now"] == plan["seconds"]["compile_every_run"] == 0.0

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+import outputs.figures
 from drawn_texts import drawn_texts
 from outputs import figure_data, figure_money, measures, plots, style
 from outputs.csv_text import to_csv
@@ -379,6 +380,25 @@ def test_same_result_same_bytes_whatever_the_settings(
             assert picture.svg == pictures[picture.name].svg
         assert again[-1].png == pictures[again[-1].name].png
         assert settings_in_force() == before
+
+
+def test_a_rendered_picture_is_the_same_and_its_figure_is_given_up_before_the_next(
+    monkeypatch: pytest.MonkeyPatch, pictures: dict[str, Picture], results: xr.Dataset, history: xr.Dataset
+) -> None:
+    drawn: list[Figure] = []
+
+    def settle(figure: Figure) -> None:
+        assert not any(other.axes or other.texts for other in drawn), "two figures in memory"
+        drawn.append(figure)
+        figure.get_layout_engine().execute(figure)
+        figure.set_layout_engine(None)
+
+    monkeypatch.setattr(outputs.figures, "_settle", settle)
+    found = draw_pictures(results, RUN_ID, history, rendered=True)
+    assert len(drawn) == len(found)
+    assert {picture.name: picture.svg for picture in found} == {name: each.svg for name, each in pictures.items()}
+    assert found[-1].png == pictures[found[-1].name].png
+    assert all(not picture.figure.axes for picture in found)
 
 
 def test_files_name_no_time_and_no_program(pictures: dict[str, Picture], tmp_path: Path) -> None:

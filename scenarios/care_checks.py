@@ -81,7 +81,7 @@ def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
             return True
     names = [(one.get(key), other.get(key)) for key in ("regions", "tiers")]
     return any(
-        isinstance(left, list | tuple) and isinstance(right, list | tuple) and not set(left) & set(right)
+        isinstance(left, list | tuple) and isinstance(right, list | tuple) and not any(name in right for name in left)
         for left, right in names
     )
 

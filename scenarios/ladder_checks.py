@@ -52,7 +52,7 @@ def ladder_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
 def _pool_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     """A pool with no capacity or two, one that does not exist or that nobody uses, and work that takes no time."""
     pools = mapping(data, "pools")
-    used = {rung.get("pool") for _, rung in (*rungs_of(data), *care_rungs(data))}
+    used = [rung.get("pool") for _, rung in (*rungs_of(data), *care_rungs(data))]  # of any type, so no set
     for name, pool in pools.items():
         if isinstance(pool, Mapping):
             yield from _capacity_problems(str(name), pool)
@@ -285,7 +285,7 @@ def _incident_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(("incidents", "suspension_months"), found, expected, remedy)
     for place, rung in rungs if field else ():
         pool = rung.get("pool")
-        if rung.get("action") in ("visit", "repossession") and pool in pools and pool not in field:
+        if rung.get("action") in ("visit", "repossession") and pool in list(pools) and pool not in field:
             found = f"rung {label_of(rung)} goes on while field work is suspended: pool {pool} is no field pool"
             remedy = f"Write `field: true` in pools.{pool}."
             yield Problem(("ladder", place, "pool"), found, "a pool with `field: true`", remedy)

@@ -334,8 +334,11 @@ def _parts(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 
 def _labels(data: Mapping[str, Any]) -> list[str]:
+    """Labels of the buckets; none where one is malformed, which is reported elsewhere."""
     buckets = data.get("buckets")
-    return list(buckets.get("labels") or ()) if isinstance(buckets, Mapping) else []
+    labels = buckets.get("labels") if isinstance(buckets, Mapping) else None
+    sound = isinstance(labels, list | tuple) and all(isinstance(label, str) for label in labels)
+    return list(labels) if labels and sound else []
 
 
 def _matrix_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -363,13 +366,13 @@ def _reachable(labels: Sequence[str], origin: object) -> Sequence[str]:
 
 
 def _effect_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
-    seen = set()
+    seen: list[tuple[Any, Any]] = []  # of any types, so no set
     for place, effect in enumerate(_parts(data, "macro_sensitivity")):
         pair = (effect.get("cause"), effect.get("variable"))
         if pair in seen:
             found = f"the effect of {pair[1]} on {pair[0]} a second time"
             yield Problem(("macro_sensitivity", place), found, "each effect once")
-        seen.add(pair)
+        seen.append(pair)
 
 
 BY_BUCKET = (("modification", "share_of_cures"), ("repossession", "intensity_per_month"))

@@ -74,6 +74,7 @@ def compare(
     share draws, book, scenarios and parameters; otherwise every reason is told, and the exit code is 3. Nothing is
     written without --out.
     """
+    from outputs.incident_limits import limits_table
     from outputs.measures import as_records
     from outputs.run_folder import check_destination
     from outputs.strategies_join import read_run
@@ -89,13 +90,13 @@ def compare(
     if run2 is not None and fresh is not None:
         raise click.UsageError("--retest runs strategies of one run again; leave RUN2 out.")
     if out is not None:
-        check_destination(out, force=False)
+        check_destination(out, force=None)
     runs = [read_run(find_run(name)) for name in (run, run2) if name is not None]
     dataset, notes = _joined(runs)
     chosen = _with_baseline(dataset, baseline, runs[0].place)
     found = interruptible(lambda: compare_strategies(chosen, loss))
-    notes, tables = (*notes, *comparison_notes(found), *_versions(runs)), found.tables()
     conduct = _conduct(runs)
+    notes, tables = (*notes, *comparison_notes(found), *_versions(runs)), found.tables() | limits_table(conduct)
     document: dict[str, Any] = {"schema": SCHEMA, **comparison_document(found, conduct)}
     document["runs"] = [each.place for each in runs]
     told = [format_comparison(found, measures or MEASURES), *(("", *map(str, conduct)) if conduct else ())]
@@ -189,7 +190,7 @@ def _written(
     from outputs.run_folder import FIGURES, TABLES, new_folder, write_text
 
     run_id = "+".join(dict.fromkeys(str(each.facts["run_id"]) for each in runs))
-    with new_folder(out, force=False) as building:
+    with new_folder(out, force=None) as building:
         for name, table in tables.items():
             write_text(building / TABLES / f"{name}.csv", to_csv(table))
         write_figures(building / FIGURES, draw_comparison(found, run_id, rendered=True))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
+import pandas
 import xarray as xr
 
 from outputs import estimators
@@ -67,6 +68,12 @@ class IncidentResult:
             f"limit {verdict}: {self.scenario} / {self.strategy}: at most {self.bound} for "
             f"each 1,000 opening loans on {found} of paths; at least {self.with_probability_percent:g} %"
         )
+
+
+def limits_table(found: Sequence[IncidentResult]) -> dict[str, pandas.DataFrame]:
+    """Verdicts as a table by the name of its file, a row a constraint and scenario."""
+    columns = [field.name for field in fields(IncidentResult)]
+    return {"incident_limits": pandas.DataFrame([each.record() for each in found], columns=columns)}
 
 
 def strategies_from(text: str) -> tuple[CollectionStrategy | None, ...]:

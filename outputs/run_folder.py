@@ -24,16 +24,16 @@ FIGURES: Final = "figures"
 TABLES: Final = "tables"
 
 
-def check_destination(folder: Path, *, force: bool) -> None:
+def check_destination(folder: Path, *, force: bool | None) -> None:
     """Refuse a folder that a run must not take; cheap, so ask before simulating.
 
     Parameters
     ----------
     folder : Path
         Final name of the run's folder.
-    force : bool
+    force : bool or None
         Whether an earlier run may be replaced. Anything else than a run is never replaced: a mistyped
-        ``--out`` must not delete a home folder.
+        ``--out`` must not delete a home folder. None: the command has no ``--force`` and replaces nothing.
 
     Raises
     ------
@@ -48,14 +48,15 @@ def check_destination(folder: Path, *, force: bool) -> None:
         raise InputError(Fault(str(folder), found, "a place to write to", "Name another with --out.")) from None
 
 
-def _check_name(folder: Path, *, force: bool) -> None:
+def _check_name(folder: Path, *, force: bool | None) -> None:
     if not folder.exists() and not folder.is_symlink():
         return
     if folder.is_symlink() or not folder.is_dir():
         found, remedy = "is a file or a link", "Choose another name with --out."
         raise InputError(Fault(str(folder), found, "a name that is free for a run's folder", remedy))
     if not force:
-        remedy = "Choose another name with --out, or replace it with --force."
+        way_out = "remove it." if force is None else "replace it with --force."
+        remedy = f"Choose another name with --out, or {way_out}"
         raise InputError(Fault(str(folder), "the folder exists already", "a name that is free", remedy))
     if not is_run(folder) and any(folder.iterdir()):
         found = f"the folder exists, is not empty and holds no run ({MANIFEST} of carstress is missing)"
@@ -82,15 +83,15 @@ def is_run(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def new_folder(folder: Path, *, force: bool) -> Iterator[Path]:
+def new_folder(folder: Path, *, force: bool | None) -> Iterator[Path]:
     """A temporary folder that takes its final name when the block ends well, and vanishes when it does not.
 
     Parameters
     ----------
     folder : Path
         Final name; its parents are made.
-    force : bool
-        Replace an earlier run.
+    force : bool or None
+        Replace an earlier run; None as in `check_destination`.
 
     Yields
     ------
@@ -119,7 +120,7 @@ def _umask() -> int:
     return mask
 
 
-def _take_name(building: Path, folder: Path, *, force: bool) -> None:
+def _take_name(building: Path, folder: Path, *, force: bool | None) -> None:
     """Rename; an earlier run steps aside first and is deleted last, so one of both is always whole."""
     _check_name(folder, force=force)
     if not folder.exists():

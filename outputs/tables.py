@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pandas
 import xarray as xr
@@ -35,7 +35,7 @@ from outputs.book_view import averages_table, book_table
 from outputs.business import business_tables
 from outputs.care import care_tables
 from outputs.csv_text import to_csv
-from outputs.incident_limits import IncidentResult
+from outputs.incident_limits import limits_table
 from outputs.outcomes import outcome_tables
 from outputs.report import ReportInputs
 from outputs.run_folder import write_text
@@ -43,8 +43,6 @@ from outputs.sensitivity import top_of_range
 from outputs.tail_view import has_method, tail_table
 from outputs.weighted import weighted_summary
 from scenarios.regimes import shipped_regimes
-
-LIMIT_COLUMNS: Final = tuple(field.name for field in fields(IncidentResult))
 
 if TYPE_CHECKING:
     from simulator.provenance import ProvenanceRow
@@ -87,7 +85,7 @@ def report_tables(inputs: ReportInputs) -> dict[str, pandas.DataFrame]:
         "parameter_drivers": uncertainty.parameter_drivers(results),
         "loss_by_cut": contributions.loss_by_cut(results),
         "limits": _rows([limit.record() for limit in inputs.limits], *limits.COLUMNS),
-        "incident_limits": _rows([limit.record() for limit in inputs.incident_limits], *LIMIT_COLUMNS),
+        **limits_table(inputs.incident_limits),
         "parameters": _rows([_parameter(row) for row in inputs.provenance], "parameter_set", "field", "value"),
         "assumptions": _assumptions(inputs),
     }

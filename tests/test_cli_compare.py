@@ -72,7 +72,14 @@ RUNS = {
     "seeded": ("calls.yaml", SHIPPED, 8),
     "weighted": ("reference, calls.yaml", "calm.yaml, storm.yaml", 7),
 }
-TABLES = ("rung_outcomes", "strategy_costs", "strategy_differences", "strategy_levels", "strategy_ranking")
+TABLES = (
+    "incident_limits",
+    "rung_outcomes",
+    "strategy_costs",
+    "strategy_differences",
+    "strategy_levels",
+    "strategy_ranking",
+)
 PICTURES = (
     "collections_funnel",
     "incidents",
@@ -171,7 +178,11 @@ def test_tables_and_pictures_are_written_whole_and_once(there: Path) -> None:
     assert len(table) == len(answer.document["differences"])
     again = carstress("compare", "several", "--out", "comparison")
     assert again.code == 3
-    assert "the folder exists already" in again.err
+    assert "the folder exists already; expected a name that is free. Choose another name with --out, or remove it." in (
+        again.err
+    )
+    limits = pandas.read_csv(there / "comparison" / "tables" / "incident_limits.csv")
+    assert limits.to_dict("records") == answer.document["incident_limits"]
     assert files_below(there / "comparison") == found
 
 

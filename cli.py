@@ -310,7 +310,8 @@ def validate(files: tuple[Path, ...]) -> None:
     """Check FILES of every kind, with all that they name.
 
     Studies, scenarios, parameter sets, collection strategies, rules of contact, regimes, mappings and profiles of
-    books. Every fault of every file is reported; exit code 3 if there is one.
+    books. All faults of a file's fields are reported; whether a strategy keeps the rules of contact that it names, and
+    what a study needs of other files, is looked at once its own fields are sound. Exit code 3 if there is a fault.
     """
     from calibration.library import find_parameter_set
     from scenarios.errors import Fault, InputError

@@ -63,6 +63,8 @@ CF_ATTRIBUTES: Final[Mapping[str, Mapping[str, str]]] = {
     "stage": {"long_name": "stage of expected credit loss at the as-of date"},
     "pool": {"long_name": "pool of contacts of finite capacity"},
     "criterion": {"long_name": "criterion of underwriting"},
+    "rung": {"long_name": "rung of a collection strategy"},
+    "incident": {"long_name": "kind of incident"},
     "bucket": {"long_name": "days past due"},
     "bucket_first_day": {"long_name": "first day past due of the bucket", "units": "d"},
     "rung_while_current": {"long_name": "whether the rung is for loans without arrears", "units": "1"},

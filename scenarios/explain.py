@@ -151,7 +151,10 @@ class _Explainer:
                 return "some text" if least == 1 else f"a text of at least {least} characters"
             return "at least one value" if least == 1 else f"at least {least} values"
         if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
-            return "at most 64 letters, digits, `_`, `.` and `-`, the first a letter or digit"
+            return (
+                "at most 64 letters, digits, `_`, `.` and `-`, the first a letter or digit; no blanks, and no letters "
+                "but a to z and A to Z"
+            )
         if kind == "string_pattern_mismatch":
             return self._description(path) or f"text like {context['pattern']}"
         return _EXPECTED.get(kind) or detail["msg"].removeprefix("Value error, ")

@@ -67,7 +67,7 @@ def _pool_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _capacity_problems(name: str, pool: Mapping[str, Any]) -> Iterator[Problem]:
-    stated = [key for key in _CAPACITIES if pool.get(key) not in (None, False)]
+    stated = [key for key in _CAPACITIES if pool.get(key) is not None and pool.get(key) is not False]
     if not stated:
         remedy = "Write hours for the whole book, or for each 1,000 of its opening loans."
         expected = " or ".join((*_CAPACITIES[:3], "unlimited: true"))
@@ -109,7 +109,9 @@ def _work_problems(here: tuple[str, int], rung: Rung, pools: Mapping[str, Any]) 
 def _most_hours(pool: Mapping[str, Any]) -> float | None:
     """Hours that a pool for the whole book can grow to; None where they depend on the book or have no end."""
     hours, most = number(pool.get("hours_per_month")), number(mapping(pool, "hiring").get("most_percent"))
-    return None if hours is None else hours * (100.0 if most is None else most) / 100.0
+    if hours is None or hours <= 0.0:  # its own fault
+        return None
+    return hours * (100.0 if most is None else most) / 100.0
 
 
 # --- names ----------------------------------------------------------------------------------------

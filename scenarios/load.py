@@ -66,7 +66,8 @@ def _validated(document: YamlDocument, spec: type[S], folder: Path | None) -> S:
         # JSON mode: `true` is no number and "36" is none either, yet a list is a tuple and text may be a date.
         found = spec.model_validate_json(json.dumps(document.data), strict=True)
     except ValidationError as error:
-        faults += faults_of(error, document, spec)
+        told = {(fault.where, fault.expected) for fault in faults}  # a check said it, and what it looks like
+        faults += [each for each in faults_of(error, document, spec) if (each.where, each.expected) not in told]
         raise InputError(sorted(faults, key=lambda fault: _line(fault.where))) from None
     return found.placed(document, folder) if isinstance(found, FileSpec) else found
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from scenarios.ladder_units import MOST_FACTOR
 from scenarios.spec import Name, Spec
 from scenarios.treatment import Factor
 from scenarios.vocabulary import ACTIONS
@@ -228,7 +229,7 @@ class Extension(Rung):
     action: Literal["extension"]
     """Extensions as usual: the parameter set's share of cures. Without this action none are granted."""
 
-    granted: Annotated[float, Field(ge=0, le=20)] = 1.0
+    granted: Annotated[float, Field(ge=0, le=MOST_FACTOR)] = 1.0
     """Factor on their intensity."""
 
 
@@ -258,7 +259,7 @@ class Repossession(Rung):
     action: Literal["repossession"]
     """Seize the car. Without this action no car is seized, nor found after charge-off."""
 
-    seized: Annotated[float, Field(ge=0, le=20)] = 1.0
+    seized: Annotated[float, Field(ge=0, le=MOST_FACTOR)] = 1.0
     """Factor on the intensity of seizure; a tracker's own factor is the parameter set's."""
 
     notice_days: Days = 0

@@ -178,7 +178,10 @@ class CollectionStrategy(FileSpec):
 
     @classmethod
     def problems(cls, data: Mapping[str, Any]) -> Iterator[Problem]:
-        """Pools that do not exist or have no capacity, rungs that overlap or can never be reached."""
+        """A reserved name, pools that do not exist or have no capacity, rungs that overlap or can never be reached."""
+        if data.get("name") == REFERENCE_STRATEGY:
+            remedy = f"`{REFERENCE_STRATEGY}` stands for loans worked as those were that the parameters come from."
+            yield Problem(("name",), f"name = {REFERENCE_STRATEGY}, which is reserved", "another name", remedy)
         yield from ladder_problems(data)
         yield from care_problems(data)
         yield from underwriting_problems(data)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from scenarios.file_spec import one_of
+from scenarios.ladder_units import MOST_FACTOR
 from scenarios.spec import Reference, Spec
 
 Hours = Annotated[float, Field(gt=0, le=10_000_000)]
@@ -16,7 +17,7 @@ Hours = Annotated[float, Field(gt=0, le=10_000_000)]
 Weight = Annotated[float, Field(ge=0, le=10)]
 """Weight of a feature in the priority."""
 
-Multiplier = Annotated[float, Field(ge=0, le=20)]
+Multiplier = Annotated[float, Field(ge=0, le=MOST_FACTOR)]
 """Factor on a monthly intensity; 1 changes nothing."""
 
 

@@ -335,7 +335,7 @@ MARKET_VARIABLES: Final = (
     Variable("used_car_index", (*PATH_DIMS, "month", "segment"), "1", "used-car index relative to the as-of month"),
     Variable("used_car_path", ("scenario", "month", "segment"), "1", "the scenario's used-car index, before noise"),
     Variable("global_factor", ("path", "month"), "1", "global credit factor, standard normal, larger is worse"),
-    Variable("macro", ("scenario", "month", "macro_variable"), "1", "macro variables of the scenario"),
+    Variable("macro", ("scenario", "month", "macro_variable"), "1", "fractions a year; fuel price relative to month 0"),
 )
 
 TRACE_VARIABLES: Final = (

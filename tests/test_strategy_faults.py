@@ -32,6 +32,8 @@ CASES = [
     ("hours_per_contact: 0.25", "hours_per_contact: 25", ["own.yaml:17:24: rung call is never carried out: one loan asks 325 hours a month of pool agents; expected at most the 320 that it can have. Write fewer hours"]),
     ("hours_per_month: 320, ", "hours: 320, ", ["unknown key pools.agents.hours; expected one of cost_per_hour, field, hiring, hours_per_1000_loans, hours_per_100_in_arrears, hours_per_month, priority, source, unlimited."]),
     # names
+    ("name: own\n", "name: reference\n", ["own.yaml:2:7: name = reference, which is reserved; expected another name. `reference` stands for loans worked"]),
+    ("name: own\n", 'name: "my own"\n', ["own.yaml:2:7: name = ", "no blanks, and no letters but a to z and A to Z"]),
     ("    name: call\n", "    name: sms\n", ["own.yaml:13:11: rung sms for the second time; expected names that differ. Give one of them a `name:` of its own."]),
     ("after: [visit]", "after: [visitt]", ["own.yaml:30:67: after: visitt, which is no rung; expected one of sms, call, visit", "Did you mean `visit`?"]),
     ("after: [visit]", "after: [repossession]", ["own.yaml:30:67: rung firm_call comes after rung repossession, which stands below it; expected an earlier rung. Move the rung down"]),
@@ -70,6 +72,7 @@ CASES = [
     ("with_probability_percent: 95", "with_probability_percent: 0.95", ["with_probability_percent = 0.95, which looks like a fraction", "write 95 for 95 %"]),
     ("incidents: {complaint: 20}", "incidents: {complaint: 0.02, injury: 0.0001}", []),  # rare, and no fraction of anything
     ("effect: {cure: 1.1}", "effect: {cure: 12}", ["own.yaml:11:73: effect.cure = 12, which looks like a percentage; expected 0 to 10. It is a factor: write 1.12 for 12 % more."]),
+    ("effect: {cure: 1.1}", "effect: {cure: -1}", ["own.yaml:11:73: ladder[0].effect.cure = -1; expected 0 to 10."]),
     ("hardship: 1.5}", "hardship: 15}", ["effect.cure.hardship = 15, which looks like a percentage", "write 1.15 for 15 % more"]),
     ("    notice_days: 21\n", "    notice_days: 21\n    seized: 20\n", ["seized = 20, which looks like a percentage"]),
     ("won_percent: 90", "won_percent: 190", ["won_percent = 190; expected 0 to 100. Rates are in percent"]),
@@ -113,6 +116,17 @@ def test_a_contradiction_is_told_with_its_place(here: Path, old: str, new: str, 
     assert answer.code == (3 if said else 0), answer.err
     for words in said:
         assert words in answer.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("effect: {cure: 1.1}", "effect: {cure: 25}"), ("hours_per_month: 320", "hours_per_month: 0"), ("name: own\n", "name: reference\n")],
+)  # fmt: skip
+def test_one_fault_is_told_once(here: Path, old: str, new: str) -> None:
+    (here / "own.yaml").write_text(spoilt(STRATEGY, old, new), "utf-8")
+    answer = carstress("validate", "own.yaml")
+    assert answer.code == 3
+    assert answer.err.count("own.yaml:") == 1, answer.err
 
 
 def read(ladder: str, head: str = "") -> CollectionStrategy:

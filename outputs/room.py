@@ -15,7 +15,7 @@ from scenarios.errors import Fault
 from scenarios.schema import Study, SyntheticPortfolio
 from simulator.machine import Room, free_disk
 from simulator.plan import Need, Publishing
-from simulator.shapes import by_run
+from simulator.shapes import PATH, by_run
 
 if TYPE_CHECKING:
     from simulator.engine import RunSize
@@ -147,8 +147,9 @@ def most_output(inputs: StudyInputs, need: Need) -> int:
 
 def output_size(inputs: StudyInputs, trial: Trial) -> Output:
     """Size of a run's files, from a trial, which is of one scenario under one strategy."""
-    runs = number_of_runs(inputs)
-    a_path = sum(nbytes * (runs if by_run(name) else 1) for name, nbytes in stored_a_path(trial.results).items())
+    found, runs = trial.results, number_of_runs(inputs)
+    own = {str(name) for name in found.data_vars if PATH in found[name].dims and by_run(str(name))}
+    a_path = sum(nbytes * (runs if name in own else 1) for name, nbytes in stored_a_path(found).items())
     return Output(round(inputs.study.paths * a_path + TAPE_SHARE * tape_bytes(inputs)), documents_bytes(inputs))
 
 

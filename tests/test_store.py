@@ -149,6 +149,13 @@ def test_file_follows_the_climate_and_forecast_conventions(write: Callable[..., 
             assert "_FillValue" not in group[name].attrs, "a fill value would turn integers into floats"
 
 
+def test_every_variable_and_coordinate_says_what_it_is(results: xr.Dataset, tmp_path: Path) -> None:
+    dims = ("rung", "incident", "criterion", "pool")
+    store.write_results(tmp_path / "results.nc", results.assign_coords({dim: (dim, ["a"]) for dim in dims}))
+    with h5py.File(tmp_path / "results.nc") as file:
+        assert [name for name, item in file["results"].items() if "long_name" not in item.attrs] == []
+
+
 def test_writing_leaves_the_results_in_memory_alone(
     write: Callable[..., Path], results: xr.Dataset, tmp_path: Path
 ) -> None:

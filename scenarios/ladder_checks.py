@@ -53,10 +53,11 @@ def _pool_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
     """A pool with no capacity or two, one that does not exist or that nobody uses, and work that takes no time."""
     pools = mapping(data, "pools")
     used = [rung.get("pool") for _, rung in (*rungs_of(data), *care_rungs(data))]  # of any type, so no set
+    unreadable = any(pool is not None and not isinstance(pool, str) for pool in used)  # whichever pool was meant
     for name, pool in pools.items():
         if isinstance(pool, Mapping):
             yield from _capacity_problems(str(name), pool)
-        if name not in used:
+        if name not in used and not unreadable:
             remedy = (
                 "Write `pool:` in the rung whose work it does, or take the pool out: its hours are paid for nothing."
             )

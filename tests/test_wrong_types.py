@@ -87,3 +87,4 @@ def test_a_pool_that_is_no_name_has_its_place(tmp_path: Path, monkeypatch: pytes
         assert answer.code == 3
         assert "own.yaml:15:11: ladder[1].pool = " in answer.err
         assert "; expected text." in answer.err
+        assert answer.err.count("own.yaml:") == 1, answer.err

@@ -114,7 +114,7 @@ def _no_ladder(power: float, usual: float, cells: int) -> Ladder:
         accepted=np.empty((0, len(TYPES))),
         scale=table,
         mean=table[None],
-        group=np.empty(0, np.uint16),
+        group=np.empty(0, np.int32),
         incident_rate=np.empty((0, 0)),
         incident_cost=np.empty(0),
         suspension=0,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scenarios.rungs import AnyRung
 from simulator.kernels.bundles import Loans, Records
 from simulator.parameters import Parameters
+from simulator.tape.amortisation import principal_owed
 from simulator.workouts import car_depreciation
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,7 @@ class Groups(NamedTuple):
 
     rungs: tuple[tuple[int, ...], ...]
     """[group] places of the rungs."""
-    of_loan: NDArray[np.uint16]
+    of_loan: NDArray[np.int32]
     """[loan] group."""
 
 
@@ -55,16 +56,12 @@ def group_loans(
         met |= within * (fits & np.uint32(1 << place))
     masks, group = np.unique(met, return_inverse=True)
     rungs = tuple(tuple(place for place in range(len(ladder)) if mask >> place & 1) for mask in masks.tolist())
-    return Groups(rungs, group.astype(np.uint16))
+    return Groups(rungs, group.astype(np.int32))
 
 
 def _amounts(loans: Loans, parameters: Parameters) -> tuple[Floats, Floats]:
     """``float64[loan]`` principal and loan-to-value at the as-of date; infinite where the car is worth nothing."""
-    contract, fact = loans.contract, loans.fact
-    principal = np.array(contract.track)
-    for behind in range(1, int(loans.bucket.max(initial=0)) + 1):
-        earlier = (principal + contract.step) / contract.shrink
-        principal = np.where(loans.bucket >= behind, earlier, principal)
+    principal, fact = principal_owed(loans), loans.fact
     value = fact.value_as_new * car_depreciation(loans, parameters, 1)[0, fact.car]
     ltv = np.divide(principal, value, out=np.full_like(value, np.inf), where=value > 0.0)
     return principal, ltv

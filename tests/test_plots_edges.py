@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import xarray as xr
 
-from drawn_texts import drawn_texts
+from drawn_texts import assert_readable
 from outputs import plots_strategies, style
 from outputs.figures import Picture, draw_comparison, draw_pictures
 from outputs.strategies_view import compare_strategies
@@ -99,14 +97,7 @@ def test_a_rung_with_the_longest_name_leaves_the_funnel_readable(funnel: Picture
     (short,) = labels - {"sms", "call", "seize"}
     assert short == style.shorten(LONG_RUNG, 22) == "a_rung_name_wi\N{HORIZONTAL ELLIPSIS}it_all_"
     assert LONG_RUNG in set(funnel.data["rung"])
-    found, page = list(drawn_texts(funnel.figure)), funnel.figure.bbox.padded(1.0)
-    for text, box in found:
-        assert page.x0 <= box.x0 < box.x1 <= page.x1, text
-        assert page.y0 <= box.y0 < box.y1 <= page.y1, text
-    for (first, one), (second, other) in itertools.combinations(found, 2):
-        width = min(one.x1, other.x1) - max(one.x0, other.x0)
-        height = min(one.y1, other.y1) - max(one.y0, other.y0)
-        assert not (width > 1.5 and height > 1.5), f"{first!r} over {second!r}"
+    assert_readable(funnel.figure)
 
 
 def test_the_axis_of_a_funnel_ends_at_its_longest_bar(funnel: Picture) -> None:

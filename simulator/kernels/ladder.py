@@ -136,7 +136,7 @@ class Ladder(NamedTuple):
     """[tier, K+1, class of EFFECTS, type] 1 / N of (P5)."""
     mean: Floats
     """[group, tier, K+1, class of EFFECTS, type] E of (P13)."""
-    group: NDArray[np.uint16]
+    group: NDArray[np.int32]
     """[n] group of the loan, by the rungs that are for it on average."""
     incident_rate: Floats
     """[R, kind] incidents a contact, conduct standard included."""

@@ -229,6 +229,14 @@ class Scheduled(Protocol):
         """Instalments past due."""
 
 
+def principal_owed(loans: Scheduled) -> Floats:
+    """``float64[loan]`` principal at the as-of date: the fully paid track, as many instalments ago as are due (1)."""
+    owed: Floats = loans.contract.track.copy()
+    for arrears in range(1, int(loans.bucket.max(initial=0)) + 1):
+        owed = np.where(loans.bucket >= arrears, (owed + loans.contract.step) / loans.contract.shrink, owed)
+    return owed
+
+
 def contractual(loans: Scheduled, months: int, nonaccrual_months: int) -> tuple[Floats, Floats]:
     """Principal and interest that a book is due if from now on nobody is late and nobody prepays.
 
@@ -249,11 +257,8 @@ def contractual(loans: Scheduled, months: int, nonaccrual_months: int) -> tuple[
         Currency; months 1, 2, ... after the as-of date.
     """
     principal, interest = np.zeros(months), np.zeros(months)
-    behind = loans.contract.track.copy()
-    for arrears in range(1, int(loans.bucket.max(initial=0)) + 1):
-        behind = np.where(loans.bucket >= arrears, (behind + loans.contract.step) / loans.contract.shrink, behind)
     monthly = loans.contract.growth - 1.0
-    opening, accruing = behind, np.minimum(loans.bucket + 1, nonaccrual_months)
+    opening, accruing = principal_owed(loans), np.minimum(loans.bucket + 1, nonaccrual_months)
     balance = loans.contract.track
     for month in range(1, months + 1):
         goes_on = (month < loans.fact.term) | (loans.fact.renewal > 0)
